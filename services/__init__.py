@@ -1,0 +1,1 @@
+"""Freehold's own code: one package per service, over `runtime`, over `values`."""

@@ -1,0 +1,62 @@
+"""Ids: a prefix, a UUIDv7 in base 32 (sorts by time), and, for what belongs to a renter, the renter's bucket.
+
+    ptn_069f2q7s3d3kt1j0c5o1m8f8tg        26 characters: not owned by a renter
+    rtl_069f2q7s3d3kt1j0c5o1m8f8tg7k      28 characters: the last two are the renter's 10-bit bucket
+
+A row that belongs to a renter is therefore routed by its id alone, and the hot tables lead with `bucket`.
+"""
+
+from __future__ import annotations
+
+from base64 import b32hexencode
+from collections.abc import Callable
+from hashlib import blake2b
+
+from uuid_utils import UUID, uuid7
+
+BUCKETS = 1024
+_ALPHABET = "0123456789abcdefghijklmnopqrstuv"
+_VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
+_PLAIN, _ROUTED = 26, 28
+
+NewId = Callable[[str], str]
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id of a thing that does not belong to a renter, such as `ptn_…`."""
+    return f"{prefix}_{_fresh()}"
+
+
+def new_renter_id(prefix: str) -> str:
+    """A fresh id of a renter; its bucket is a hash of the id itself, so buckets fill evenly."""
+    body = _fresh()
+    return f"{prefix}_{body}{_letters(_hash(body))}"
+
+
+def new_id_of(prefix: str, owner: str) -> str:
+    """A fresh id of a thing that belongs to the renter with the id `owner`: it carries the renter's bucket."""
+    return f"{prefix}_{_fresh()}{owner[-2:]}"
+
+
+def bucket_of(routed_id: str) -> int:
+    """The bucket (0 to 1023) that a routed id carries."""
+    return _VALUE[routed_id[-2]] << 5 | _VALUE[routed_id[-1]]
+
+
+def is_id(text: str, prefix: str, *, routed: bool) -> bool:
+    """Whether `text` has the form of an id with this prefix."""
+    head, _, body = text.partition("_")
+    return head == prefix and len(body) == (_ROUTED if routed else _PLAIN) and all(c in _VALUE for c in body)
+
+
+def _fresh() -> str:
+    value: UUID = uuid7()
+    return b32hexencode(value.bytes)[:_PLAIN].decode().lower()
+
+
+def _hash(body: str) -> int:
+    return int.from_bytes(blake2b(body.encode(), digest_size=2).digest()) % BUCKETS
+
+
+def _letters(bucket: int) -> str:
+    return _ALPHABET[bucket >> 5] + _ALPHABET[bucket & 31]
