@@ -1,0 +1,158 @@
+"""The one way to PostgreSQL: a small pool, single statements, and whole transactions that are retried.
+
+What is retried is the list of errors that say "try the same again": serialization, deadlock, failover, a lost or
+refused connection. A connection lost during COMMIT is ambiguous and is told as such: look before repeating.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+
+from services.values.errors import Category, Refusal
+
+T = TypeVar("T")
+
+TRANSIENT_STATES = frozenset({"40001", "40P01", "25006", "57P01", "57P02", "57P03", "53300"})
+ACQUIRE_SECONDS = 5.0
+DEFAULT_SECONDS = 8.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+
+Connection = asyncpg.pool.PoolConnectionProxy
+
+
+class CommitUnknown(Exception):
+    """The connection was lost while committing: the work may or may not be durable."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed when tried again as a whole."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return (
+            state in TRANSIENT_STATES
+            or state.startswith("08")
+            or isinstance(error, asyncpg.InvalidCachedStatementError)
+        )
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+
+
+async def _no_reset(_connection: Any) -> None:
+    """No session state is used, so a connection goes back as it is: one round trip less."""
+
+
+async def _set_codecs(connection: asyncpg.Connection[Any]) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+class Database:
+    """A pool of connections to one database."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, dsn: str, *, pool_size: int) -> Database:
+        """Opens a pool; the first connections are made when first used, so a service starts without its database."""
+        pool = asyncpg.create_pool(
+            dsn, min_size=0, max_size=pool_size, init=_set_codecs, reset=_no_reset, command_timeout=DEFAULT_SECONDS
+        )
+        await pool
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Closes the pool, at once when connections do not come back within five seconds."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 5.0)
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def fetch(self, sql: str, *args: object, timeout: float = DEFAULT_SECONDS) -> list[asyncpg.Record]:
+        """Rows of one statement, in a transaction of its own."""
+        return await self._single(lambda c: c.fetch(sql, *args), timeout)
+
+    async def fetchrow(self, sql: str, *args: object, timeout: float = DEFAULT_SECONDS) -> asyncpg.Record | None:
+        """First row of one statement."""
+        return await self._single(lambda c: c.fetchrow(sql, *args), timeout)
+
+    async def fetchval(self, sql: str, *args: object, timeout: float = DEFAULT_SECONDS) -> Any:
+        """First column of the first row of one statement."""
+        return await self._single(lambda c: c.fetchval(sql, *args), timeout)
+
+    async def execute(self, sql: str, *args: object, timeout: float = DEFAULT_SECONDS) -> str:
+        """The command tag of one statement."""
+        return await self._single(lambda c: c.execute(sql, *args), timeout)
+
+    async def _single(self, work: Callable[[Any], Awaitable[T]], timeout: float) -> T:
+        async def attempt() -> T:
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                return await work(connection)
+
+        return await _retried(attempt, timeout)
+
+    async def transaction(self, work: Callable[[Any], Awaitable[T]], timeout: float = DEFAULT_SECONDS) -> T:
+        """Runs `work(connection)` in a transaction and commits; the whole is retried on transient errors.
+
+        Raises:
+            CommitUnknown: the connection was lost during COMMIT.
+            Refusal: DATABASE_UNAVAILABLE when `timeout` seconds of retries were not enough.
+        """
+
+        async def attempt() -> T:
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                begun = connection.transaction()
+                await begun.start()
+                try:
+                    result = await work(connection)
+                except BaseException:
+                    await _roll_back(begun)
+                    raise
+                await _commit(begun)
+                return result
+
+        return await _retried(attempt, timeout)
+
+
+async def _roll_back(begun: Any) -> None:
+    try:
+        await begun.rollback()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        return
+
+
+async def _commit(begun: Any) -> None:
+    try:
+        await begun.commit()
+    except asyncpg.PostgresError as error:
+        if (error.sqlstate or "").startswith(("08", "57P")):
+            raise CommitUnknown from error
+        raise
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise CommitUnknown from error
+
+
+async def _retried(attempt: Callable[[], Awaitable[T]], timeout: float) -> T:
+    ends = time.monotonic() + timeout
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return await attempt()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 (jitter, not a secret)
+            if time.monotonic() + wait >= ends:
+                raise unavailable() from error
+        await asyncio.sleep(wait)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def unavailable() -> Refusal:
+    """The refusal of a call whose database does not answer."""
+    return Refusal(Category.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database did not answer; retry later")

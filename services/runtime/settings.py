@@ -1,0 +1,68 @@
+"""Settings: one frozen class per service, from the environment, validated whole before any port opens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """The environment does not describe a service; the message names every bad variable."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs; a service's own class adds its fields and its environment prefix."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    dsn: SecretStr
+    pool_size: int = Field(default=8, ge=1, le=64)
+
+    host: str = "127.0.0.1"
+    public_port: int = Field(ge=0, le=65535)
+    internal_port: int = Field(ge=0, le=65535)
+    health_port: int = Field(ge=0, le=65535)
+    metrics_port: int = Field(ge=0, le=65535)
+    tls_dir: Path
+
+    identity_address: str = ""
+    scoring_address: str = ""
+    deposits_address: str = ""
+    rental_address: str = ""
+
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    otlp_endpoint: str = ""
+    trace_sample_ratio: float = Field(default=0.01, ge=0, le=1)
+
+    drain_seconds: float = Field(default=10.0, ge=0, le=300)
+    pre_stop_seconds: float = Field(default=0.0, ge=0, le=300)
+    max_connection_age_seconds: int = Field(default=600, ge=1)
+
+    clock_scale: float = Field(default=1.0, gt=0, le=100_000)
+    clock_epoch_real: datetime | None = None
+    clock_epoch_virtual: datetime | None = None
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load(settings_class: type[S]) -> S:
+    """The settings from the environment.
+
+    Raises:
+        SettingsError: naming every missing or bad variable at once, never their values.
+    """
+    try:
+        return settings_class()  # type: ignore[call-arg]  # the environment gives them
+    except ValidationError as error:
+        prefix = str(settings_class.model_config.get("env_prefix", ""))
+        lines = [f"{prefix}{_name(e['loc'])}: {e['msg']}".replace("Value error, ", "") for e in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return "__".join(str(part) for part in location).upper()

@@ -1,0 +1,27 @@
+"""One of each stand-in for the tests that leave it running."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from stand_ins import StandIn, start
+
+
+@pytest.fixture(scope="session")
+async def processor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StandIn]:
+    running = await start("processor", tmp_path_factory.mktemp("sandbox") / "home", "--late-seconds", "0.5")
+    yield running
+    await running.stop()
+
+
+@pytest.fixture(scope="session")
+async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StandIn]:
+    running = await start("registry", tmp_path_factory.mktemp("sandbox") / "home", "--slow-seconds", "0.5")
+    yield running
+    await running.stop()
+
+
+@pytest.fixture(scope="session")
+async def carrier(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StandIn]:
+    running = await start("carrier", tmp_path_factory.mktemp("sandbox") / "home")
+    yield running
+    await running.stop()
