@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import IO
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 SUPERUSER = "freehold"
 START_SECONDS = 120.0
@@ -132,11 +132,17 @@ class EmbeddedPostgres:
         self._psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _psql(self, statement: str) -> str:
-        command = [self.binaries / "psql", "-XtA", "-v", "ON_ERROR_STOP=1", "-d", self.dsn("postgres"), "-c", statement]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PGCONNECT_TIMEOUT": "10"})  # noqa: S603
+        psql, dsn = str(self.binaries / "psql"), self.dsn("postgres")
+        done = subprocess.run(  # noqa: S603
+            [psql, "-XtA", "-v", "ON_ERROR_STOP=1", "-c", statement],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PGCONNECT_TIMEOUT": "10", **_libpq_environment(dsn)},
+        )
         if done.returncode != 0:
             raise PostgresError(done.stderr.strip())
-        return done.stdout.strip()
+        return str(done.stdout).strip()
 
     def _reachable(self, folder: Path) -> Path:
         """The folder, or one that the unprivileged user can reach when `folder` lies under a closed one."""
@@ -220,11 +226,16 @@ class EmbeddedPostgres:
         self._own(password)
         fresh = self._root / "data.init"
         shutil.rmtree(fresh, ignore_errors=True)
-        command = [
-            self.binaries / "initdb", "-D", fresh, "-U", SUPERUSER, f"--pwfile={password}", "--auth=scram-sha-256",
-            "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self._root, **self._identity())  # type: ignore[call-overload]  # noqa: S603
+        locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        access = ["-U", SUPERUSER, f"--pwfile={password}", "--auth=scram-sha-256", "--no-instructions"]
+        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+            [self.binaries / "initdb", "-D", fresh, *locale, *access],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self._root,
+            **self._identity(),
+        )
         if done.returncode != 0:
             raise PostgresError(f"initdb failed: {done.stderr.strip()}")
         fresh.rename(self._data)
@@ -253,7 +264,7 @@ class EmbeddedPostgres:
         self._await_ready(log)
 
     def _await_ready(self, log: Path) -> None:
-        probe = [self.binaries / "pg_isready", "-q", "-h", self._sockets, "-p", "5432", "-d", "postgres"]
+        probe = [str(self.binaries / "pg_isready"), "-q", "-h", str(self._sockets), "-p", "5432", "-d", "postgres"]
         ends = time.monotonic() + START_SECONDS
         while time.monotonic() < ends:
             if self.pid is None:
@@ -262,6 +273,19 @@ class EmbeddedPostgres:
                 return
             time.sleep(0.03)
         raise PostgresError(f"the server was not ready after {START_SECONDS:.0f} s; see {log}")
+
+
+def _libpq_environment(dsn: str) -> dict[str, str]:
+    """The DSN's parts as environment: a password on a command line could be read by every user."""
+    parts = urlsplit(dsn)
+    host = parse_qs(parts.query)["host"][0]
+    return {
+        "PGHOST": host,
+        "PGPORT": "5432",
+        "PGUSER": parts.username or "",
+        "PGPASSWORD": parts.password or "",
+        "PGDATABASE": parts.path.lstrip("/"),
+    }
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
