@@ -1,0 +1,38 @@
+"""Calls to identity: whether a person consents to scoring, read fresh."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from freehold.identity.v1 import identity_internal_service_pb2 as identity
+from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
+from services.runtime.frames import FrameClient
+from services.runtime.statuses import of_item_status
+from services.values.errors import Refusal
+
+ANSWER_SECONDS = 2.0
+
+
+class IdentityClient:
+    """Implements `Consents` over a stream of frames to identity."""
+
+    def __init__(self, stub: IdentityInternalServiceStub) -> None:
+        self._numbers = itertools.count()
+        self._frames: FrameClient[identity.CheckRenterItem, identity.CheckRenterResult] = FrameClient(
+            stub.CheckRenters,
+            lambda items: identity.CheckRentersRequest(items=items),
+            lambda response: response.results,
+        )
+
+    async def consenting(self, renter_ids: Sequence[str]) -> list[bool | Refusal]:
+        """Whether each person consents with any partner; RENTER_NOT_FOUND or UPSTREAM_UNAVAILABLE per person."""
+        items = [
+            identity.CheckRenterItem(item_id=str(next(self._numbers)), renter_id=renter_id) for renter_id in renter_ids
+        ]
+        results = await self._frames.ask(items, ANSWER_SECONDS)
+        return [r if isinstance(r, Refusal) else of_item_status(r.status) or r.scoring_consent for r in results]
+
+    async def close(self) -> None:
+        """Ends the stream."""
+        await self._frames.close()

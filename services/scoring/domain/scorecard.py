@@ -1,0 +1,172 @@
+"""The scorecard: a base plus points per characteristic, limited to 350 to 950. Integers only, no model library.
+
+A points table is what banks use (weight of evidence scaled to points): every score is a sum that its owner can read
+line by line, and a reason is a characteristic by the points it lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.scoring.domain.facts import Behaviour
+
+LOWEST, HIGHEST = 350, 950
+MOST_REASONS = 4
+LARGEST_LOSS_PER_RECORD = 60
+"""No single negative record may cost more points than this (PRODUCT: never the lowest score for one record)."""
+
+
+class Direction(StrEnum):
+    """Whether more of a characteristic is better or worse."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class Band(StrEnum):
+    """The name of a range of scores."""
+
+    POOR = "POOR"
+    FAIR = "FAIR"
+    GOOD = "GOOD"
+    VERY_GOOD = "VERY_GOOD"
+    EXCELLENT = "EXCELLENT"
+
+
+_BANDS = ((700, Band.EXCELLENT), (650, Band.VERY_GOOD), (600, Band.GOOD), (550, Band.FAIR), (LOWEST, Band.POOR))
+
+
+class UnscoredReason(StrEnum):
+    """Why there is no score."""
+
+    TOO_FEW_FACTS = "TOO_FEW_FACTS"
+    NO_CONSENT = "NO_CONSENT"
+
+
+class Outcome(StrEnum):
+    """The admittance decision."""
+
+    ADMITTED = "ADMITTED"
+    NOT_ADMITTED = "NOT_ADMITTED"
+    CANNOT_ASSESS = "CANNOT_ASSESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Values from `at_least` up to the next bin give `points`."""
+
+    at_least: int
+    points: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What to tell a person who lost points here."""
+
+    code: str
+    text_en: str
+    text_zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Characteristic:
+    """One line of the scorecard."""
+
+    name: str
+    factor: str
+    direction: Direction
+    rationale: str
+    reason: Reason
+    bins: tuple[Bin, ...]
+
+    @property
+    def best_points(self) -> int:
+        return max(b.points for b in self.bins)
+
+    def bin_of(self, value: int) -> Bin:
+        """The bin that a value falls into."""
+        return next(b for b in reversed(self.bins) if value >= b.at_least)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One version of the scorecard."""
+
+    version: str
+    base_points: int
+    minimum_experience: int
+    characteristics: tuple[Characteristic, ...]
+
+    def reason(self, code: str) -> Reason:
+        """The words of a reason code."""
+        return next(c.reason for c in self.characteristics if c.reason.code == code)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Points that one characteristic gave."""
+
+    factor: str
+    characteristic: str
+    bin: str
+    points: int
+    best_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A score with the lines that add up to it, or the reason why there is none."""
+
+    score: int | None
+    unscored: UnscoredReason | None
+    base_points: int
+    lines: tuple[Line, ...]
+    reason_codes: tuple[str, ...]
+    model_version: str
+    facts: int
+
+
+def assess(model: Model, behaviour: Behaviour) -> Assessment:
+    """The score of a behaviour: base plus points, limited to 350 to 950; none with too little experience."""
+    scored = [(c, c.bin_of(behaviour.values[c.name])) for c in model.characteristics]
+    lines = tuple(Line(c.factor, c.name, b.label, b.points, c.best_points) for c, b in scored)
+    if behaviour.experience < model.minimum_experience:
+        return Assessment(
+            None, UnscoredReason.TOO_FEW_FACTS, model.base_points, lines, (), model.version, behaviour.facts
+        )
+    total = model.base_points + sum(b.points for _, b in scored)
+    score = min(HIGHEST, max(LOWEST, total))
+    return Assessment(score, None, model.base_points, lines, _reasons(scored), model.version, behaviour.facts)
+
+
+def _reasons(scored: Sequence[tuple[Characteristic, Bin]]) -> tuple[str, ...]:
+    """Up to four reason codes, most points lost first (ties in the scorecard's order)."""
+    lost = [(c.best_points - b.points, c.reason.code) for c, b in scored if b.points < c.best_points]
+    return tuple(code for _, code in sorted(lost, key=lambda pair: -pair[0])[:MOST_REASONS])
+
+
+def band_of(score: int) -> Band:
+    """The band of a score (PRODUCT: [350,550) poor … [700,950] excellent)."""
+    return next(band for least, band in _BANDS if score >= least)
+
+
+@dataclass(frozen=True, slots=True)
+class Admittance:
+    """The answer to "is this score above that threshold?"; reasons are empty when admitted."""
+
+    outcome: Outcome
+    reason_codes: tuple[str, ...]
+    model_version: str
+    score: int | None
+
+
+def admit(score: int | None, reason_codes: Sequence[str], model_version: str, threshold: int) -> Admittance:
+    """Strictly above admits. No score cannot be assessed, which is not bad."""
+    if score is None:
+        return Admittance(Outcome.CANNOT_ASSESS, (UnscoredReason.TOO_FEW_FACTS,), model_version, None)
+    if score > threshold:
+        return Admittance(Outcome.ADMITTED, (), model_version, score)
+    return Admittance(Outcome.NOT_ADMITTED, tuple(reason_codes), model_version, score)

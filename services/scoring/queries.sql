@@ -1,0 +1,69 @@
+-- name: read_scores
+-- One row per asked person, in order; no row in `scores` gives nulls. Sealed facts give no score.
+SELECT i.ordinal, CASE WHEN s.consented THEN s.score END AS score, s.reason_codes, s.model_version
+FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS i (bucket, renter_id, ordinal)
+LEFT JOIN scores s ON s.bucket = i.bucket AND s.renter_id = i.renter_id
+ORDER BY i.ordinal;
+
+-- name: read_assessment
+-- A person's stored assessment in full.
+SELECT consented, score, assessment, model_version, computed_at FROM scores WHERE bucket = $1 AND renter_id = $2;
+
+-- name: ensure_scores
+-- Makes sure that each person has a row to lock, in sorted order.
+INSERT INTO scores (bucket, renter_id, consented, score, reason_codes, model_version, assessment, facts, computed_at)
+SELECT i.bucket, i.renter_id, true, NULL, '{}', '', '{}', 0, $3
+FROM unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
+ORDER BY i.bucket, i.renter_id
+ON CONFLICT (bucket, renter_id) DO NOTHING;
+
+-- name: lock_scores
+-- Locks the persons' rows in sorted order, so that two batches never wait for each other in a circle.
+SELECT s.renter_id, s.consented, s.consent_changed_at
+FROM scores s JOIN unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
+  ON s.bucket = i.bucket AND s.renter_id = i.renter_id
+ORDER BY s.bucket, s.renter_id FOR UPDATE OF s;
+
+-- name: insert_facts
+-- Appends facts; one that is known by its id changes nothing. Gives those that were new.
+INSERT INTO facts (bucket, fact_id, renter_id, kind, occurred_at, recorded_at)
+SELECT i.bucket, i.fact_id, i.renter_id, i.kind, i.occurred_at, $6
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+  AS i (bucket, fact_id, renter_id, kind, occurred_at)
+ON CONFLICT (bucket, renter_id, fact_id) DO NOTHING
+RETURNING renter_id, fact_id;
+
+-- name: find_facts
+-- The recorded content of facts by their ids, to tell a repetition from a reuse.
+SELECT f.renter_id, f.fact_id, f.kind, f.occurred_at
+FROM facts f JOIN unnest($1::int[], $2::text[], $3::text[]) AS i (bucket, renter_id, fact_id)
+  ON f.bucket = i.bucket AND f.renter_id = i.renter_id AND f.fact_id = i.fact_id;
+
+-- name: summarise_facts
+-- Per person and kind: how many facts, and between which moments.
+SELECT f.renter_id, f.kind, count(*)::int AS count, min(f.occurred_at) AS first_at, max(f.occurred_at) AS last_at
+FROM facts f JOIN unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
+  ON f.bucket = i.bucket AND f.renter_id = i.renter_id
+GROUP BY f.renter_id, f.kind;
+
+-- name: change_consent
+-- The latest change of consent counts, whatever the order of arrival.
+UPDATE scores s SET consented = i.granted, consent_changed_at = i.changed_at
+FROM unnest($1::int[], $2::text[], $3::bool[], $4::timestamptz[]) AS i (bucket, renter_id, granted, changed_at)
+WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
+  AND (s.consent_changed_at IS NULL OR s.consent_changed_at < i.changed_at);
+
+-- name: save_scores
+-- Writes each person's new assessment and appends it to the history.
+WITH i AS (
+    SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::jsonb[], $5::jsonb[], $6::int[])
+      AS i (bucket, renter_id, score, reason_codes, assessment, facts)
+), saved AS (
+    UPDATE scores s
+    SET score = i.score, reason_codes = ARRAY(SELECT jsonb_array_elements_text(i.reason_codes)), model_version = $7,
+        assessment = i.assessment, facts = i.facts, computed_at = $8
+    FROM i WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
+)
+INSERT INTO score_history (bucket, renter_id, computed_at, facts, score, model_version)
+SELECT i.bucket, i.renter_id, $8, i.facts, i.score, $7 FROM i
+ON CONFLICT (bucket, renter_id, facts, model_version) DO NOTHING;

@@ -1,0 +1,125 @@
+"""Proto ⇄ domain for scoring: decode, call once, encode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from freehold.scoring.v1 import fact_pb2, scoring_internal_service_pb2, scoring_service_pb2
+from freehold.scoring.v1.scoring_internal_service_pb2_grpc import ScoringInternalServiceServicer
+from freehold.scoring.v1.scoring_service_pb2_grpc import ScoringServiceServicer
+from services.runtime.batching import Batcher
+from services.runtime.frames import Push, serve_frames
+from services.runtime.interceptors import Context, current_call
+from services.runtime.statuses import to_item_status
+from services.scoring.domain import Admittance, ConsentChange, Fact, FactKind, Model, band_of
+from services.scoring.operations import Explained, Question, Scoring
+from services.values.callers import Role
+from services.values.errors import Refusal
+
+public = scoring_service_pb2
+internal = scoring_internal_service_pb2
+
+ACCESS = {"GetMyScore": frozenset({Role.RENTER}), "RecordFacts": frozenset({Role.OPERATOR})}
+
+
+class PublicServicer(ScoringServiceServicer):
+    """ScoringService: people and operators."""
+
+    def __init__(self, scoring: Scoring, model: Model) -> None:
+        self._scoring = scoring
+        self._model = model
+
+    async def GetMyScore(self, request: public.GetMyScoreRequest, context: Context) -> public.GetMyScoreResponse:
+        return self._encode(await self._scoring.explain(current_call().caller.id))
+
+    def _encode(self, explained: Explained) -> public.GetMyScoreResponse:
+        response = public.GetMyScoreResponse(model_version=self._model.version, base_points=self._model.base_points)
+        if explained.unscored is not None:
+            response.unscored_reason = public.UnscoredReason.Value(f"UNSCORED_REASON_{explained.unscored}")
+        if explained.assessment is None:
+            return response
+        response.points.extend(public.Points(**line) for line in explained.assessment["lines"])
+        response.model_version = explained.assessment["model_version"]
+        if explained.computed_at is not None:
+            response.computed_at.FromDatetime(explained.computed_at)
+        if (score := explained.assessment["score"]) is not None:
+            response.score = score
+            response.band = public.Band.Value(f"BAND_{band_of(score)}")
+            response.reasons.extend(self._reason(code) for code in explained.assessment["reason_codes"])
+        return response
+
+    def _reason(self, code: str) -> public.Reason:
+        reason = self._model.reason(code)
+        return public.Reason(code=reason.code, text_en=reason.text_en, text_zh=reason.text_zh)
+
+    async def RecordFacts(self, request: public.RecordFactsRequest, context: Context) -> public.RecordFactsResponse:
+        outcomes = await self._scoring.record_facts([_fact(fact) for fact in request.facts])
+        return public.RecordFactsResponse(statuses=[to_item_status(outcome) for outcome in outcomes])
+
+
+class InternalServicer(ScoringInternalServiceServicer):
+    """ScoringInternalService: deposits asks, everybody delivers."""
+
+    def __init__(self, scoring: Scoring, admissions: Batcher[tuple[str, Question], Admittance]) -> None:
+        self._scoring = scoring
+        self._admissions = admissions
+
+    async def Admit(
+        self, requests: AsyncIterator[internal.AdmitRequest], context: Context
+    ) -> AsyncIterator[internal.AdmitResponse]:
+        async for response in serve_frames(requests, self._admit, _admit_response):
+            yield response
+
+    async def _admit(self, items: Sequence[internal.AdmitItem], push: Push) -> list[internal.AdmitResult]:
+        outcomes = await self._admissions.submit_many([(item.item_id, _question(item)) for item in items])
+        return [_admit_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
+
+    async def Deliver(self, request: internal.DeliverRequest, context: Context) -> internal.DeliverResponse:
+        facts, changes = [], []
+        for event in request.events:
+            if event.WhichOneof("body") == "fact":
+                facts.append(_fact(event.fact))
+            else:
+                changes.append(_consent_change(event))
+        await self._scoring.deliver(facts, changes)
+        return internal.DeliverResponse(statuses=[to_item_status(None) for _ in request.events])
+
+
+def _question(item: internal.AdmitItem) -> Question:
+    purpose = internal.Purpose.Name(item.purpose) if item.purpose in internal.Purpose.values() else ""
+    return Question(item.renter_id, item.threshold, purpose.removeprefix("PURPOSE_"))
+
+
+def _admit_response(results: Sequence[Any]) -> internal.AdmitResponse:
+    return internal.AdmitResponse(results=results)
+
+
+def _admit_result(item_id: str, outcome: Admittance | Refusal) -> internal.AdmitResult:
+    if isinstance(outcome, Refusal):
+        return internal.AdmitResult(item_id=item_id, status=to_item_status(outcome))
+    return internal.AdmitResult(
+        item_id=item_id,
+        outcome=internal.Outcome.Value(f"OUTCOME_{outcome.outcome}"),
+        reason_codes=outcome.reason_codes,
+        model_version=outcome.model_version,
+        score=outcome.score,
+    )
+
+
+def _fact(fact: fact_pb2.Fact) -> Fact:
+    kind = FactKind(fact_pb2.FactKind.Name(fact.kind).removeprefix("FACT_KIND_"))
+    return Fact(fact.fact_id, fact.renter_id, kind, _moment(fact.occurred_at))
+
+
+def _consent_change(event: internal.ScoringEvent) -> ConsentChange:
+    granted = event.WhichOneof("body") == "consent_granted"
+    body = event.consent_granted if granted else event.consent_withdrawn
+    return ConsentChange(body.renter_id, granted, _moment(body.occurred_at))
+
+
+def _moment(timestamp: Timestamp) -> datetime:
+    return timestamp.ToDatetime(tzinfo=UTC)
