@@ -13,6 +13,7 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -36,7 +37,16 @@ BEAT_SECONDS = 0.5
 KNOWN_LIMIT = 10_000
 KEYS_PAUSE_SECONDS = 5.0
 
-Resolve = Callable[[list[bytes]], Awaitable[Sequence[Caller | Refusal]]]
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """What an API key stands for."""
+
+    api_key_id: str
+    caller: Caller
+
+
+Resolve = Callable[[list[bytes]], Awaitable[Sequence[KnownKey | Refusal]]]
 FetchKeys = Callable[[], Awaitable[KeySet]]
 
 
@@ -60,12 +70,12 @@ class Credentials:
     """
 
     def __init__(self, resolve: Resolve, fetch_keys: FetchKeys, fresh: Callable[[], bool] = lambda: False) -> None:
-        self._batcher: Batcher[bytes, Caller] = Batcher("authenticate", resolve, key=lambda digest: digest)
+        self._batcher: Batcher[bytes, KnownKey] = Batcher("authenticate", resolve, key=lambda digest: digest)
         self._fetch_keys = fetch_keys
         self._fresh = fresh
         self._keys: KeySet | None = None
         self._keys_read = 0.0
-        self._api_keys: OrderedDict[bytes, Caller] = OrderedDict()
+        self._api_keys: OrderedDict[bytes, KnownKey] = OrderedDict()
         self._tokens: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
 
     async def authenticate(self, bearer: str) -> Caller:
@@ -75,10 +85,11 @@ class Credentials:
             return await self._api_key(digest)
         return await self._token(bearer, digest)
 
-    def forget(self, digests: Sequence[bytes]) -> None:
+    def forget(self, api_key_ids: Sequence[str]) -> None:
         """Forgets revoked API keys."""
-        for digest in digests:
-            self._api_keys.pop(digest, None)
+        revoked = set(api_key_ids)
+        for digest in [digest for digest, known in self._api_keys.items() if known.api_key_id in revoked]:
+            del self._api_keys[digest]
 
     def forget_all(self) -> None:
         """Forgets every API key: revocations may have been missed."""
@@ -87,10 +98,10 @@ class Credentials:
     async def _api_key(self, digest: bytes) -> Caller:
         known = self._api_keys.get(digest)
         if known is not None and self._fresh():
-            return known
-        caller = await self._batcher.submit(digest)
-        _remember(self._api_keys, digest, caller)
-        return caller
+            return known.caller
+        asked = await self._batcher.submit(digest)
+        _remember(self._api_keys, digest, asked)
+        return asked.caller
 
     async def _token(self, bearer: str, digest: bytes) -> Caller:
         known = self._tokens.get(digest)
@@ -161,14 +172,15 @@ class RemoteCredentials:
     def _fresh(self) -> bool:
         return time.monotonic() - self._heard < BEAT_SECONDS
 
-    async def _resolve(self, digests: list[bytes]) -> list[Caller | Refusal]:
+    async def _resolve(self, digests: list[bytes]) -> list[KnownKey | Refusal]:
         items = [identity.AuthenticateItem(key_digest=digest) for digest in digests]
         try:
             answer = await self._stub.Authenticate(identity.AuthenticateRequest(items=items), timeout=2.0)
         except grpc.aio.AioRpcError as error:
             raise statuses.of_rpc_error(error) from None
         return [
-            statuses.of_item_status(result.status) or Caller(Role.PARTNER, result.partner_id, result.partner_id)
+            statuses.of_item_status(result.status)
+            or KnownKey(result.api_key_id, Caller(Role.PARTNER, result.partner_id, result.partner_id))
             for result in answer.results
         ]
 
@@ -184,7 +196,8 @@ class RemoteCredentials:
         while True:
             try:
                 async for beat in self._stub.WatchCredentials(identity.WatchCredentialsRequest()):
-                    self._credentials.forget(beat.revoked_key_digests)
+                    if beat.revoked_api_key_ids:
+                        self._credentials.forget(beat.revoked_api_key_ids)
                     self._heard = time.monotonic()
             except grpc.aio.AioRpcError as error:
                 log.info("credential_watch_broken", status=error.code().name)

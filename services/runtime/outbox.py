@@ -2,13 +2,15 @@
 
 Every publishing service has the table `outbox`; its store inserts rows in its own statements. A relay per
 destination leases a batch, delivers it in one call and deletes what was taken: one lease, one frame, one delete.
+A batch holds at most the oldest event of each renter, so that a refused event holds back its successors, also from
+another relay. Events without a renter (`renter_id = ''`) have no order.
 
     CREATE TABLE outbox (
         bucket      int         NOT NULL,
         event_id    text        NOT NULL,   -- evt_…, sorts by time
         destination text        NOT NULL,   -- the service that takes it
         kind        text        NOT NULL,
-        renter_id   text        NOT NULL,
+        renter_id   text        NOT NULL,   -- '' when it concerns no renter
         payload     jsonb       NOT NULL,
         created_at  timestamptz NOT NULL,   -- real time
         lease_until timestamptz NOT NULL,   -- real time; not due before
@@ -31,6 +33,7 @@ import structlog
 from opentelemetry import metrics
 
 from services.runtime.database import Database
+from services.values.errors import Refusal
 
 log = structlog.get_logger(__name__)
 _meter = metrics.get_meter("freehold")
@@ -39,22 +42,25 @@ _refused = _meter.create_counter("freehold.outbox.refused", unit="{event}", desc
 _lag = _meter.create_histogram("freehold.outbox.lag", unit="s", description="Age of an event when it was taken")
 
 LEASE_SECONDS = 15.0
+_SHARE_OF_LEASE = 0.8
 _LONGEST_PAUSE_SECONDS = 30.0
 
 _LEASE = """
 WITH due AS (
-    SELECT bucket, event_id FROM outbox
-    WHERE destination = $1 AND lease_until <= $2
-    ORDER BY event_id LIMIT $3
+    SELECT o.bucket, o.event_id FROM outbox o
+    WHERE o.destination = $1 AND o.lease_until <= $2
+      AND NOT EXISTS (
+        SELECT 1 FROM outbox earlier
+        WHERE earlier.bucket = o.bucket AND earlier.event_id < o.event_id AND earlier.destination = $1
+          AND earlier.renter_id = o.renter_id AND o.renter_id <> '')
+    ORDER BY o.event_id LIMIT $3
 )
 UPDATE outbox o SET lease_until = $4, attempts = o.attempts + 1
 FROM due
 WHERE o.bucket = due.bucket AND o.event_id = due.event_id AND o.lease_until <= $2
-  AND NOT EXISTS (
-    SELECT 1 FROM outbox earlier
-    WHERE earlier.bucket = o.bucket AND earlier.destination = $1 AND earlier.renter_id = o.renter_id
-      AND earlier.event_id < o.event_id AND earlier.lease_until > $2)
 RETURNING o.bucket, o.event_id, o.kind, o.renter_id, o.payload, o.created_at, o.attempts"""
+
+_REMAINS = "SELECT EXISTS (SELECT 1 FROM outbox WHERE destination = $1)"
 
 _DELETE = """
 DELETE FROM outbox o USING unnest($1::int[], $2::text[]) AS taken (bucket, event_id)
@@ -106,17 +112,28 @@ class Relay:
         self._woken.set()
 
     async def run(self) -> None:
-        """Delivers until cancelled; full batches follow each other at once."""
+        """Delivers until cancelled; batches follow each other at once while events are taken."""
         while True:
-            try:
-                full = await self.deliver_batch() >= self._batch
-            except Exception as error:
-                log.warning(
-                    "relay_failed", destination=self._destination, error_type=type(error).__name__, exc_info=error
-                )
-                full = False
-            if not full:
+            if not await self._once():
                 await self._pause()
+
+    async def drain(self, timeout: float) -> bool:
+        """Delivers what is left, for at most `timeout` seconds; says whether nothing remains."""
+        try:
+            async with asyncio.timeout(timeout):
+                while await self._db.fetchval(_REMAINS, self._destination):
+                    if not await self._once():
+                        await self._pause()
+        except (TimeoutError, Refusal):
+            return False
+        return True
+
+    async def _once(self) -> int:
+        try:
+            return await self.deliver_batch()
+        except Exception as error:
+            log.warning("relay_failed", destination=self._destination, error_type=type(error).__name__, exc_info=error)
+            return 0
 
     async def _pause(self) -> None:
         try:
@@ -127,19 +144,23 @@ class Relay:
             self._woken.clear()
 
     async def deliver_batch(self) -> int:
-        """One lease, one delivery, one delete; answers how many events were leased."""
+        """One lease, one delivery, one delete; answers how many events were taken.
+
+        Raises what the delivery raises, and TimeoutError when it lasts so long that the lease would end.
+        """
         rows = await self._lease()
         if not rows:
             return 0
         try:
-            taken = await self._deliver(rows)
+            async with asyncio.timeout(LEASE_SECONDS * _SHARE_OF_LEASE):
+                taken = await self._deliver(rows)
         except Exception:
             await self._postpone(rows)
             raise
         done = [row for row, ok in zip(rows, taken, strict=True) if ok]
         await self._delete(done)
         await self._postpone([row for row, ok in zip(rows, taken, strict=True) if not ok])
-        return len(rows)
+        return len(done)
 
     async def _lease(self) -> list[OutboxRow]:
         now = datetime.now(UTC)

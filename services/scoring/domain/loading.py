@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -81,7 +82,7 @@ def _faults_of(characteristic: Characteristic) -> Iterator[str]:
         yield f"factor {characteristic.factor} is none of {', '.join(sorted(FACTORS))}"
     if not bins or bins[0].at_least != 0:
         yield "the first bin must start at 0"
-    for one, following in zip(bins, bins[1:], strict=False):
+    for one, following in itertools.pairwise(bins):
         if following.at_least <= one.at_least:
             yield f"bin {following.label!r} does not start after bin {one.label!r}"
         gain = following.points - one.points

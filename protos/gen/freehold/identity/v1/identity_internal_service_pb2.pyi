@@ -184,19 +184,19 @@ class WatchCredentialsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    REVOKED_KEY_DIGESTS_FIELD_NUMBER: _builtins.int
+    REVOKED_API_KEY_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def revoked_key_digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """SHA-256 of each key revoked since the last beat."""
+    def revoked_api_key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each key, `key_…`, revoked in the last seconds; a revocation is told in several beats."""
 
     def __init__(
         self,
         *,
-        revoked_key_digests: _abc.Iterable[_builtins.bytes] | None = ...,
+        revoked_api_key_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revoked_key_digests", b"revoked_key_digests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revoked_api_key_ids", b"revoked_api_key_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -78,7 +78,7 @@ class IdentityInternalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchCredentials(self, request, context):
-        """WatchCredentials beats every 200 ms and names the keys revoked since the last beat. Whoever caches a key may
+        """WatchCredentials beats every 200 ms and names the keys that were revoked. Whoever caches a key may
         use it only while the stream beats. Callers: scoring, deposits, rental.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -42,7 +42,7 @@ class IdentityInternalServiceStub:
     rental.
     """
     WatchCredentials: _grpc.UnaryStreamMultiCallable[_identity_internal_service_pb2.WatchCredentialsRequest, _identity_internal_service_pb2.WatchCredentialsResponse]
-    """WatchCredentials beats every 200 ms and names the keys revoked since the last beat. Whoever caches a key may
+    """WatchCredentials beats every 200 ms and names the keys that were revoked. Whoever caches a key may
     use it only while the stream beats. Callers: scoring, deposits, rental.
     """
     CheckRenters: _grpc.StreamStreamMultiCallable[_identity_internal_service_pb2.CheckRentersRequest, _identity_internal_service_pb2.CheckRentersResponse]
@@ -65,7 +65,7 @@ class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
     rental.
     """
     WatchCredentials: _aio.UnaryStreamMultiCallable[_identity_internal_service_pb2.WatchCredentialsRequest, _identity_internal_service_pb2.WatchCredentialsResponse]  # type: ignore[assignment]
-    """WatchCredentials beats every 200 ms and names the keys revoked since the last beat. Whoever caches a key may
+    """WatchCredentials beats every 200 ms and names the keys that were revoked. Whoever caches a key may
     use it only while the stream beats. Callers: scoring, deposits, rental.
     """
     CheckRenters: _aio.StreamStreamMultiCallable[_identity_internal_service_pb2.CheckRentersRequest, _identity_internal_service_pb2.CheckRentersResponse]  # type: ignore[assignment]
@@ -103,7 +103,7 @@ class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_internal_service_pb2.WatchCredentialsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_identity_internal_service_pb2.WatchCredentialsResponse], _abc.AsyncIterator[_identity_internal_service_pb2.WatchCredentialsResponse]]:
-        """WatchCredentials beats every 200 ms and names the keys revoked since the last beat. Whoever caches a key may
+        """WatchCredentials beats every 200 ms and names the keys that were revoked. Whoever caches a key may
         use it only while the stream beats. Callers: scoring, deposits, rental.
         """
 

@@ -1,0 +1,150 @@
+"""Where identity's objects meet."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+from joserfc.jwk import KeySet
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from freehold.identity.v1 import (
+    identity_internal_service_pb2,
+    identity_internal_service_pb2_grpc,
+    identity_service_pb2,
+    identity_service_pb2_grpc,
+)
+from freehold.scoring.v1.scoring_internal_service_pb2_grpc import ScoringInternalServiceStub
+from services.identity.clients import HttpCarrier, HttpRegistry, ScoringEvents
+from services.identity.domain import Standing
+from services.identity.keys import Keys, load_keys, sign_token, verification_keys
+from services.identity.operations import Access, Checks, Consents, Partners, Renters
+from services.identity.operations.access import TOKEN_SECONDS
+from services.identity.operations.checks import Check
+from services.identity.operations.ports import SignToken
+from services.identity.servicer import ACCESS, InternalServicer, PublicServicer
+from services.identity.store import Store
+from services.identity.vault import Vault
+from services.runtime.authenticators import Credentials, KnownKey, invalid_credentials
+from services.runtime.batching import Batcher
+from services.runtime.channels import open_channel
+from services.runtime.clock import SystemClock, clock_of
+from services.runtime.database import Database
+from services.runtime.migrations import verify
+from services.runtime.outbox import Relay
+from services.runtime.server import InternalService, PublicService, Server
+from services.runtime.service import run
+from services.runtime.settings import ServiceSettings
+from services.runtime.sweeper import Sweeper
+from services.runtime.tasks import Tasks
+from services.runtime.telemetry import Tracer
+from services.values.callers import Caller, Role
+from services.values.errors import Refusal
+
+SERVICE = "identity"
+CALLS: frozenset[str] = frozenset()
+PUBLISHES_TO = frozenset({"scoring"})
+CALLERS = frozenset({"scoring", "deposits", "rental"})
+VERIFY_EVERY_SECONDS = 2.0
+
+
+class Settings(ServiceSettings):
+    """Identity's settings, from FREEHOLD_IDENTITY_…"""
+
+    model_config = SettingsConfigDict(env_prefix="FREEHOLD_IDENTITY_", frozen=True, extra="ignore")
+
+    keys_dir: Path
+    scoring_address: str
+    registry_url: str
+    registry_secret: SecretStr
+    carrier_url: str
+    carrier_secret: SecretStr
+
+
+@asynccontextmanager
+async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
+    """An identity server that is ready to start; what it opened is closed at the end."""
+    dsn = settings.dsn.get_secret_value()
+    keys = load_keys(settings.keys_dir)
+    await verify(dsn, "services.identity")
+    db = await Database.connect(dsn, pool_size=settings.pool_size)
+    channel = open_channel(settings.scoring_address, "scoring", settings.tls_dir, SERVICE)
+    relay = Relay(db, "scoring", ScoringEvents(ScoringInternalServiceStub(channel)).deliver)
+    clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
+    tasks = Tasks()
+    async with aiohttp.ClientSession() as session:
+        registry = HttpRegistry(session, settings.registry_url, settings.registry_secret.get_secret_value())
+        carrier = HttpCarrier(session, settings.carrier_url, settings.carrier_secret.get_secret_value())
+        real, vault = SystemClock(), Vault(keys)
+        store = Store(db, real.now, relay.wake)
+        renters = Renters(store, vault, registry, tasks.spawn, clock, real)
+        access = Access(store, vault, carrier, _signer(keys), tasks.spawn, clock, real)
+        partners = Partners(store, vault, clock, real)
+        public = PublicServicer(partners, renters, access, Consents(store, clock))
+        sweeper = Sweeper("verification", renters.verify_due, VERIFY_EVERY_SECONDS)
+        background = [
+            asyncio.create_task(relay.run(), name="relay to scoring"),
+            asyncio.create_task(sweeper.run(), name="verification sweeper"),
+        ]
+        try:
+            yield _server(settings, tracer, keys, partners, Checks(store, vault, clock), public)
+        finally:
+            await tasks.drain(settings.drain_seconds)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await channel.close()
+            await db.close()
+
+
+def _signer(keys: Keys) -> SignToken:
+    def sign(renter_id: str, partner_id: str) -> tuple[str, int]:
+        return sign_token(keys, "renter", renter_id, TOKEN_SECONDS, partner_id=partner_id)
+
+    return sign
+
+
+def _server(
+    settings: Settings, tracer: Tracer, keys: Keys, partners: Partners, checks: Checks, public: PublicServicer
+) -> Server:
+    verifying = verification_keys(keys)
+
+    async def resolve(digests: list[bytes]) -> list[KnownKey | Refusal]:
+        found = await partners.resolve(digests)
+        return [
+            KnownKey(known[0], Caller(Role.PARTNER, known[1], known[1])) if known else invalid_credentials()
+            for known in found
+        ]
+
+    async def fetch_keys() -> KeySet:
+        return verifying
+
+    async def check(items: list[tuple[str, Check]]) -> list[Standing | Refusal]:
+        return await checks.check([item for _, item in items])
+
+    batcher: Batcher[tuple[str, Check], Standing] = Batcher("check_renters", check, key=lambda item: item[0])
+    jwks_json = json.dumps(verifying.as_dict(private=False))
+    public_service = PublicService(
+        identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
+        identity_service_pb2_grpc.add_IdentityServiceServicer_to_server,
+        public,
+        ACCESS,
+    )
+    internal_service = InternalService(
+        identity_internal_service_pb2.DESCRIPTOR.services_by_name["IdentityInternalService"],
+        identity_internal_service_pb2_grpc.add_IdentityInternalServiceServicer_to_server,
+        InternalServicer(partners, batcher, jwks_json),
+        CALLERS,
+    )
+    credentials = Credentials(resolve, fetch_keys)
+    return Server(SERVICE, settings, credentials.authenticate, [public_service], [internal_service], tracer)
+
+
+def main() -> int:
+    """`freehold serve identity`."""
+    return run(SERVICE, Settings, build)

@@ -1,0 +1,101 @@
+"""Calls of identity: the ID registry and the SMS carrier over HTTP, and events to scoring.
+
+The wire formats are those of `services/sandbox/README.md`; another registry or carrier is another class here. Personal
+data goes in bodies only, and nothing of an answer's text is logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import aiohttp
+import structlog
+
+from freehold.scoring.v1 import fact_pb2, scoring_internal_service_pb2
+from freehold.scoring.v1.scoring_internal_service_pb2_grpc import ScoringInternalServiceStub
+from services.identity.domain import Person, Verdict
+from services.runtime.outbox import OutboxRow
+
+log = structlog.get_logger(__name__)
+REGISTRY_SECONDS = 8.0
+CARRIER_SECONDS = 5.0
+DELIVER_SECONDS = 5.0
+
+
+class HttpRegistry:
+    """The ID registry; an unclear outcome is None, and the same key is used when it is asked again."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, secret: str) -> None:
+        self._session = session
+        self._url = url.rstrip("/") + "/v1/verifications"
+        self._headers = {"Authorization": f"Bearer {secret}"}
+
+    async def verify(self, renter_id: str, person: Person) -> Verdict | None:
+        """What the registry says; None when it does not answer, or not in its own words."""
+        body = {
+            "document_type": person.document_type,
+            "document_number": person.document_number,
+            "name": person.full_name,
+        }
+        headers = {**self._headers, "Idempotency-Key": renter_id}
+        timeout = aiohttp.ClientTimeout(total=REGISTRY_SECONDS)
+        try:
+            async with self._session.post(self._url, json=body, headers=headers, timeout=timeout) as response:
+                if response.status != 200:
+                    log.warning("registry_refused", status=response.status)
+                    return None
+                return Verdict((await response.json())["result"])
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            log.warning("registry_unclear", error_type=type(error).__name__)
+            return None
+
+
+class HttpCarrier:
+    """The SMS carrier; a message that is lost is asked for again by its person."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, secret: str) -> None:
+        self._session = session
+        self._url = url.rstrip("/") + "/v1/messages"
+        self._headers = {"Authorization": f"Bearer {secret}"}
+
+    async def send(self, phone: str, text: str) -> None:
+        """Hands the text over; failures are logged without it."""
+        timeout = aiohttp.ClientTimeout(total=CARRIER_SECONDS)
+        body = {"to": phone, "text": text}
+        try:
+            async with self._session.post(self._url, json=body, headers=self._headers, timeout=timeout) as response:
+                if response.status >= 300:
+                    log.warning("carrier_refused", status=response.status)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("carrier_unreachable", error_type=type(error).__name__)
+
+
+class ScoringEvents:
+    """Delivers identity's events to scoring."""
+
+    def __init__(self, stub: ScoringInternalServiceStub) -> None:
+        self._stub = stub
+
+    async def deliver(self, rows: Sequence[OutboxRow]) -> list[bool]:
+        """Whether scoring took each event."""
+        request = scoring_internal_service_pb2.DeliverRequest(events=[_event(row) for row in rows])
+        answer = await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
+        return [status.code == 0 for status in answer.statuses]
+
+
+def _event(row: OutboxRow) -> scoring_internal_service_pb2.ScoringEvent:
+    event = scoring_internal_service_pb2.ScoringEvent(event_id=row.event_id)
+    moment = datetime.fromisoformat(row.payload["occurred_at"])
+    if row.kind == "CONSENT_GRANTED":
+        event.consent_granted.renter_id = row.renter_id
+        event.consent_granted.occurred_at.FromDatetime(moment)
+    elif row.kind == "CONSENT_WITHDRAWN":
+        event.consent_withdrawn.renter_id = row.renter_id
+        event.consent_withdrawn.occurred_at.FromDatetime(moment)
+    else:
+        event.fact.fact_id = row.payload["fact_id"]
+        event.fact.renter_id = row.renter_id
+        event.fact.kind = fact_pb2.FactKind.Value(f"FACT_KIND_{row.kind}")
+        event.fact.occurred_at.FromDatetime(moment)
+    return event

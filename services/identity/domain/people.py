@@ -1,0 +1,88 @@
+"""People: how far their real name is verified, how old they are, and what that lets them rent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from enum import StrEnum
+
+ADULT_AGE = 18
+MINIMUM_AGES = {"BIKE": 12, "E_BIKE": 16}
+"""Youngest age per kind of asset (Regulation on the Implementation of the Road Traffic Safety Law, article 72)."""
+
+_LOCAL = timezone(timedelta(hours=8))
+
+
+class RenterState(StrEnum):
+    """How far a real name is verified; names as in `freehold.identity.v1.RenterState`."""
+
+    PENDING = "PENDING"
+    VERIFIED = "VERIFIED"
+    REJECTED = "REJECTED"
+    IN_REVIEW = "IN_REVIEW"
+
+
+class Verdict(StrEnum):
+    """What the registry says of a document and a name."""
+
+    MATCH = "MATCH"
+    MISMATCH = "MISMATCH"
+    NOT_FOUND = "NOT_FOUND"
+    UNCLEAR = "UNCLEAR"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Personal data in the clear: never stored so, never logged; `repr` shows nothing."""
+
+    document_type: str
+    document_number: str
+    full_name: str
+    phone: str
+    birth_date: date
+
+    def __repr__(self) -> str:
+        return "Person(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Renter:
+    """A person as everybody else sees them."""
+
+    renter_id: str
+    state: RenterState
+    phone_verified: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a person may rent at a partner, and whether they consent to scoring; read fresh."""
+
+    verified: bool
+    linked: bool
+    old_enough: bool
+    scoring_consent: bool
+
+
+def state_after(verdict: Verdict) -> RenterState:
+    """The state that a verdict leads to; what is unclear is for a person to review."""
+    if verdict is Verdict.MATCH:
+        return RenterState.VERIFIED
+    return RenterState.IN_REVIEW if verdict is Verdict.UNCLEAR else RenterState.REJECTED
+
+
+def local_day(now: datetime) -> date:
+    """The calendar day in the renters' zone, UTC+8 without daylight saving."""
+    return now.astimezone(_LOCAL).date()
+
+
+def age_on(birth_date: date, day: date) -> int:
+    """Completed years of life on a day; someone born on 29 February completes a year on 1 March."""
+    before_birthday = (day.month, day.day) < (birth_date.month, birth_date.day)
+    return day.year - birth_date.year - before_birthday
+
+
+def old_enough(birth_date: date, asset_kind: str, day: date) -> bool:
+    """Whether the person may rent that kind; a kind without a minimum is open to all."""
+    return age_on(birth_date, day) >= MINIMUM_AGES.get(asset_kind, 0)

@@ -1,0 +1,104 @@
+"""Identity's keys: files in one folder, readable by their owner only. In a cluster the folder is a mounted secret."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jwt
+from joserfc.jwk import KeySet, OKPKey
+
+from services.runtime.authenticators import ALGORITHM, AUDIENCE, ISSUER
+
+_SECRETS = ("kek.key", "blind_index.key", "api_key_pepper.key")
+_SIGNING = "token_signing.pem"
+OPERATOR_HOURS_LIMIT = 24 * 30
+
+
+class KeysError(Exception):
+    """A key file is missing or not what it should be; the message names the file, never its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys, in memory."""
+
+    key_encryption: bytes
+    blind_index: bytes
+    api_key_pepper: bytes
+    signing: OKPKey
+
+    def __repr__(self) -> str:
+        return "Keys(…)"
+
+
+def create_keys(folder: Path) -> None:
+    """Makes the keys that are missing in `folder`; those that exist are left alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in _SECRETS:
+        _write_new(folder / name, secrets.token_bytes(32))
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write_new(folder / _SIGNING, pem)
+
+
+def _write_new(file: Path, content: bytes) -> None:
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+
+
+def load_keys(folder: Path) -> Keys:
+    """The keys in `folder`; raises KeysError."""
+    try:
+        encryption, index, pepper = (_read_secret(folder / name) for name in _SECRETS)
+        signing = OKPKey.import_key((folder / _SIGNING).read_bytes())
+    except (OSError, ValueError) as error:
+        raise KeysError(f"{folder}: {type(error).__name__}: a key is missing or malformed") from None
+    signing.ensure_kid()
+    return Keys(encryption, index, pepper, signing)
+
+
+def _read_secret(file: Path) -> bytes:
+    content = file.read_bytes()
+    if len(content) != 32:
+        raise ValueError(file.name)
+    return content
+
+
+def verification_keys(keys: Keys) -> KeySet:
+    """The public half, which verifies tokens."""
+    return KeySet([OKPKey.import_key(keys.signing.as_dict(private=False))])
+
+
+def sign_token(keys: Keys, role: str, subject: str, seconds: int, **claims: Any) -> tuple[str, int]:
+    """A token for `subject`, and when it expires (seconds of the epoch, real time)."""
+    now = int(time.time())
+    body = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "role": role,
+        "iat": now,
+        "nbf": now,
+        "exp": now + seconds,
+        "jti": uuid.uuid4().hex,
+        **claims,
+    }
+    header = {"alg": ALGORITHM, "kid": keys.signing.kid, "typ": "JWT"}
+    return jwt.encode(header, body, keys.signing, algorithms=[ALGORITHM]), now + seconds
+
+
+def mint_operator_token(folder: Path, name: str, hours: int) -> str:
+    """A token for the operator `name`; whoever can read the keys is trusted to say who operates."""
+    if not 0 < hours <= OPERATOR_HOURS_LIMIT:
+        raise KeysError(f"hours must lie between 1 and {OPERATOR_HOURS_LIMIT}")
+    token, _ = sign_token(load_keys(folder), "operator", name, hours * 3600)
+    return token

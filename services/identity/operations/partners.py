@@ -1,0 +1,55 @@
+"""Partners and their API keys. A key is random, shown once, and kept only as a keyed hash."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from services.identity.operations.ports import ApiKey, Partner, Store, Vault
+from services.values.clock import Clock
+from services.values.ids import new_id
+from services.values.requests import Request, fingerprint
+
+KEY_PREFIX = "fhk_"
+_KEY_BYTES = 32
+REVOCATION_ECHO = timedelta(seconds=5)
+"""A revocation is told for so long, so that a beat that is lost loses nothing."""
+
+
+class Partners:
+    """Registers partners, makes and revokes their keys, and tells what a key stands for."""
+
+    def __init__(self, store: Store, vault: Vault, clock: Clock, real: Clock) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._real = real
+
+    async def register(self, caller: str, request_id: str, display_name: str) -> Partner:
+        """A new partner. Raises REQUEST_ID_REUSED."""
+        request = Request(0, caller, "RegisterPartner", request_id, fingerprint(display_name))
+        return await self._store.create_partner(request, Partner(new_id("ptn"), display_name, self._clock.now()))
+
+    async def create_key(self, caller: str, request_id: str, partner_id: str, display_name: str) -> tuple[ApiKey, str]:
+        """A new key with its secret. Raises PARTNER_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED."""
+        request = Request(0, caller, "CreateApiKey", request_id, fingerprint(partner_id, display_name))
+        secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
+        key = ApiKey(new_id("key"), partner_id, display_name, self._clock.now())
+        await self._store.create_api_key(request, key, self._vault.key_hash(sha256(secret.encode()).digest()))
+        return key, secret
+
+    async def revoke_key(self, caller: str, request_id: str, api_key_id: str) -> ApiKey:
+        """Ends a key. Raises API_KEY_NOT_FOUND, REQUEST_ID_REUSED."""
+        request = Request(0, caller, "RevokeApiKey", request_id, fingerprint(api_key_id))
+        return await self._store.revoke_api_key(request, api_key_id, self._clock.now(), self._real.now())
+
+    async def resolve(self, key_digests: Sequence[bytes]) -> list[tuple[str, str] | None]:
+        """(api_key_id, partner_id) per digest, in order; None for what is unknown or revoked."""
+        return await self._store.resolve_api_keys([self._vault.key_hash(digest) for digest in key_digests])
+
+    async def recently_revoked(self) -> list[str]:
+        """Ids of the keys revoked in the last seconds of real time."""
+        since: datetime = self._real.now() - REVOCATION_ECHO
+        return await self._store.revoked_since(since)

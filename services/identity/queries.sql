@@ -1,0 +1,164 @@
+-- name: insert_partner
+-- A new business.
+INSERT INTO partners (partner_id, display_name, created_at) VALUES ($1, $2, $3);
+
+-- name: read_partner
+-- One business.
+SELECT partner_id, display_name, created_at FROM partners WHERE partner_id = $1;
+
+-- name: insert_api_key
+-- A new key, by its keyed hash; no row when the partner is unknown.
+INSERT INTO api_keys (api_key_id, partner_id, key_hash, display_name, created_at)
+SELECT $1, p.partner_id, $3, $4, $5 FROM partners p WHERE p.partner_id = $2
+RETURNING api_key_id;
+
+-- name: read_api_key
+-- One key's description.
+SELECT api_key_id, partner_id, display_name, created_at, revoked_at FROM api_keys WHERE api_key_id = $1;
+
+-- name: revoke_api_key
+-- Ends a key; ending it again changes nothing.
+UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2), revoked_real = coalesce(revoked_real, $3)
+WHERE api_key_id = $1
+RETURNING api_key_id;
+
+-- name: resolve_api_keys
+-- What each hash stands for, in order; revoked keys stand for nothing.
+SELECT i.ordinal, k.api_key_id, k.partner_id
+FROM unnest($1::bytea[]) WITH ORDINALITY AS i (key_hash, ordinal)
+LEFT JOIN api_keys k ON k.key_hash = i.key_hash AND k.revoked_at IS NULL
+ORDER BY i.ordinal;
+
+-- name: revoked_since
+-- Keys revoked since a real moment.
+SELECT api_key_id FROM api_keys WHERE revoked_real > $1;
+
+-- name: insert_document
+-- Takes a document for a renter; no row when somebody has it.
+INSERT INTO documents (document_index, renter_id) VALUES ($1, $2)
+ON CONFLICT (document_index) DO NOTHING
+RETURNING renter_id;
+
+-- name: insert_renter
+-- A new person, sealed.
+INSERT INTO renters (bucket, renter_id, state, adult, wrapped_key, sealed, created_at, verify_after)
+VALUES ($1, $2, 'PENDING', $3, $4, $5, $6, $7);
+
+-- name: read_renter
+-- A person's state and sealed data; `linked` says whether the partner may see them.
+SELECT r.renter_id, r.state, r.created_at, r.phone_verified_at, r.wrapped_key, r.sealed,
+       EXISTS (SELECT 1 FROM partner_links l
+               WHERE l.bucket = r.bucket AND l.renter_id = r.renter_id AND l.partner_id = $3) AS linked
+FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
+
+-- name: lock_renter
+-- Locks a person for a change of what is verified of them or consented by them.
+SELECT r.created_at, r.state, r.document_verified_at, r.phone_verified_at,
+       EXISTS (SELECT 1 FROM consents c
+               WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
+                 AND c.withdrawn_at IS NULL) AS consenting
+FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2 FOR UPDATE OF r;
+
+-- name: lease_unverified
+-- Takes people whose verification is due, one taker each.
+UPDATE renters r SET verify_after = $2, verify_attempts = r.verify_attempts + 1
+FROM (SELECT bucket, renter_id FROM renters WHERE state = 'PENDING' AND verify_after <= $1
+      ORDER BY verify_after LIMIT $3) AS due
+WHERE r.bucket = due.bucket AND r.renter_id = due.renter_id AND r.state = 'PENDING' AND r.verify_after <= $1
+RETURNING r.renter_id, r.wrapped_key, r.sealed, r.verify_attempts;
+
+-- name: finish_verification
+-- Records the registry's verdict, once.
+UPDATE renters SET state = $3, document_verified_at = CASE WHEN $3 = 'VERIFIED' THEN $4::timestamptz END
+WHERE bucket = $1 AND renter_id = $2 AND state = 'PENDING'
+RETURNING renter_id;
+
+-- name: verify_phone
+-- Records that the phone answered with a code.
+UPDATE renters SET phone_verified_at = $3 WHERE bucket = $1 AND renter_id = $2 AND phone_verified_at IS NULL
+RETURNING renter_id;
+
+-- name: insert_link
+-- Links a person to a partner; linking again changes nothing. No row when the partner is unknown.
+INSERT INTO partner_links (bucket, renter_id, partner_id, linked_at)
+SELECT $1, $2, p.partner_id, $4 FROM partners p WHERE p.partner_id = $3
+ON CONFLICT (bucket, renter_id, partner_id) DO UPDATE SET linked_at = partner_links.linked_at
+RETURNING linked_at;
+
+-- name: read_link
+-- When a person was linked to a partner.
+SELECT linked_at FROM partner_links WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3;
+
+-- name: insert_consent
+-- A new agreement.
+INSERT INTO consents (bucket, consent_id, renter_id, partner_id, purpose, text_version, granted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: consent_in_force
+-- The agreement in force with a partner, if any.
+SELECT consent_id, renter_id, partner_id, purpose, text_version, granted_at, withdrawn_at FROM consents
+WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND purpose = $4 AND withdrawn_at IS NULL;
+
+-- name: read_consent
+-- One agreement.
+SELECT consent_id, renter_id, partner_id, purpose, text_version, granted_at, withdrawn_at FROM consents
+WHERE bucket = $1 AND renter_id = $2 AND consent_id = $3;
+
+-- name: withdraw_consent
+-- Ends an agreement.
+UPDATE consents SET withdrawn_at = $4 WHERE bucket = $1 AND renter_id = $2 AND consent_id = $3 AND withdrawn_at IS NULL;
+
+-- name: list_consents
+-- A person's agreements before a key, newest first.
+SELECT consent_id, renter_id, partner_id, purpose, text_version, granted_at, withdrawn_at FROM consents
+WHERE bucket = $1 AND renter_id = $2 AND ($3 = '' OR consent_id < $3)
+ORDER BY consent_id DESC LIMIT $4;
+
+-- name: count_codes
+-- How many codes went to a person since a moment.
+SELECT count(*) FROM codes WHERE bucket = $1 AND renter_id = $2 AND sent_at > $3;
+
+-- name: insert_code
+-- A new code; older ones stop working.
+WITH older AS (
+    UPDATE codes SET expires_at = $5 WHERE bucket = $1 AND renter_id = $2 AND used_at IS NULL AND expires_at > $5
+)
+INSERT INTO codes (bucket, renter_id, code_id, code_hash, sent_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: lock_code
+-- The code that is in force, locked for a try.
+SELECT code_id, code_hash, tries FROM codes
+WHERE bucket = $1 AND renter_id = $2 AND used_at IS NULL AND expires_at > $3
+ORDER BY code_id DESC LIMIT 1 FOR UPDATE;
+
+-- name: read_code
+-- When a code ends.
+SELECT expires_at FROM codes WHERE bucket = $1 AND renter_id = $2 AND code_id = $3;
+
+-- name: use_code
+-- Uses a code up.
+UPDATE codes SET used_at = $4 WHERE bucket = $1 AND renter_id = $2 AND code_id = $3;
+
+-- name: count_try
+-- Counts a wrong try.
+UPDATE codes SET tries = tries + 1 WHERE bucket = $1 AND renter_id = $2 AND code_id = $3;
+
+-- name: check_renters
+-- Standing, link and consent of n people in one read. A person without a row gives a null state.
+SELECT i.ordinal, r.state, r.adult,
+       CASE WHEN r.adult THEN NULL ELSE r.wrapped_key END AS wrapped_key,
+       CASE WHEN r.adult THEN NULL ELSE r.sealed END AS sealed,
+       EXISTS (SELECT 1 FROM partner_links l
+               WHERE l.bucket = i.bucket AND l.renter_id = i.renter_id AND l.partner_id = i.partner_id) AS linked,
+       EXISTS (SELECT 1 FROM consents c
+               WHERE c.bucket = i.bucket AND c.renter_id = i.renter_id AND c.purpose = $4 AND c.withdrawn_at IS NULL
+                 AND (i.partner_id = '' OR c.partner_id = i.partner_id)) AS consenting
+FROM unnest($1::int[], $2::text[], $3::text[]) WITH ORDINALITY AS i (bucket, renter_id, partner_id, ordinal)
+LEFT JOIN renters r ON r.bucket = i.bucket AND r.renter_id = i.renter_id
+ORDER BY i.ordinal;
+
+-- name: insert_news
+-- Events for scoring, into the outbox.
+INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
+SELECT $1, i.event_id, 'scoring', i.kind, $2, i.payload, $6, $6, 0
+FROM unnest($3::text[], $4::text[], $5::jsonb[]) AS i (event_id, kind, payload);

@@ -1,0 +1,81 @@
+"""Personal data at rest: AES-256-GCM under a data key per person, wrapped by the key-encryption key.
+
+Destroying a person's wrapped key erases the person. A keyed blind index finds a document without storing it in clear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from dataclasses import dataclass
+from datetime import date
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from services.identity.domain import Person
+from services.identity.keys import Keys
+
+_NONCE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A person's data, and the key to it, both encrypted."""
+
+    wrapped_key: bytes
+    data: bytes
+
+
+class Vault:
+    """Seals and opens people, and hashes what is looked up."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._key_encryption = AESGCM(keys.key_encryption)
+        self._index_key = keys.blind_index
+        self._pepper = keys.api_key_pepper
+
+    def seal(self, renter_id: str, person: Person) -> Sealed:
+        """Encrypts under a fresh key; the ciphertext is bound to the renter's id."""
+        key = AESGCM.generate_key(256)
+        fields = [person.document_type, person.document_number, person.full_name, person.phone]
+        clear = json.dumps([*fields, person.birth_date.isoformat()]).encode()
+        name = renter_id.encode()
+        return Sealed(_encrypt(self._key_encryption, key, name), _encrypt(AESGCM(key), clear, name))
+
+    def open(self, renter_id: str, sealed: Sealed) -> Person:
+        """Decrypts; raises cryptography's InvalidTag when either part was tampered with."""
+        name = renter_id.encode()
+        key = _decrypt(self._key_encryption, sealed.wrapped_key, name)
+        document_type, number, full_name, phone, born = json.loads(_decrypt(AESGCM(key), sealed.data, name))
+        return Person(document_type, number, full_name, phone, date.fromisoformat(born))
+
+    def document_index(self, document_type: str, number: str) -> bytes:
+        """The blind index of a document: equal documents have equal indexes, and nobody without the key can try."""
+        return self._index(f"document|{document_type}|{number}")
+
+    def fingerprint(self, person: Person) -> str:
+        """A keyed fingerprint of a person's data, for idempotency."""
+        fields = [person.document_type, person.document_number, person.full_name, person.phone]
+        return self._index("person|" + json.dumps(fields)).hex()
+
+    def key_hash(self, key_digest: bytes) -> bytes:
+        """What is stored of an API key: HMAC-SHA-256 over its digest."""
+        return hmac.digest(self._pepper, b"api-key|" + key_digest, hashlib.sha256)
+
+    def code_hash(self, renter_id: str, code: str) -> bytes:
+        """What is stored of a one-time code."""
+        return hmac.digest(self._pepper, f"code|{renter_id}|{code}".encode(), hashlib.sha256)
+
+    def _index(self, text: str) -> bytes:
+        return hmac.digest(self._index_key, text.encode(), hashlib.sha256)
+
+
+def _encrypt(cipher: AESGCM, clear: bytes, name: bytes) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + cipher.encrypt(nonce, clear, name)
+
+
+def _decrypt(cipher: AESGCM, sealed: bytes, name: bytes) -> bytes:
+    return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name)

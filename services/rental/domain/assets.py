@@ -1,0 +1,36 @@
+"""Assets: the things with a code that people scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.rental.domain.ids import AssetId, PartnerId, PricePlanId
+
+
+class AssetKind(StrEnum):
+    """What is rented (`freehold.assets.v1.AssetKind`); an asset's kind never changes."""
+
+    BIKE = "BIKE"
+    E_BIKE = "E_BIKE"
+
+
+class AssetState(StrEnum):
+    """Whether an asset can be rented."""
+
+    AVAILABLE = "AVAILABLE"
+    RENTED = "RENTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A thing of a partner; `code` is unique for the partner."""
+
+    asset_id: AssetId
+    partner_id: PartnerId
+    asset_kind: AssetKind
+    code: str
+    price_plan_id: PricePlanId
+    state: AssetState
+    created_at: datetime

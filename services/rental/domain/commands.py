@@ -1,0 +1,64 @@
+"""The commands that callers give, decoded, and their fingerprints."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+from services.rental.domain.assets import AssetKind
+from services.rental.domain.ids import PartnerId, PaymentMethodId, PricePlanId, RentalId, RenterId
+from services.rental.domain.pricing import PriceTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Who commands (`caller`: the partner, who is also the owner of what is commanded) under which client-made id."""
+
+    caller: PartnerId
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePricePlan(Command):
+    """Keep a price plan."""
+
+    terms: PriceTerms
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAsset(Command):
+    """Make an asset with the code that people scan."""
+
+    asset_kind: AssetKind
+    code: str
+    price_plan_id: PricePlanId
+
+
+@dataclass(frozen=True, slots=True)
+class StartRental(Command):
+    """A scan. Without a payment method the renter's default serves when a hold is needed."""
+
+    renter_id: RenterId
+    asset_code: str
+    payment_method_id: PaymentMethodId | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndRental(Command):
+    """The asset is back."""
+
+    rental_id: RentalId
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRental(Command):
+    """The lock did not open."""
+
+    rental_id: RentalId
+
+
+def fingerprint(command: Command) -> bytes:
+    """SHA-256 of a command's content without its scope (caller, request_id): equal content, equal fingerprint."""
+    content = {name: value for name, value in asdict(command).items() if name not in ("caller", "request_id")}
+    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).digest()

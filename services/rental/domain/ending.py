@@ -1,0 +1,145 @@
+"""How a rental ends: cancelled by the caller, or returned, priced, paid and settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from services.rental.domain.facts import Fact, FactKind, return_kind
+from services.rental.domain.ids import RentalId
+from services.rental.domain.moments import Moment
+from services.rental.domain.pricing import PriceTerms, price
+from services.rental.domain.refusals import CALLER_CANCELLED, rental_not_active, rental_not_cancellable
+from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, changed
+from services.rental.domain.starting import cancelled
+from services.rental.domain.states import OVER, DepositState, FollowUp, PaymentStatus, RentalState, Step
+from services.values.errors import Refusal
+
+_DONE: Mapping[str, Any] = {"follow_up": FollowUp.NONE, "follow_up_at": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How far deposits has come with the deposit and the charge."""
+
+    deposit_state: DepositState
+    payment_status: PaymentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DepositEvent:
+    """The same, told by deposits when it changes; events of one rental are ordered by `occurred_at`."""
+
+    event_id: str
+    rental_id: RentalId
+    settlement: Settlement
+    occurred_at: datetime
+
+
+def returned(rental: Rental, closed_by: ClosedBy, terms: PriceTerms, moment: Moment) -> Change | None:
+    """ACTIVE → RETURNED: priced, the asset free, the charge due. None in any other state."""
+    if not rental.can(Step.RETURN) or rental.started_at is None:
+        return None
+    ended_at = max(moment.now, rental.started_at)
+    charge = price(terms, rental.started_at, ended_at)
+    return changed(
+        rental,
+        rental.fact(return_kind(rental.asset_kind, rental.started_at, ended_at), ended_at),
+        state=rental.after(Step.RETURN),
+        payment_status=PaymentStatus.DUE if charge.amount_minor else PaymentStatus.NONE,
+        charge=charge,
+        ended_at=ended_at,
+        closed_by=closed_by,
+        follow_up=FollowUp.SETTLE,
+        follow_up_at=moment.lease_until,
+    )
+
+
+def caller_cancelled(rental: Rental, closed_by: ClosedBy, moment: Moment) -> Change | None:
+    """REQUESTED, or ACTIVE for less than the grace time → CANCELLED. None in any other state."""
+    too_late = rental.started_at is not None and moment.now - rental.started_at >= moment.timing.grace
+    if too_late or not rental.can(Step.CANCEL):
+        return None
+    return cancelled(rental, CALLER_CANCELLED, moment, closed_by=closed_by)
+
+
+def close_answer(rental: Rental, closed_by: ClosedBy) -> Rental | Refusal:
+    """What EndRental and CancelRental answer, at first and on every replay: the rental if this command closed it.
+
+    Else RENTAL_NOT_ACTIVE or RENTAL_NOT_CANCELLABLE, with the state.
+    """
+    if rental.closed_by == closed_by:
+        return rental
+    not_so = rental_not_active if closed_by.closing is Closing.END else rental_not_cancellable
+    return not_so(rental.state)
+
+
+def settled(rental: Rental, settlement: Settlement, moment: Moment) -> Change | None:
+    """Deposits' answer to the charge. None when an event has overtaken it: events know more."""
+    if rental.follow_up is not FollowUp.SETTLE:
+        return None
+    return _paid(rental, settlement, moment.now, **_DONE)
+
+
+def deposit_cancelled(rental: Rental, state: DepositState) -> Change | None:
+    """Deposits' answer to the cancellation of a rental."""
+    if rental.follow_up is not FollowUp.CANCEL:
+        return None
+    security = rental.security and replace(rental.security, state=state)
+    return changed(rental, security=security, **_DONE)
+
+
+def told(rental: Rental, event: DepositEvent) -> Change | None:
+    """An event of deposits: applied unless a later one was. A REQUESTED rental waits for its own answer instead."""
+    stale = rental.deposit_event_at is not None and event.occurred_at < rental.deposit_event_at
+    if stale or rental.state in (RentalState.REQUESTED, RentalState.SETTLED):
+        return None
+    at = event.occurred_at
+    if rental.state is RentalState.RETURNED:
+        done = _DONE if _taken_up(rental, event.settlement) else {}
+        return _paid(rental, event.settlement, at, deposit_event_at=at, **done)
+    state = event.settlement.deposit_state
+    done = _DONE if state in OVER and rental.state is RentalState.CANCELLED else {}
+    security = rental.security and replace(rental.security, state=state)
+    return changed(rental, security=security, deposit_event_at=at, **done)
+
+
+def _taken_up(rental: Rental, settlement: Settlement) -> bool:
+    """Whether deposits knows of the charge already, so that it need not be asked."""
+    if _owes(rental):
+        return settlement.payment_status is not PaymentStatus.NONE
+    return settlement.deposit_state is DepositState.CLOSED
+
+
+def _owes(rental: Rental) -> bool:
+    return rental.charge is not None and rental.charge.amount_minor > 0
+
+
+def _paid(rental: Rental, settlement: Settlement, at: datetime, **fields: Any) -> Change:
+    """RETURNED with the payment moved on; SETTLED once the deposit is closed and all is paid. PAID stays PAID."""
+    status = rental.payment_status
+    moves = status is not PaymentStatus.PAID and settlement.payment_status is not PaymentStatus.NONE
+    if _owes(rental) and moves:
+        status = settlement.payment_status
+    over = settlement.deposit_state is DepositState.CLOSED and status in (PaymentStatus.PAID, PaymentStatus.NONE)
+    first_failure = status is PaymentStatus.FAILED and rental.payment_failed_at is None
+    return changed(
+        rental,
+        *_payment_facts(rental, status, at),
+        state=rental.after(Step.SETTLE) if over else rental.state,
+        payment_status=status,
+        payment_failed_at=at if first_failure else rental.payment_failed_at,
+        security=rental.security and replace(rental.security, state=settlement.deposit_state),
+        **fields,
+    )
+
+
+def _payment_facts(rental: Rental, status: PaymentStatus, at: datetime) -> tuple[Fact, ...]:
+    if status is PaymentStatus.FAILED and rental.payment_failed_at is None:
+        return (rental.fact(FactKind.PAYMENT_FAILED, at),)
+    if status is PaymentStatus.PAID and rental.payment_status is not PaymentStatus.PAID:
+        cured = rental.payment_failed_at is not None
+        return (rental.fact(FactKind.PAYMENT_CURED if cured else FactKind.PAYMENT_ON_TIME, at),)
+    return ()

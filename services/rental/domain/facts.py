@@ -1,0 +1,60 @@
+"""What rental tells scoring about a person. Facts are named after the rental, so that telling twice tells once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.rental.domain.assets import AssetKind
+from services.rental.domain.ids import PartnerId, RentalId, RenterId
+
+
+class FactKind(StrEnum):
+    """The facts that rental is the source of (`freehold.scoring.v1.FactKind`)."""
+
+    RENTAL_STARTED = "RENTAL_STARTED"
+    RENTAL_RETURNED_ON_TIME = "RENTAL_RETURNED_ON_TIME"
+    RENTAL_RETURNED_LATE = "RENTAL_RETURNED_LATE"
+    PAYMENT_ON_TIME = "PAYMENT_ON_TIME"
+    PAYMENT_FAILED = "PAYMENT_FAILED"
+    PAYMENT_CURED = "PAYMENT_CURED"
+
+
+_SUFFIX: Mapping[FactKind, str] = {
+    FactKind.RENTAL_STARTED: "started",
+    FactKind.RENTAL_RETURNED_ON_TIME: "returned",
+    FactKind.RENTAL_RETURNED_LATE: "returned",
+    FactKind.PAYMENT_ON_TIME: "paid",
+    FactKind.PAYMENT_FAILED: "failed",
+    FactKind.PAYMENT_CURED: "paid",
+}
+
+LATE_AFTER: Mapping[AssetKind, timedelta] = {
+    AssetKind.BIKE: timedelta(hours=24),
+    AssetKind.E_BIKE: timedelta(hours=24),
+}
+"""A return after this long is late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that happened; `partner_id` is where, so that consent can be checked where the fact leaves."""
+
+    kind: FactKind
+    rental_id: RentalId
+    renter_id: RenterId
+    partner_id: PartnerId
+    occurred_at: datetime
+
+    @property
+    def fact_id(self) -> str:
+        """Unique for what happened: a rental starts, returns, fails to be paid and is paid at most once."""
+        return f"{self.rental_id}:{_SUFFIX[self.kind]}"
+
+
+def return_kind(asset_kind: AssetKind, started_at: datetime, ended_at: datetime) -> FactKind:
+    """Whether a return was on time or late."""
+    late = ended_at - started_at > LATE_AFTER[asset_kind]
+    return FactKind.RENTAL_RETURNED_LATE if late else FactKind.RENTAL_RETURNED_ON_TIME

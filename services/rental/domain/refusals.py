@@ -1,0 +1,106 @@
+"""Why rental refuses; the reasons are documented in `freehold.errors.v1.ErrorReason`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.rental.domain.states import RentalState
+from services.values.errors import Category, Refusal
+
+CALLER_CANCELLED = "CALLER_CANCELLED"
+NOT_ACTIVE_IN_TIME = "NOT_ACTIVE_IN_TIME"
+
+_START: Mapping[str, tuple[Category, str]] = {
+    "RENTER_NOT_FOUND": (Category.NOT_FOUND, "no such renter"),
+    "RENTER_NOT_LINKED": (Category.FAILED_PRECONDITION, "the renter is not linked to this partner"),
+    "RENTER_NOT_VERIFIED": (Category.FAILED_PRECONDITION, "the renter's document is not verified"),
+    "RENTER_TOO_YOUNG": (Category.FAILED_PRECONDITION, "the renter is too young for this kind of asset"),
+    "POLICY_NOT_FOUND": (Category.NOT_FOUND, "no policy is in force for this kind of asset"),
+    "PAYMENT_METHOD_REQUIRED": (
+        Category.FAILED_PRECONDITION,
+        "a deposit has to be held and there is no payment method",
+    ),
+    "PAYMENT_METHOD_NOT_FOUND": (Category.NOT_FOUND, "the renter has no such payment method"),
+    "PAYMENT_DECLINED": (Category.FAILED_PRECONDITION, "the processor declined the deposit"),
+    "CURRENCY_MISMATCH": (Category.FAILED_PRECONDITION, "the price plan and the policy differ in currency"),
+    NOT_ACTIVE_IN_TIME: (Category.FAILED_PRECONDITION, "the rental did not become active in time; nobody is billed"),
+}
+_TEMPORARY = frozenset({Category.UNAVAILABLE, Category.RESOURCE_EXHAUSTED, Category.DEADLINE_EXCEEDED})
+_PERMANENT = frozenset({Category.NOT_FOUND, Category.FAILED_PRECONDITION})
+
+
+def start_refusal(reason: str, metadata: Mapping[str, str]) -> Refusal:
+    """The refusal that a cancelled rental's reason stands for: the same at first and on every replay."""
+    category, message = _START.get(reason, (Category.FAILED_PRECONDITION, "the deposit was refused"))
+    return Refusal(
+        category, "RENTAL_CANCELLED" if reason == NOT_ACTIVE_IN_TIME else reason, message, metadata=dict(metadata)
+    )
+
+
+def ends_the_rental(refusal: Refusal) -> bool:
+    """Whether a neighbour's refusal is an answer, which is kept, or a failure, after which the same is asked again."""
+    return refusal.category in _PERMANENT
+
+
+def for_now(refusal: Refusal) -> Refusal:
+    """What the caller hears of a neighbour's failure: retry with the same request_id."""
+    if refusal.category in _TEMPORARY:
+        return refusal
+    return Refusal(Category.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "a service that this call needs did not answer")
+
+
+def request_id_reused() -> Refusal:
+    """REQUEST_ID_REUSED."""
+    return Refusal(Category.ALREADY_EXISTS, "REQUEST_ID_REUSED", "the request_id was used with other content")
+
+
+def asset_not_found() -> Refusal:
+    """ASSET_NOT_FOUND."""
+    return Refusal(Category.NOT_FOUND, "ASSET_NOT_FOUND", "no asset of this partner has that code")
+
+
+def asset_not_available() -> Refusal:
+    """ASSET_NOT_AVAILABLE."""
+    return Refusal(Category.FAILED_PRECONDITION, "ASSET_NOT_AVAILABLE", "the asset is rented")
+
+
+def asset_code_taken() -> Refusal:
+    """ASSET_CODE_TAKEN."""
+    return Refusal(Category.ALREADY_EXISTS, "ASSET_CODE_TAKEN", "an asset of this partner has that code")
+
+
+def price_plan_not_found() -> Refusal:
+    """PRICE_PLAN_NOT_FOUND."""
+    return Refusal(Category.NOT_FOUND, "PRICE_PLAN_NOT_FOUND", "no such price plan of this partner")
+
+
+def rental_not_found() -> Refusal:
+    """RENTAL_NOT_FOUND: there is none, or it is another's; which of them is not told."""
+    return Refusal(Category.NOT_FOUND, "RENTAL_NOT_FOUND", "no such rental")
+
+
+def rental_not_active(state: RentalState) -> Refusal:
+    """RENTAL_NOT_ACTIVE, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "RENTAL_NOT_ACTIVE", "the rental is not active", metadata={"state": state}
+    )
+
+
+def rental_not_cancellable(state: RentalState) -> Refusal:
+    """RENTAL_NOT_CANCELLABLE, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RENTAL_NOT_CANCELLABLE",
+        "the rental can no longer be cancelled",
+        metadata={"state": state},
+    )
+
+
+def page_token_invalid() -> Refusal:
+    """PAGE_TOKEN_INVALID."""
+    return Refusal(Category.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", "the page token is not of this list")
+
+
+def caller_not_allowed() -> Refusal:
+    """CALLER_NOT_ALLOWED."""
+    return Refusal(Category.PERMISSION_DENIED, "CALLER_NOT_ALLOWED", "this caller may not ask for that")

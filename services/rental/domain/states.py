@@ -1,0 +1,80 @@
+"""Where a rental stands: its states and the only steps between them, and the axes beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class RentalState(StrEnum):
+    """Where a rental stands (PRODUCT: "Rental states")."""
+
+    REQUESTED = "REQUESTED"
+    ACTIVE = "ACTIVE"
+    RETURNED = "RETURNED"
+    SETTLED = "SETTLED"
+    CANCELLED = "CANCELLED"
+
+
+class Step(StrEnum):
+    """What can happen to a rental."""
+
+    ACTIVATE = "ACTIVATE"
+    RETURN = "RETURN"
+    SETTLE = "SETTLE"
+    CANCEL = "CANCEL"
+
+
+TRANSITIONS: Mapping[tuple[RentalState, Step], RentalState] = {
+    (RentalState.REQUESTED, Step.ACTIVATE): RentalState.ACTIVE,
+    (RentalState.REQUESTED, Step.CANCEL): RentalState.CANCELLED,
+    (RentalState.ACTIVE, Step.CANCEL): RentalState.CANCELLED,
+    (RentalState.ACTIVE, Step.RETURN): RentalState.RETURNED,
+    (RentalState.RETURNED, Step.SETTLE): RentalState.SETTLED,
+}
+"""Every step that exists. Whoever writes a state takes it from here (`Rental.after`)."""
+
+HAS_ASSET = frozenset({RentalState.REQUESTED, RentalState.ACTIVE})
+"""The states in which the rental occupies its asset."""
+
+
+class PaymentStatus(StrEnum):
+    """How far the charge is paid; an axis of its own (`freehold.deposits.v1.PaymentStatus`)."""
+
+    NONE = "NONE"
+    DUE = "DUE"
+    IN_PROGRESS = "IN_PROGRESS"
+    PAID = "PAID"
+    FAILED = "FAILED"
+
+
+class DepositState(StrEnum):
+    """Where the deposit stood when rental last heard of it (`freehold.deposits.v1.DepositState`)."""
+
+    PENDING = "PENDING"
+    WAIVED = "WAIVED"
+    HELD = "HELD"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    CLOSED = "CLOSED"
+
+
+OVER = frozenset({DepositState.DECLINED, DepositState.CANCELLED, DepositState.CLOSED})
+"""Deposit states that nothing follows."""
+
+
+class AdmittanceOutcome(StrEnum):
+    """What scoring answered (`freehold.deposits.v1.AdmittanceOutcome`)."""
+
+    ADMITTED = "ADMITTED"
+    NOT_ADMITTED = "NOT_ADMITTED"
+    CANNOT_ASSESS = "CANNOT_ASSESS"
+
+
+class FollowUp(StrEnum):
+    """What deposits still has to be asked for; the sweeper asks if nobody else does."""
+
+    NONE = "NONE"
+    SECURE = "SECURE"
+    SETTLE = "SETTLE"
+    CANCEL = "CANCEL"

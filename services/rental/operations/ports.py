@@ -1,0 +1,169 @@
+"""What the use cases need from outside: a store and two neighbours. Batches in, one outcome per item out, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.rental.domain import (
+    Asset,
+    AssetKind,
+    Change,
+    ClosedBy,
+    CreateAsset,
+    CreatePricePlan,
+    DepositState,
+    Fact,
+    PartnerId,
+    PricePlan,
+    PriceTerms,
+    Rental,
+    RentalId,
+    RentalState,
+    RenterId,
+    Security,
+    Settlement,
+    Standing,
+    StartRental,
+)
+from services.values.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What travels with an item besides its content: until when its caller waits (monotonic seconds), and its trace."""
+
+    deadline: float | None = None
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A StartRental with the id and times that its rental would get."""
+
+    rental_id: RentalId
+    command: StartRental
+    fingerprint: bytes
+    requested_at: datetime
+    activate_by: datetime
+    follow_up_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """An EndRental or CancelRental of `caller`."""
+
+    rental_id: RentalId
+    caller: PartnerId
+    by: ClosedBy
+
+
+@dataclass(frozen=True, slots=True)
+class Closable:
+    """A rental with the terms it is priced by; `reused` when the closing command's id closed another rental before."""
+
+    rental: Rental
+    terms: PriceTerms
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which rentals to list: newest first, older than `before`. A partner's, a renter's, or both."""
+
+    partner_id: PartnerId | None
+    renter_id: RenterId | None
+    state: RentalState | None
+    before: RentalId | None
+    size: int
+
+
+class RentalStore(Protocol):
+    """The rentals, durably."""
+
+    async def claim(self, claims: Sequence[Claim]) -> list[Rental | Refusal]:
+        """A fresh REQUESTED rental that owns its asset; or the rental that this request made before; or
+        ASSET_NOT_FOUND, ASSET_NOT_AVAILABLE."""
+
+    async def read(self, rental_ids: Sequence[RentalId]) -> dict[RentalId, Rental]:
+        """The rentals as they stand; unknown ids are left out."""
+
+    async def read_to_close(self, closes: Sequence[Close]) -> list[Closable | None]:
+        """The rentals with their price terms; None for unknown ids."""
+
+    async def save(self, changes: Sequence[Change], wall: datetime) -> list[bool]:
+        """Writes each change with its facts, and frees its asset; False where the rental is no longer as it was
+        `before`, or the closing command's id closed another rental meanwhile: look again."""
+
+    async def take_due(self, wall: datetime, recheck_at: datetime, lease_until: datetime, limit: int) -> list[Rental]:
+        """Leases rentals whose follow-up is due."""
+
+    async def list_rentals(self, page: Page) -> list[Rental]:
+        """One page of rentals, newest first."""
+
+
+class CatalogueStore(Protocol):
+    """Price plans and assets, durably."""
+
+    async def create_plan(self, command: CreatePricePlan, fingerprint: bytes, plan: PricePlan) -> PricePlan:
+        """The plan, or the one that this request made before. Raises REQUEST_ID_REUSED."""
+
+    async def create_asset(self, command: CreateAsset, fingerprint: bytes, asset: Asset) -> Asset:
+        """The asset, or the one that this request made before. Raises PRICE_PLAN_NOT_FOUND, ASSET_CODE_TAKEN,
+        REQUEST_ID_REUSED."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckItem:
+    """May this person rent such a thing at this partner?"""
+
+    renter_id: RenterId
+    partner_id: PartnerId
+    asset_kind: AssetKind | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SecureItem:
+    """Secure this rental; whether scoring may be asked was read in this very batch."""
+
+    rental: Rental
+    scoring_consent: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A fact on its way out."""
+
+    event_id: str
+    fact: Fact
+
+
+class Identity(Protocol):
+    """Who may rent."""
+
+    async def check(self, items: Sequence[CheckItem]) -> list[Standing | Refusal]:
+        """Standing, link and consent; RENTER_NOT_FOUND, UPSTREAM_UNAVAILABLE."""
+
+
+class Scoring(Protocol):
+    """Takes facts."""
+
+    async def record(self, facts: Sequence[Outgoing]) -> list[Refusal | None]:
+        """None per fact that was taken."""
+
+
+class Deposits(Protocol):
+    """Secures and settles, idempotent by rental id."""
+
+    async def secure(self, items: Sequence[SecureItem]) -> list[Security | Refusal | None]:
+        """How each is secured; None when deposits remembers the rental as cancelled."""
+
+    async def settle(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
+        """How far each charge is paid."""
+
+    async def cancel(self, rentals: Sequence[Rental]) -> list[DepositState | Refusal]:
+        """Where each deposit stands after its rental was cancelled."""

@@ -1,0 +1,193 @@
+-- name: claim_rentals
+-- Makes a REQUESTED rental of each free asset that is asked for, locking assets in their order. Of two that want one
+-- asset the first has it. A request that made a rental before makes none. One row per place: what was claimed, and
+-- whether the asset exists.
+WITH wanted AS (
+    SELECT w.place, w.bucket, w.rental_id, w.partner_id, w.renter_id, w.asset_code, w.payment_method_id, w.request_id,
+           w.fingerprint, w.requested_at, w.activate_by, w.follow_up_at
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
+                $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
+        WITH ORDINALITY AS w (bucket, rental_id, partner_id, renter_id, asset_code, payment_method_id, request_id,
+                              fingerprint, requested_at, activate_by, follow_up_at, place)
+),
+first AS (
+    SELECT DISTINCT ON (a.partner_id, a.asset_id) w.place, a.partner_id, a.asset_id
+    FROM wanted w
+    JOIN assets a ON a.partner_id = w.partner_id AND a.code = w.asset_code
+    WHERE a.state = 'AVAILABLE' AND NOT EXISTS (
+        SELECT 1 FROM rentals r
+        WHERE r.bucket = w.bucket AND r.renter_id = w.renter_id AND r.partner_id = w.partner_id
+          AND r.start_request_id = w.request_id)
+    ORDER BY a.partner_id, a.asset_id, w.place
+),
+locked AS (
+    SELECT f.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id
+    FROM first f
+    JOIN assets a ON a.partner_id = f.partner_id AND a.asset_id = f.asset_id
+    WHERE a.state = 'AVAILABLE'
+    ORDER BY a.partner_id, a.asset_id
+    FOR UPDATE OF a
+),
+claimed AS (
+    UPDATE assets a SET state = 'RENTED', rental_id = w.rental_id
+    FROM locked l JOIN wanted w ON w.place = l.place
+    WHERE a.partner_id = l.partner_id AND a.asset_id = l.asset_id AND a.state = 'AVAILABLE'
+    RETURNING w.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id
+),
+made AS (
+    INSERT INTO rentals (
+        bucket, rental_id, version, partner_id, renter_id, asset_id, asset_code, asset_kind, price_plan_id, currency,
+        payment_method_id, start_request_id, fingerprint, requested_at, activate_by, state, payment_status, reason_codes,
+        decline_code, cancel_reason, follow_up, follow_up_at)
+    SELECT w.bucket, w.rental_id, 1, w.partner_id, w.renter_id, c.asset_id, w.asset_code, c.asset_kind, c.price_plan_id,
+           p.currency, w.payment_method_id, w.request_id, w.fingerprint, w.requested_at, w.activate_by, 'REQUESTED',
+           'NONE', '{}', '', '', 'SECURE', w.follow_up_at
+    FROM claimed c
+    JOIN wanted w ON w.place = c.place
+    JOIN price_plans p ON p.partner_id = c.partner_id AND p.price_plan_id = c.price_plan_id
+    RETURNING rental_id, asset_id, asset_kind, price_plan_id, currency
+)
+SELECT w.place, a.asset_id IS NOT NULL AS exists, m.asset_id, m.asset_kind, m.price_plan_id, m.currency
+FROM wanted w
+LEFT JOIN assets a ON a.partner_id = w.partner_id AND a.code = w.asset_code
+LEFT JOIN made m ON m.rental_id = w.rental_id
+ORDER BY w.place;
+
+-- name: find_started
+-- The rentals that these requests made, by place.
+SELECT w.place, r.rental_id
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[])
+    WITH ORDINALITY AS w (bucket, renter_id, partner_id, request_id, place)
+JOIN rentals r ON r.bucket = w.bucket AND r.renter_id = w.renter_id AND r.partner_id = w.partner_id
+              AND r.start_request_id = w.request_id;
+
+-- name: read_rentals
+-- Rentals by their ids.
+SELECT r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r.asset_code, r.asset_kind, r.price_plan_id,
+       r.currency, r.payment_method_id, r.fingerprint, r.requested_at, r.activate_by, r.state, r.payment_status,
+       r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency, r.deposit_amount_minor,
+       r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id, r.cancelled_at,
+       r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at
+FROM unnest($1::int[], $2::text[]) AS w (bucket, rental_id)
+JOIN rentals r ON r.bucket = w.bucket AND r.rental_id = w.rental_id;
+
+-- name: read_to_close
+-- Rentals with the price plan pinned at their start, by place; and whether the closing request closed another rental.
+SELECT w.place, r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r.asset_code, r.asset_kind,
+       r.price_plan_id, r.currency, r.payment_method_id, r.fingerprint, r.requested_at, r.activate_by, r.state,
+       r.payment_status, r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency,
+       r.deposit_amount_minor, r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id,
+       r.cancelled_at, r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at,
+       p.base_minor, p.segments, p.cap_per_day_minor,
+       EXISTS (
+           SELECT 1 FROM rentals o
+           WHERE o.bucket = r.bucket AND o.renter_id = r.renter_id AND o.partner_id = r.partner_id
+             AND o.closing = w.closing AND o.closed_request_id = w.request_id AND o.rental_id <> r.rental_id) AS reused
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[])
+    WITH ORDINALITY AS w (bucket, rental_id, closing, request_id, place)
+JOIN rentals r ON r.bucket = w.bucket AND r.rental_id = w.rental_id
+JOIN price_plans p ON p.partner_id = r.partner_id AND p.price_plan_id = r.price_plan_id;
+
+-- name: save_rentals
+-- Writes each change over the version that it was decided on, in the order of the ids; with it frees the asset where
+-- that is due, and puts the facts into the outbox. Gives the rentals that were written.
+WITH change AS (
+    SELECT c.bucket, c.rental_id, c.version, c.state, c.payment_status, c.deposit_id, c.deposit_state, c.outcome,
+           c.reason_codes, c.deposit_currency, c.deposit_amount_minor, c.decline_code, c.charge_minor, c.started_at,
+           c.ended_at, c.closing, c.closed_request_id, c.cancelled_at, c.cancel_reason, c.follow_up, c.follow_up_at,
+           c.payment_failed_at, c.deposit_event_at, c.frees_asset
+    FROM unnest($1::int[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::text[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::timestamptz[],
+                $15::timestamptz[], $16::text[], $17::text[], $18::timestamptz[], $19::text[], $20::text[],
+                $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], $24::boolean[])
+        AS c (bucket, rental_id, version, state, payment_status, deposit_id, deposit_state, outcome, reason_codes,
+              deposit_currency, deposit_amount_minor, decline_code, charge_minor, started_at, ended_at, closing,
+              closed_request_id, cancelled_at, cancel_reason, follow_up, follow_up_at, payment_failed_at,
+              deposit_event_at, frees_asset)
+),
+locked AS (
+    SELECT r.bucket, r.rental_id
+    FROM change c
+    JOIN rentals r ON r.bucket = c.bucket AND r.rental_id = c.rental_id
+    WHERE r.version = c.version - 1
+    ORDER BY r.bucket, r.rental_id
+    FOR UPDATE OF r
+),
+saved AS (
+    UPDATE rentals r SET
+        version = c.version,
+        state = c.state,
+        payment_status = c.payment_status,
+        deposit_id = c.deposit_id,
+        deposit_state = c.deposit_state,
+        outcome = c.outcome,
+        reason_codes = string_to_array(c.reason_codes, ','),
+        deposit_currency = c.deposit_currency,
+        deposit_amount_minor = c.deposit_amount_minor,
+        decline_code = c.decline_code,
+        charge_minor = c.charge_minor,
+        started_at = c.started_at,
+        ended_at = c.ended_at,
+        closing = c.closing,
+        closed_request_id = c.closed_request_id,
+        cancelled_at = c.cancelled_at,
+        cancel_reason = c.cancel_reason,
+        follow_up = c.follow_up,
+        follow_up_at = c.follow_up_at,
+        payment_failed_at = c.payment_failed_at,
+        deposit_event_at = c.deposit_event_at
+    FROM locked l
+    JOIN change c ON c.bucket = l.bucket AND c.rental_id = l.rental_id
+    WHERE r.bucket = l.bucket AND r.rental_id = l.rental_id AND r.version = c.version - 1
+    RETURNING r.rental_id, r.partner_id, r.asset_id, c.frees_asset
+),
+freed AS (
+    UPDATE assets a SET state = 'AVAILABLE', rental_id = NULL
+    FROM saved s
+    WHERE s.frees_asset AND a.partner_id = s.partner_id AND a.asset_id = s.asset_id AND a.rental_id = s.rental_id
+),
+told AS (
+    INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
+    SELECT f.bucket, f.event_id, 'scoring', f.kind, f.renter_id, f.payload, $31, $31, 0
+    FROM unnest($25::int[], $26::text[], $27::text[], $28::text[], $29::text[], $30::jsonb[])
+        AS f (bucket, rental_id, event_id, kind, renter_id, payload)
+    JOIN saved s ON s.rental_id = f.rental_id
+)
+SELECT s.rental_id FROM saved s;
+
+-- name: take_due
+-- Leases rentals whose follow-up is due, earliest first: a deposit to secure until $2, anything else until $3. Who comes
+-- second finds them leased.
+WITH due AS (
+    SELECT r.bucket, r.rental_id FROM rentals r
+    WHERE r.follow_up <> 'NONE' AND r.follow_up_at <= $1
+    ORDER BY r.follow_up_at
+    LIMIT $4
+),
+locked AS (
+    SELECT r.bucket, r.rental_id
+    FROM due d
+    JOIN rentals r ON r.bucket = d.bucket AND r.rental_id = d.rental_id
+    WHERE r.follow_up <> 'NONE' AND r.follow_up_at <= $1
+    ORDER BY r.bucket, r.rental_id
+    FOR UPDATE OF r
+)
+UPDATE rentals r SET follow_up_at = CASE r.follow_up WHEN 'SECURE' THEN $2::timestamptz ELSE $3::timestamptz END
+FROM locked l
+WHERE r.bucket = l.bucket AND r.rental_id = l.rental_id AND r.follow_up <> 'NONE' AND r.follow_up_at <= $1
+RETURNING r.rental_id;
+
+-- name: list_of_partner
+-- Ids of a partner's rentals before a given one, newest first.
+SELECT r.rental_id FROM rentals r
+WHERE r.partner_id = $1 AND r.rental_id < $2 AND ($3::text IS NULL OR r.state = $3)
+ORDER BY r.rental_id DESC
+LIMIT $4;
+
+-- name: list_of_renter
+-- Ids of a renter's rentals, at one partner or at all, before a given one, newest first.
+SELECT r.rental_id FROM rentals r
+WHERE r.bucket = $1 AND r.renter_id = $2 AND ($3::text IS NULL OR r.partner_id = $3) AND r.rental_id < $4
+  AND ($5::text IS NULL OR r.state = $5)
+ORDER BY r.rental_id DESC
+LIMIT $6;

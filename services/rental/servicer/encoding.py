@@ -1,0 +1,75 @@
+"""Domain to proto, message by message."""
+
+from __future__ import annotations
+
+from freehold.rental.v1 import rental_service_pb2 as pb
+from services.rental.domain import Asset, PricePlan, Rental
+from services.rental.wire import (
+    ASSET_KINDS,
+    ASSET_STATES,
+    DEPOSIT_STATES,
+    OUTCOMES,
+    PAYMENT_STATUSES,
+    RENTAL_STATES,
+    money,
+    timestamp,
+)
+
+
+def encode_rental(rental: Rental) -> pb.Rental:
+    """A rental as its partner and renter see it."""
+    message = pb.Rental(
+        rental_id=rental.rental_id,
+        partner_id=rental.partner_id,
+        renter_id=rental.renter_id,
+        asset_id=rental.asset_id,
+        asset_code=rental.asset_code,
+        state=RENTAL_STATES.encode(rental.state),
+        payment_status=PAYMENT_STATUSES.encode(rental.payment_status),
+        price_plan_id=rental.price_plan_id,
+        charge=money(rental.charge) if rental.charge else None,
+        requested_at=timestamp(rental.requested_at),
+        started_at=timestamp(rental.started_at) if rental.started_at else None,
+        ended_at=timestamp(rental.ended_at) if rental.ended_at else None,
+        cancelled_at=timestamp(rental.cancelled_at) if rental.cancelled_at else None,
+        cancel_reason=rental.cancel_reason,
+    )
+    if rental.security is not None:
+        message.deposit_id = rental.security.deposit_id
+        message.deposit_state = DEPOSIT_STATES.encode(rental.security.state)
+        message.outcome = OUTCOMES.encode(rental.security.outcome)
+        message.reason_codes.extend(rental.security.reason_codes)
+        message.deposit_amount.CopyFrom(money(rental.security.amount))
+    return message
+
+
+def encode_plan(plan: PricePlan) -> pb.PricePlan:
+    """A price plan."""
+    return pb.PricePlan(
+        price_plan_id=plan.price_plan_id,
+        currency_code=plan.terms.currency,
+        base_minor=plan.terms.base_minor,
+        segments=[
+            pb.PriceSegment(
+                start_minute=segment.start_minute,
+                end_minute=segment.end_minute,
+                rate_minor=segment.rate_minor,
+                interval_minutes=segment.interval_minutes,
+            )
+            for segment in plan.terms.segments
+        ],
+        cap_per_day_minor=plan.terms.cap_per_day_minor,
+        created_at=timestamp(plan.created_at),
+    )
+
+
+def encode_asset(asset: Asset) -> pb.Asset:
+    """An asset."""
+    return pb.Asset(
+        asset_id=asset.asset_id,
+        partner_id=asset.partner_id,
+        asset_kind=ASSET_KINDS.encode(asset.asset_kind),
+        code=asset.code,
+        price_plan_id=asset.price_plan_id,
+        state=ASSET_STATES.encode(asset.state),
+    )

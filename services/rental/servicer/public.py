@@ -1,0 +1,157 @@
+"""RentalService on the wire: each method decodes, calls once, encodes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+import grpc
+
+from freehold.rental.v1 import rental_service_pb2 as pb
+from freehold.rental.v1 import rental_service_pb2_grpc as rpc
+from services.rental.domain import (
+    AssetKind,
+    CancelRental,
+    CreateAsset,
+    CreatePricePlan,
+    EndRental,
+    PartnerId,
+    PaymentMethodId,
+    PricePlanId,
+    PriceSegment,
+    PriceTerms,
+    Rental,
+    RentalId,
+    RenterId,
+    StartRental,
+)
+from services.rental.domain.refusals import caller_not_allowed
+from services.rental.operations import Catalogue, Origin, Page, Reading, StartAsk, Started
+from services.rental.servicer.encoding import encode_asset, encode_plan, encode_rental
+from services.rental.servicer.paging import read_token, token_after
+from services.rental.wire import ASSET_KINDS, RENTAL_STATES
+from services.runtime.interceptors import current_call
+from services.values.callers import Caller, Role
+from services.values.errors import invalid
+
+ACCESS: Mapping[str, frozenset[Role]] = {
+    "CreatePricePlan": frozenset({Role.PARTNER}),
+    "CreateAsset": frozenset({Role.PARTNER}),
+    "StartRental": frozenset({Role.PARTNER}),
+    "EndRental": frozenset({Role.PARTNER}),
+    "CancelRental": frozenset({Role.PARTNER}),
+    "GetRental": frozenset({Role.PARTNER, Role.RENTER, Role.OPERATOR}),
+    "ListRentals": frozenset({Role.PARTNER, Role.RENTER}),
+}
+"""Who may call what."""
+
+DEFAULT_PAGE = 50
+ANSWER_MARGIN_SECONDS = 0.25
+"""How long before the caller's deadline a rental that still waits for the processor is answered as it is."""
+
+_Context = grpc.aio.ServicerContext[object, object]
+
+
+class RentalServicer(rpc.RentalServiceServicer):
+    """`start`, `end` and `cancel` take one command each; behind them, those that come together go together."""
+
+    def __init__(
+        self,
+        start: Callable[[StartAsk], Awaitable[Started]],
+        end: Callable[[EndRental], Awaitable[Rental]],
+        cancel: Callable[[CancelRental], Awaitable[Rental]],
+        catalogue: Catalogue,
+        reading: Reading,
+    ) -> None:
+        self._start = start
+        self._end = end
+        self._cancel = cancel
+        self._catalogue = catalogue
+        self._reading = reading
+
+    async def CreatePricePlan(self, request: pb.CreatePricePlanRequest, _: _Context) -> pb.CreatePricePlanResponse:
+        """Keeps a price plan."""
+        segments = tuple(
+            PriceSegment(s.start_minute, s.end_minute, s.rate_minor, s.interval_minutes) for s in request.segments
+        )
+        terms = PriceTerms(request.currency_code, request.base_minor, segments, request.cap_per_day_minor)
+        plan = await self._catalogue.create_plan(CreatePricePlan(_partner(), request.request_id, terms))
+        return pb.CreatePricePlanResponse(price_plan=encode_plan(plan))
+
+    async def CreateAsset(self, request: pb.CreateAssetRequest, _: _Context) -> pb.CreateAssetResponse:
+        """Makes an asset."""
+        command = CreateAsset(
+            caller=_partner(),
+            request_id=request.request_id,
+            asset_kind=_kind(request.asset_kind),
+            code=request.code,
+            price_plan_id=PricePlanId(request.price_plan_id),
+        )
+        return pb.CreateAssetResponse(asset=encode_asset(await self._catalogue.create_asset(command)))
+
+    async def StartRental(self, request: pb.StartRentalRequest, _: _Context) -> pb.StartRentalResponse:
+        """Rents an asset."""
+        call = current_call()
+        command = StartRental(
+            caller=_partner(),
+            request_id=request.request_id,
+            renter_id=RenterId(request.renter_id),
+            asset_code=request.asset_code,
+            payment_method_id=PaymentMethodId(request.payment_method_id) if request.payment_method_id else None,
+        )
+        started = await self._start(StartAsk(command, Origin(call.deadline, call.traceparent)))
+        rental = await started.outcome(call.remaining() - ANSWER_MARGIN_SECONDS)
+        return pb.StartRentalResponse(rental=encode_rental(rental))
+
+    async def EndRental(self, request: pb.EndRentalRequest, _: _Context) -> pb.EndRentalResponse:
+        """Returns an asset."""
+        rental = await self._end(EndRental(_partner(), request.request_id, RentalId(request.rental_id)))
+        return pb.EndRentalResponse(rental=encode_rental(rental))
+
+    async def CancelRental(self, request: pb.CancelRentalRequest, _: _Context) -> pb.CancelRentalResponse:
+        """Undoes a rental."""
+        rental = await self._cancel(CancelRental(_partner(), request.request_id, RentalId(request.rental_id)))
+        return pb.CancelRentalResponse(rental=encode_rental(rental))
+
+    async def GetRental(self, request: pb.GetRentalRequest, _: _Context) -> pb.GetRentalResponse:
+        """Tells one rental."""
+        rental = await self._reading.get(current_call().caller, RentalId(request.rental_id))
+        return pb.GetRentalResponse(rental=encode_rental(rental))
+
+    async def ListRentals(self, request: pb.ListRentalsRequest, _: _Context) -> pb.ListRentalsResponse:
+        """Tells a page of rentals."""
+        page = _page(current_call().caller, request)
+        rentals, more = await self._reading.list_rentals(replace(page, before=read_token(page, request.page_token)))
+        return pb.ListRentalsResponse(
+            rentals=[encode_rental(rental) for rental in rentals],
+            next_page_token=token_after(page, rentals[-1].rental_id) if more else "",
+        )
+
+
+def _partner() -> PartnerId:
+    """The partner whose key called; the access list lets nobody else in."""
+    partner_id = current_call().caller.partner_id
+    if partner_id is None:
+        raise caller_not_allowed()
+    return PartnerId(partner_id)
+
+
+def _kind(value: int) -> AssetKind:
+    kind = ASSET_KINDS.decode(value)
+    if kind is None:
+        raise invalid("asset_kind", "is not a kind that can be rented")
+    return kind
+
+
+def _page(caller: Caller, request: pb.ListRentalsRequest) -> Page:
+    """A partner lists its own rentals, of one renter or of all; a renter lists their own, at every partner."""
+    renter_id = RenterId(request.renter_id) if request.renter_id else None
+    partner_id = None
+    if caller.role is Role.RENTER:
+        if renter_id not in (None, caller.id):
+            raise caller_not_allowed()
+        renter_id = RenterId(caller.id)
+    else:
+        partner_id = _partner()
+    state = RENTAL_STATES.decode(request.state)
+    return Page(partner_id, renter_id, state, None, request.page_size or DEFAULT_PAGE)

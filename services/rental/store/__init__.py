@@ -1,0 +1,6 @@
+"""Rental's memory in PostgreSQL: the only room that speaks SQL."""
+
+from services.rental.store.catalogue import PostgresCatalogue
+from services.rental.store.rentals import PostgresRentals
+
+__all__ = ["PostgresCatalogue", "PostgresRentals"]

@@ -1,0 +1,145 @@
+"""Rows to domain objects and back, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asyncpg import Record
+
+from services.rental.domain import (
+    AdmittanceOutcome,
+    Asset,
+    AssetKind,
+    AssetState,
+    Change,
+    ClosedBy,
+    Closing,
+    DepositState,
+    FollowUp,
+    PaymentStatus,
+    PricePlan,
+    PriceSegment,
+    PriceTerms,
+    Rental,
+    RentalState,
+    Security,
+)
+from services.values.ids import bucket_of
+from services.values.money import Money
+
+Row = Record
+
+
+def rental_of(row: Row) -> Rental:
+    """A row of `rentals`."""
+    return Rental(
+        rental_id=row["rental_id"],
+        partner_id=row["partner_id"],
+        renter_id=row["renter_id"],
+        asset_id=row["asset_id"],
+        asset_code=row["asset_code"],
+        asset_kind=AssetKind(row["asset_kind"]),
+        price_plan_id=row["price_plan_id"],
+        currency=row["currency"],
+        payment_method_id=row["payment_method_id"],
+        fingerprint=row["fingerprint"],
+        requested_at=row["requested_at"],
+        activate_by=row["activate_by"],
+        state=RentalState(row["state"]),
+        payment_status=PaymentStatus(row["payment_status"]),
+        security=_security_of(row),
+        charge=None if row["charge_minor"] is None else Money(row["currency"], row["charge_minor"]),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        closed_by=None if row["closing"] is None else ClosedBy(Closing(row["closing"]), row["closed_request_id"]),
+        cancelled_at=row["cancelled_at"],
+        cancel_reason=row["cancel_reason"],
+        follow_up=FollowUp(row["follow_up"]),
+        follow_up_at=row["follow_up_at"],
+        payment_failed_at=row["payment_failed_at"],
+        deposit_event_at=row["deposit_event_at"],
+        version=row["version"],
+    )
+
+
+def change_columns(changes: Sequence[Change]) -> list[list[Any]]:
+    """The arrays that `save_rentals` takes for the changes, in its order."""
+    return [list(column) for column in zip(*(_change_row(change) for change in changes), strict=True)]
+
+
+def terms_of(row: Row) -> PriceTerms:
+    """The price terms in a row."""
+    return PriceTerms(
+        currency=row["currency"],
+        base_minor=row["base_minor"],
+        segments=tuple(PriceSegment(*segment) for segment in row["segments"]),
+        cap_per_day_minor=row["cap_per_day_minor"],
+    )
+
+
+def segments_json(terms: PriceTerms) -> list[list[int]]:
+    """Segments as stored: [start_minute, end_minute, rate_minor, interval_minutes] each."""
+    return [[s.start_minute, s.end_minute, s.rate_minor, s.interval_minutes] for s in terms.segments]
+
+
+def plan_of(row: Row) -> PricePlan:
+    """A row of `price_plans`."""
+    return PricePlan(row["price_plan_id"], row["partner_id"], terms_of(row), row["created_at"])
+
+
+def asset_of(row: Row) -> Asset:
+    """A row of `assets`."""
+    return Asset(
+        asset_id=row["asset_id"],
+        partner_id=row["partner_id"],
+        asset_kind=AssetKind(row["asset_kind"]),
+        code=row["code"],
+        price_plan_id=row["price_plan_id"],
+        state=AssetState(row["state"]),
+        created_at=row["created_at"],
+    )
+
+
+def _security_of(row: Row) -> Security | None:
+    if row["deposit_id"] is None:
+        return None
+    return Security(
+        deposit_id=row["deposit_id"],
+        state=DepositState(row["deposit_state"]),
+        outcome=None if row["outcome"] is None else AdmittanceOutcome(row["outcome"]),
+        reason_codes=tuple(row["reason_codes"]),
+        amount=Money(row["deposit_currency"], row["deposit_amount_minor"]),
+        decline_code=row["decline_code"],
+    )
+
+
+def _change_row(change: Change) -> tuple[Any, ...]:
+    r = change.after
+    return (
+        bucket_of(r.rental_id),
+        r.rental_id,
+        r.version,
+        r.state,
+        r.payment_status,
+        *_security_columns(r.security),
+        None if r.charge is None else r.charge.amount_minor,
+        r.started_at,
+        r.ended_at,
+        None if r.closed_by is None else r.closed_by.closing,
+        None if r.closed_by is None else r.closed_by.request_id,
+        r.cancelled_at,
+        r.cancel_reason,
+        r.follow_up,
+        r.follow_up_at,
+        r.payment_failed_at,
+        r.deposit_event_at,
+        change.frees_asset,
+    )
+
+
+def _security_columns(s: Security | None) -> tuple[Any, ...]:
+    if s is None:
+        return (None, None, None, "", None, None, "")
+    codes = ",".join(s.reason_codes)
+    return (s.deposit_id, s.state, s.outcome, codes, s.amount.currency, s.amount.amount_minor, s.decline_code)

@@ -1,0 +1,39 @@
+"""What time makes happen: rentals left between two steps are followed up, and facts leave for scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.rental.domain import Fact, FactKind, PartnerId, RentalId, RenterId
+from services.rental.operations import FollowingUp, Outgoing, Telling
+from services.runtime.database import Database
+from services.runtime.outbox import OutboxRow, Relay
+from services.runtime.sweeper import Sweeper
+
+SCORING = "scoring"
+
+
+def follow_up_sweeper(following_up: FollowingUp, every_seconds: float) -> Sweeper:
+    """Finishes or undoes what was left between two steps."""
+    return Sweeper("rental follow-ups", following_up.sweep, every_seconds)
+
+
+def fact_relay(db: Database, telling: Telling) -> Relay:
+    """Brings facts to scoring, as far as their people consent."""
+
+    async def deliver(rows: Sequence[OutboxRow]) -> list[bool]:
+        return await telling.deliver([_outgoing(row) for row in rows])
+
+    return Relay(db, SCORING, deliver)
+
+
+def _outgoing(row: OutboxRow) -> Outgoing:
+    fact = Fact(
+        kind=FactKind(row.kind),
+        rental_id=RentalId(row.payload["rental_id"]),
+        renter_id=RenterId(row.renter_id),
+        partner_id=PartnerId(row.payload["partner_id"]),
+        occurred_at=datetime.fromisoformat(row.payload["occurred_at"]),
+    )
+    return Outgoing(row.event_id, fact)
