@@ -19,7 +19,6 @@ from freehold.identity.v1 import (
     identity_service_pb2,
     identity_service_pb2_grpc,
 )
-from freehold.scoring.v1.scoring_internal_service_pb2_grpc import ScoringInternalServiceStub
 from services.identity.clients import HttpCarrier, HttpRegistry, ScoringEvents
 from services.identity.domain import Standing
 from services.identity.keys import Keys, load_keys, sign_token, verification_keys
@@ -74,7 +73,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     await verify(dsn, "services.identity")
     db = await Database.connect(dsn, pool_size=settings.pool_size)
     channel = open_channel(settings.scoring_address, "scoring", settings.tls_dir, SERVICE)
-    relay = Relay(db, "scoring", ScoringEvents(ScoringInternalServiceStub(channel)).deliver)
+    relay = Relay(db, "scoring", ScoringEvents(channel).deliver)
     clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
     tasks = Tasks()
     async with aiohttp.ClientSession() as session:

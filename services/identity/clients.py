@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import aiohttp
+import grpc
 import structlog
 
 from freehold.scoring.v1 import fact_pb2, scoring_internal_service_pb2
@@ -74,8 +75,8 @@ class HttpCarrier:
 class ScoringEvents:
     """Delivers identity's events to scoring."""
 
-    def __init__(self, stub: ScoringInternalServiceStub) -> None:
-        self._stub = stub
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = ScoringInternalServiceStub(channel)
 
     async def deliver(self, rows: Sequence[OutboxRow]) -> list[bool]:
         """Whether scoring took each event."""

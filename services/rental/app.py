@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import grpc
 from pydantic import Field
@@ -17,7 +15,7 @@ from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_
 from freehold.rental.v1 import rental_internal_service_pb2, rental_service_pb2
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
-from services.rental.clients import DepositsClient, IdentityClient, ScoringClient
+from services.rental.clients import DepositsClient, IdentityClient, Late, ScoringClient
 from services.rental.domain import CancelRental, EndRental, Rental, RentalId, Security, Timing
 from services.rental.operations import (
     Arrivals,
@@ -54,6 +52,8 @@ PUBLISHES_TO = frozenset({"scoring"})
 _PACKAGE = "services.rental"
 _PROBE_SECONDS = 1.0
 
+Answer = tuple[RentalId, Security | None]
+
 
 class Settings(ServiceSettings):
     """What rental needs besides what every service needs. Seconds are real time."""
@@ -71,59 +71,48 @@ class Settings(ServiceSettings):
     upstream_seconds: float = Field(default=3.0, gt=0, le=10)
 
 
-@dataclass(frozen=True, slots=True)
-class _Neighbours:
-    identity: IdentityClient
-    deposits: DepositsClient
-    scoring: ScoringClient
-
-
 class _Rooms:
-    """The use cases, joined. Second answers of deposits come back in through `late`."""
+    """The use cases, joined. Deposits' second answers come in through `late`."""
 
-    def __init__(self, settings: Settings, db: Database, tracer: Tracer, channels: dict[str, grpc.aio.Channel]) -> None:
+    def __init__(self, settings: Settings, db: Database, channels: dict[str, grpc.aio.Channel], late: Late) -> None:
         clock: Clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
         store, arrivals, seconds = PostgresRentals(db), Arrivals(), settings.upstream_seconds
         changing = Changing(store, arrivals, clock, SystemClock(), _timing(settings))
-        self.tasks = Tasks()
-        self.neighbours = _Neighbours(
-            IdentityClient(channels["identity"], seconds),
-            DepositsClient(channels["deposits"], seconds, self._late),
-            ScoringClient(channels["scoring"], seconds),
-        )
-        identity, deposits = self.neighbours.identity, self.neighbours.deposits
-        self.starting = Starting(store, identity, deposits, changing, arrivals)
-        self.closing = ClosingRentals(store, deposits, changing)
+        self.identity = IdentityClient(channels["identity"], seconds)
+        self.deposits = DepositsClient(channels["deposits"], seconds, late)
+        self.starting = Starting(store, self.identity, self.deposits, changing, arrivals)
+        self.closing = ClosingRentals(store, self.deposits, changing)
         self.following_up = FollowingUp(store, self.starting, self.closing, changing)
-        self.telling = Telling(identity, self.neighbours.scoring)
+        self.telling = Telling(self.identity, ScoringClient(channels["scoring"], seconds))
         self.catalogue = Catalogue(PostgresCatalogue(db), clock)
         self.reading = Reading(store)
+
+    async def close(self) -> None:
+        """Ends the streams."""
+        await self.identity.close()
+        await self.deposits.close()
+
+
+class _Queues:
+    """What comes together goes together; commands of one renter, or about one rental, go one after the other."""
+
+    def __init__(self, rooms: _Rooms, tracer: Tracer) -> None:
+        self._rooms = rooms
         self._tracer = tracer
-        self.starts: Batcher[StartAsk, Started] = Batcher(
-            "start_rental", self._start, key=lambda ask: ask.command.renter_id
-        )
-        self.ends: Batcher[EndRental, Rental] = Batcher("end_rental", self.closing.end, key=lambda c: c.rental_id)
-        self.cancels: Batcher[CancelRental, Rental] = Batcher(
-            "cancel_rental", self.closing.cancel, key=lambda c: c.rental_id
-        )
-        self.answers: Batcher[tuple[RentalId, Security | None], Rental] = Batcher(
-            "deposit_answer", self.starting.answered, key=lambda answer: answer[0]
-        )
+        closing = rooms.closing
+        self.starts: Batcher[StartAsk, Started] = Batcher("start", self._start, key=lambda ask: ask.command.renter_id)
+        self.ends: Batcher[EndRental, Rental] = Batcher("end", closing.end, key=lambda command: command.rental_id)
+        self.cancels: Batcher[CancelRental, Rental] = Batcher("cancel", closing.cancel, key=lambda c: c.rental_id)
+        self.answers: Batcher[Answer, Rental] = Batcher("answer", rooms.starting.answered, key=lambda answer: answer[0])
 
     async def _start(self, asks: list[StartAsk]) -> list[Started | Refusal]:
         with self._tracer.item_span("start_rentals", [ask.origin.traceparent for ask in asks]):
-            return await self.starting.start(asks)
+            return await self._rooms.starting.start(asks)
 
-    def _late(self, rental_id: RentalId, security: Security | None) -> None:
-        self.tasks.spawn(self.answers.submit((rental_id, security)), "deposit answer")
-
-    async def close(self, seconds: float) -> None:
-        """Lets what is under way finish, then ends the streams."""
+    async def drain(self) -> None:
+        """Waits until nothing is under way."""
         for batcher in (self.starts, self.ends, self.cancels, self.answers):
             await batcher.drain()
-        await self.tasks.drain(seconds)
-        await self.neighbours.identity.close()
-        await self.neighbours.deposits.close()
 
 
 @asynccontextmanager
@@ -142,17 +131,20 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
             peer: await stack.enter_async_context(open_channel(address, peer, settings.tls_dir, SERVICE))
             for peer, address in _addresses(settings).items()
         }
+        answers = Tasks()
+        rooms = _Rooms(settings, db, channels, lambda *late: answers.spawn(queues.answers.submit(late), "late answer"))
+        queues = _Queues(rooms, tracer)
+        stack.push_async_callback(rooms.close)
+        stack.push_async_callback(queues.drain)
+        stack.push_async_callback(answers.drain, settings.drain_seconds)
         credentials = RemoteCredentials(identity_rpc.IdentityInternalServiceStub(channels["identity"]))
-        rooms = _Rooms(settings, db, tracer, channels)
-        stack.push_async_callback(rooms.close, settings.drain_seconds)
-        server = _server(settings, tracer, rooms, credentials)
-        work = [
-            credentials.watch(),
-            fact_relay(db, rooms.telling).run(),
-            follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(),
-            _follow_database(db, server),
-        ]
-        await stack.enter_async_context(_background(work))
+        server = _server(settings, tracer, rooms, queues, credentials)
+        background = Tasks()
+        stack.push_async_callback(background.drain, 0)
+        background.spawn(credentials.watch(), "credentials")
+        background.spawn(_follow_database(db, server), "readiness")
+        background.spawn(fact_relay(db, rooms.telling).run(), "fact relay")
+        background.spawn(follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(), "follow-ups")
         yield server
 
 
@@ -161,9 +153,11 @@ def main() -> int:
     return service.run(SERVICE, Settings, build)
 
 
-def _server(settings: Settings, tracer: Tracer, rooms: _Rooms, credentials: RemoteCredentials) -> Server:
+def _server(
+    settings: Settings, tracer: Tracer, rooms: _Rooms, queues: _Queues, credentials: RemoteCredentials
+) -> Server:
     public = RentalServicer(
-        rooms.starts.submit, rooms.ends.submit, rooms.cancels.submit, rooms.catalogue, rooms.reading
+        queues.starts.submit, queues.ends.submit, queues.cancels.submit, rooms.catalogue, rooms.reading
     )
     public_descriptor = rental_service_pb2.DESCRIPTOR.services_by_name["RentalService"]
     internal_descriptor = rental_internal_service_pb2.DESCRIPTOR.services_by_name["RentalInternalService"]
@@ -200,17 +194,6 @@ def _timing(settings: Settings) -> Timing:
     )
 
 
-@asynccontextmanager
-async def _background(work: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(coroutine) for coroutine in work]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _follow_database(db: Database, server: Server) -> None:
     """Readiness follows the service's own database, and nothing else."""
     was_ready = True
@@ -218,7 +201,7 @@ async def _follow_database(db: Database, server: Server) -> None:
         await asyncio.sleep(_PROBE_SECONDS)
         try:
             is_ready = await db.fetchval("SELECT true", timeout=_PROBE_SECONDS)
-        except Refusal:
+        except Exception:
             is_ready = False
         if is_ready is not was_ready:
             await server.ready(is_ready)

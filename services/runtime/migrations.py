@@ -1,7 +1,8 @@
 """Migrations: numbered plain SQL files, each applied once, in order, and never changed afterwards.
 
-One transaction a file with a lock timeout; a file whose first line is `-- no-transaction` runs outside one. The lock
-that keeps two runners apart is polled: a runner that blocks on it would deadlock with CREATE INDEX CONCURRENTLY.
+One transaction a file with a lock timeout; a file whose first line is `-- no-transaction` runs outside one, a statement
+at a time, and has to be safe to repeat from its beginning. The lock that keeps two runners apart is polled: a runner
+that blocks on it would deadlock with CREATE INDEX CONCURRENTLY.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
 import asyncpg
+
+from services.runtime.queries import statements_of
 
 _FILE = re.compile(r"^(?P<version>\d{4})_(?P<name>\w+)\.sql$")
 _LOCK = 0x66726565
@@ -113,10 +117,11 @@ def _compare(package: str, applied: dict[int, tuple[str, str]]) -> list[Migratio
 
 
 async def _apply(connection: asyncpg.Connection[Any], migration: Migration) -> None:
-    record = "INSERT INTO schema_migrations (version, name, sha256, applied_at) VALUES ($1, $2, $3, now())"
-    values = (migration.version, migration.name, migration.sha256)
+    record = "INSERT INTO schema_migrations (version, name, sha256, applied_at) VALUES ($1, $2, $3, $4)"
+    values = (migration.version, migration.name, migration.sha256, datetime.now(UTC))
     if migration.sql.startswith("-- no-transaction"):
-        await connection.execute(migration.sql)
+        for statement in statements_of(migration.sql):
+            await connection.execute(statement)
         await connection.execute(record, *values)
         return
     async with connection.transaction():

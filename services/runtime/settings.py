@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -43,8 +42,16 @@ class ServiceSettings(BaseSettings):
     max_connection_age_seconds: int = Field(default=600, ge=1)
 
     clock_scale: float = Field(default=1.0, gt=0, le=100_000)
-    clock_epoch_real: datetime | None = None
-    clock_epoch_virtual: datetime | None = None
+    clock_epoch_real: AwareDatetime | None = None
+    clock_epoch_virtual: AwareDatetime | None = Field(default=None, validate_default=True)
+
+    @field_validator("clock_epoch_virtual")
+    @classmethod
+    def _clock_is_whole(cls, value: AwareDatetime | None, info: ValidationInfo) -> AwareDatetime | None:
+        """Without both epochs each process would start a faster clock of its own."""
+        if info.data.get("clock_scale", 1.0) != 1.0 and None in (value, info.data.get("clock_epoch_real")):
+            raise ValueError("a clock_scale needs clock_epoch_real and clock_epoch_virtual")
+        return value
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -6,6 +6,7 @@ A client's cancel cancels its handler; a step that must finish (a processor call
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -33,10 +34,11 @@ class Tasks:
             log.error("task_failed", task=task.get_name(), error_type=type(error).__name__, exc_info=error)
 
     async def drain(self, timeout: float) -> int:
-        """Waits up to `timeout` seconds for what runs, then cancels the rest; answers how many were cancelled."""
-        if not self._running:
-            return 0
-        _, late = await asyncio.wait(set(self._running), timeout=timeout)
+        """Waits up to `timeout` seconds for what runs and what that starts, then cancels the rest; answers how many."""
+        ends = time.monotonic() + timeout
+        while self._running and (left := ends - time.monotonic()) > 0:
+            await asyncio.wait(set(self._running), timeout=left)
+        late = set(self._running)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import grpc
+
 from freehold.identity.v1 import identity_internal_service_pb2 as identity
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
 from services.runtime.frames import FrameClient
@@ -17,10 +19,10 @@ ANSWER_SECONDS = 2.0
 class IdentityClient:
     """Implements `Consents` over a stream of frames to identity."""
 
-    def __init__(self, stub: IdentityInternalServiceStub) -> None:
+    def __init__(self, channel: grpc.aio.Channel) -> None:
         self._numbers = itertools.count()
         self._frames: FrameClient[identity.CheckRenterItem, identity.CheckRenterResult] = FrameClient(
-            stub.CheckRenters,
+            IdentityInternalServiceStub(channel).CheckRenters,
             lambda items: identity.CheckRentersRequest(items=items),
             lambda response: response.results,
         )

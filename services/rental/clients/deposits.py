@@ -25,7 +25,7 @@ from services.runtime.statuses import of_item_status, upstream_unavailable
 from services.values.errors import Refusal
 from services.values.money import Money
 
-Late = Callable[[RentalId, Security | None], None]
+Late = Callable[[RentalId, Security | None], object]
 
 
 class DepositsClient:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 
 from services.rental.domain.assets import AssetKind
@@ -58,7 +58,10 @@ class CancelRental(Command):
     rental_id: RentalId
 
 
+_SCOPE = {"caller", "request_id"}
+
+
 def fingerprint(command: Command) -> bytes:
     """SHA-256 of a command's content without its scope (caller, request_id): equal content, equal fingerprint."""
-    content = {name: value for name, value in asdict(command).items() if name not in ("caller", "request_id")}
-    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).digest()
+    content = {field.name: getattr(command, field.name) for field in fields(command) if field.name not in _SCOPE}
+    return sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).digest()

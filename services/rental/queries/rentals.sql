@@ -1,7 +1,7 @@
 -- name: claim_rentals
 -- Makes a REQUESTED rental of each free asset that is asked for, locking assets in their order. Of two that want one
 -- asset the first has it. A request that made a rental before makes none. One row per place: what was claimed, and
--- whether the asset exists.
+-- whether the asset exists. LIMIT keeps the planner to one look-up per item, however it sees the tables.
 WITH wanted AS (
     SELECT w.place, w.bucket, w.rental_id, w.partner_id, w.renter_id, w.asset_code, w.payment_method_id, w.request_id,
            w.fingerprint, w.requested_at, w.activate_by, w.follow_up_at
@@ -10,18 +10,26 @@ WITH wanted AS (
         WITH ORDINALITY AS w (bucket, rental_id, partner_id, renter_id, asset_code, payment_method_id, request_id,
                               fingerprint, requested_at, activate_by, follow_up_at, place)
 ),
-first AS (
-    SELECT DISTINCT ON (a.partner_id, a.asset_id) w.place, a.partner_id, a.asset_id
+found AS (
+    SELECT w.place, a.partner_id, a.asset_id, a.state
     FROM wanted w
-    JOIN assets a ON a.partner_id = w.partner_id AND a.code = w.asset_code
-    WHERE a.state = 'AVAILABLE' AND NOT EXISTS (
+    CROSS JOIN LATERAL (
+        SELECT q.partner_id, q.asset_id, q.state FROM assets q
+        WHERE q.partner_id = w.partner_id AND q.code = w.asset_code
+        LIMIT 1) a
+),
+first AS (
+    SELECT DISTINCT ON (f.partner_id, f.asset_id) f.place, f.partner_id, f.asset_id
+    FROM found f
+    JOIN wanted w ON w.place = f.place
+    WHERE f.state = 'AVAILABLE' AND NOT EXISTS (
         SELECT 1 FROM rentals r
         WHERE r.bucket = w.bucket AND r.renter_id = w.renter_id AND r.partner_id = w.partner_id
           AND r.start_request_id = w.request_id)
-    ORDER BY a.partner_id, a.asset_id, w.place
+    ORDER BY f.partner_id, f.asset_id, f.place
 ),
 locked AS (
-    SELECT f.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id
+    SELECT f.place, a.partner_id, a.asset_id
     FROM first f
     JOIN assets a ON a.partner_id = f.partner_id AND a.asset_id = f.asset_id
     WHERE a.state = 'AVAILABLE'
@@ -31,26 +39,32 @@ locked AS (
 claimed AS (
     UPDATE assets a SET state = 'RENTED', rental_id = w.rental_id
     FROM locked l JOIN wanted w ON w.place = l.place
-    WHERE a.partner_id = l.partner_id AND a.asset_id = l.asset_id AND a.state = 'AVAILABLE'
+    WHERE a.partner_id = l.partner_id AND a.asset_id = l.asset_id
     RETURNING w.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id
+),
+priced AS (
+    SELECT c.place, c.asset_id, c.asset_kind, c.price_plan_id, p.currency
+    FROM claimed c
+    CROSS JOIN LATERAL (
+        SELECT q.currency FROM price_plans q
+        WHERE q.partner_id = c.partner_id AND q.price_plan_id = c.price_plan_id
+        LIMIT 1) p
 ),
 made AS (
     INSERT INTO rentals (
         bucket, rental_id, version, partner_id, renter_id, asset_id, asset_code, asset_kind, price_plan_id, currency,
         payment_method_id, start_request_id, fingerprint, requested_at, activate_by, state, payment_status, reason_codes,
         decline_code, cancel_reason, follow_up, follow_up_at)
-    SELECT w.bucket, w.rental_id, 1, w.partner_id, w.renter_id, c.asset_id, w.asset_code, c.asset_kind, c.price_plan_id,
+    SELECT w.bucket, w.rental_id, 1, w.partner_id, w.renter_id, p.asset_id, w.asset_code, p.asset_kind, p.price_plan_id,
            p.currency, w.payment_method_id, w.request_id, w.fingerprint, w.requested_at, w.activate_by, 'REQUESTED',
            'NONE', '{}', '', '', 'SECURE', w.follow_up_at
-    FROM claimed c
-    JOIN wanted w ON w.place = c.place
-    JOIN price_plans p ON p.partner_id = c.partner_id AND p.price_plan_id = c.price_plan_id
-    RETURNING rental_id, asset_id, asset_kind, price_plan_id, currency
+    FROM priced p
+    JOIN wanted w ON w.place = p.place
 )
-SELECT w.place, a.asset_id IS NOT NULL AS exists, m.asset_id, m.asset_kind, m.price_plan_id, m.currency
+SELECT w.place, f.asset_id IS NOT NULL AS exists, p.asset_id, p.asset_kind, p.price_plan_id, p.currency
 FROM wanted w
-LEFT JOIN assets a ON a.partner_id = w.partner_id AND a.code = w.asset_code
-LEFT JOIN made m ON m.rental_id = w.rental_id
+LEFT JOIN found f ON f.place = w.place
+LEFT JOIN priced p ON p.place = w.place
 ORDER BY w.place;
 
 -- name: find_started
@@ -73,6 +87,7 @@ JOIN rentals r ON r.bucket = w.bucket AND r.rental_id = w.rental_id;
 
 -- name: read_to_close
 -- Rentals with the price plan pinned at their start, by place; and whether the closing request closed another rental.
+-- LIMIT keeps the planner from starting at the plan, which all rentals of a partner may share.
 SELECT w.place, r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r.asset_code, r.asset_kind,
        r.price_plan_id, r.currency, r.payment_method_id, r.fingerprint, r.requested_at, r.activate_by, r.state,
        r.payment_status, r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency,
@@ -86,7 +101,10 @@ SELECT w.place, r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r
 FROM unnest($1::int[], $2::text[], $3::text[], $4::text[])
     WITH ORDINALITY AS w (bucket, rental_id, closing, request_id, place)
 JOIN rentals r ON r.bucket = w.bucket AND r.rental_id = w.rental_id
-JOIN price_plans p ON p.partner_id = r.partner_id AND p.price_plan_id = r.price_plan_id;
+CROSS JOIN LATERAL (
+    SELECT q.base_minor, q.segments, q.cap_per_day_minor FROM price_plans q
+    WHERE q.partner_id = r.partner_id AND q.price_plan_id = r.price_plan_id
+    LIMIT 1) p;
 
 -- name: save_rentals
 -- Writes each change over the version that it was decided on, in the order of the ids; with it frees the asset where
@@ -138,7 +156,7 @@ saved AS (
         deposit_event_at = c.deposit_event_at
     FROM locked l
     JOIN change c ON c.bucket = l.bucket AND c.rental_id = l.rental_id
-    WHERE r.bucket = l.bucket AND r.rental_id = l.rental_id AND r.version = c.version - 1
+    WHERE r.bucket = l.bucket AND r.rental_id = l.rental_id
     RETURNING r.rental_id, r.partner_id, r.asset_id, c.frees_asset
 ),
 freed AS (
@@ -174,7 +192,7 @@ locked AS (
 )
 UPDATE rentals r SET follow_up_at = CASE r.follow_up WHEN 'SECURE' THEN $2::timestamptz ELSE $3::timestamptz END
 FROM locked l
-WHERE r.bucket = l.bucket AND r.rental_id = l.rental_id AND r.follow_up <> 'NONE' AND r.follow_up_at <= $1
+WHERE r.bucket = l.bucket AND r.rental_id = l.rental_id
 RETURNING r.rental_id;
 
 -- name: list_of_partner

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from freehold.rental.v1 import rental_service_pb2 as pb
-from services.rental.domain import Asset, PricePlan, Rental
+from services.rental.domain import Asset, PricePlan, Rental, Security
 from services.rental.wire import (
     ASSET_KINDS,
     ASSET_STATES,
@@ -18,7 +20,7 @@ from services.rental.wire import (
 
 def encode_rental(rental: Rental) -> pb.Rental:
     """A rental as its partner and renter see it."""
-    message = pb.Rental(
+    return pb.Rental(
         rental_id=rental.rental_id,
         partner_id=rental.partner_id,
         renter_id=rental.renter_id,
@@ -33,14 +35,20 @@ def encode_rental(rental: Rental) -> pb.Rental:
         ended_at=timestamp(rental.ended_at) if rental.ended_at else None,
         cancelled_at=timestamp(rental.cancelled_at) if rental.cancelled_at else None,
         cancel_reason=rental.cancel_reason,
+        **_security_fields(rental.security),
     )
-    if rental.security is not None:
-        message.deposit_id = rental.security.deposit_id
-        message.deposit_state = DEPOSIT_STATES.encode(rental.security.state)
-        message.outcome = OUTCOMES.encode(rental.security.outcome)
-        message.reason_codes.extend(rental.security.reason_codes)
-        message.deposit_amount.CopyFrom(money(rental.security.amount))
-    return message
+
+
+def _security_fields(security: Security | None) -> dict[str, Any]:
+    if security is None:
+        return {}
+    return {
+        "deposit_id": security.deposit_id,
+        "deposit_state": DEPOSIT_STATES.encode(security.state),
+        "outcome": OUTCOMES.encode(security.outcome),
+        "reason_codes": security.reason_codes,
+        "deposit_amount": money(security.amount),
+    }
 
 
 def encode_plan(plan: PricePlan) -> pb.PricePlan:

@@ -31,35 +31,25 @@ from services.values.money import Money
 Row = Record
 
 
+_AS_THEY_ARE = (
+    "rental_id", "partner_id", "renter_id", "asset_id", "asset_code", "price_plan_id", "currency", "payment_method_id",
+    "fingerprint", "requested_at", "activate_by", "started_at", "ended_at", "cancelled_at", "cancel_reason",
+    "follow_up_at", "payment_failed_at", "deposit_event_at", "version",
+)  # fmt: skip
+"""Columns of `rentals` that are the fields of the same name."""
+
+
 def rental_of(row: Row) -> Rental:
     """A row of `rentals`."""
     return Rental(
-        rental_id=row["rental_id"],
-        partner_id=row["partner_id"],
-        renter_id=row["renter_id"],
-        asset_id=row["asset_id"],
-        asset_code=row["asset_code"],
+        **{name: row[name] for name in _AS_THEY_ARE},
         asset_kind=AssetKind(row["asset_kind"]),
-        price_plan_id=row["price_plan_id"],
-        currency=row["currency"],
-        payment_method_id=row["payment_method_id"],
-        fingerprint=row["fingerprint"],
-        requested_at=row["requested_at"],
-        activate_by=row["activate_by"],
         state=RentalState(row["state"]),
         payment_status=PaymentStatus(row["payment_status"]),
         security=_security_of(row),
         charge=None if row["charge_minor"] is None else Money(row["currency"], row["charge_minor"]),
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
         closed_by=None if row["closing"] is None else ClosedBy(Closing(row["closing"]), row["closed_request_id"]),
-        cancelled_at=row["cancelled_at"],
-        cancel_reason=row["cancel_reason"],
         follow_up=FollowUp(row["follow_up"]),
-        follow_up_at=row["follow_up_at"],
-        payment_failed_at=row["payment_failed_at"],
-        deposit_event_at=row["deposit_event_at"],
-        version=row["version"],
     )
 
 

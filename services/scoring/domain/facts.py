@@ -93,13 +93,13 @@ def summarise(observed: Iterable[Observed]) -> Behaviour:
     return Behaviour(values, experience, sum(o.count for o in by_kind.values()))
 
 
-CHARACTERISTICS = frozenset(summarise(()).values)
-"""The names that a scorecard may give points for."""
-
-
 def _tenure_days(by_kind: Mapping[FactKind, Observed]) -> int:
     joined = by_kind.get(FactKind.JOINED)
     if joined is None:
         return 0
     latest = max(o.last_at for o in by_kind.values())
     return (latest - joined.first_at).days
+
+
+CHARACTERISTICS = frozenset(summarise(()).values)
+"""The names that a scorecard may give points for."""

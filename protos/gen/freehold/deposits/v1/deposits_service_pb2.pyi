@@ -813,7 +813,7 @@ class GetTrialBalanceResponse(_message.Message):
     balanced: _builtins.bool
     """Whether every check held."""
     open_holds: _builtins.int
-    """Deposits in state HELD."""
+    """Deposits of which something is still held at the processor."""
     pending_deposits: _builtins.int
     """Deposits in state PENDING."""
     unpaid_bills: _builtins.int

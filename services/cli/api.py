@@ -1,0 +1,79 @@
+"""The public gRPC of a running house, called as any app calls it: a credential, a deadline, and patience.
+
+A call that ends UNAVAILABLE or without an answer in time is repeated as it stands: its request_id makes that safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import grpc
+
+from freehold.deposits.v1.deposits_service_pb2_grpc import DepositsServiceStub
+from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
+from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
+from freehold.scoring.v1.scoring_service_pb2_grpc import ScoringServiceStub
+from services.runtime.statuses import of_rpc_error
+from services.values.errors import Category, Refusal
+
+CALL_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+_AGAIN = frozenset({Category.UNAVAILABLE, Category.DEADLINE_EXCEEDED})
+_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000))
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+class Api:
+    """One channel per service. `addresses` are "host:port" of the public doors."""
+
+    def __init__(self, addresses: Mapping[str, str], patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._channels = {name: grpc.aio.insecure_channel(at, options=_OPTIONS) for name, at in addresses.items()}
+        self._patience_seconds = patience_seconds
+        self.identity = IdentityServiceStub(self._channels["identity"])
+        self.scoring = ScoringServiceStub(self._channels["scoring"])
+        self.deposits = DepositsServiceStub(self._channels["deposits"])
+        self.rental = RentalServiceStub(self._channels["rental"])
+
+    async def __aenter__(self) -> Api:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+
+    async def call(
+        self,
+        rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        credential: str,
+        timeout: float = CALL_SECONDS,
+    ) -> Response:
+        """The answer; raises the typed Refusal, an unclear one only after `patience_seconds`."""
+        ends, pause = time.monotonic() + self._patience_seconds, 0.05
+        while True:
+            try:
+                return await rpc(request, metadata=_bearer(credential), timeout=timeout)
+            except grpc.aio.AioRpcError as error:
+                refusal = refusal_of(error)
+            if not _may_repeat(refusal) or time.monotonic() > ends:
+                raise refusal
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (spreads repeats)
+            pause = min(2 * pause, 1.0)
+
+
+def refusal_of(error: grpc.aio.AioRpcError) -> Refusal:
+    """What a failed call says: the service's own words, or that there was no answer."""
+    return of_rpc_error(error)
+
+
+def _may_repeat(refusal: Refusal) -> bool:
+    return refusal.category in _AGAIN or refusal.reason == "OVERLOADED"
+
+
+def _bearer(credential: str) -> Any:
+    return grpc.aio.Metadata(("authorization", f"Bearer {credential}"))

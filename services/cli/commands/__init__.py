@@ -1,0 +1,23 @@
+"""The commands, one a file."""
+
+import typer
+
+from services.cli.commands.demo import demo
+from services.cli.commands.doctor import doctor
+from services.cli.commands.migrate import migrate
+from services.cli.commands.operator_token import operator_token
+from services.cli.commands.seed import seed
+from services.cli.commands.serve import serve
+from services.cli.commands.up import up
+
+app = typer.Typer(
+    name="freehold",
+    help="Rent a bike without a deposit when you have earned it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (demo, up, seed, doctor, migrate, operator_token, serve):
+    app.command()(command)
+
+__all__ = ["app"]

@@ -1,0 +1,166 @@
+"""Where deposits' objects meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import grpc
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from freehold.deposits.v1 import (
+    deposits_internal_service_pb2,
+    deposits_internal_service_pb2_grpc,
+    deposits_service_pb2,
+    deposits_service_pb2_grpc,
+)
+from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
+from services.deposits.clients import IdentityClient, RentalEvents, ScoringClient, ScoringEvents
+from services.deposits.domain import Deposit, Operation
+from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Securing, Settling
+from services.deposits.operations.ports import SecureItem
+from services.deposits.operations.settling import CancelItem, SettleItem
+from services.deposits.processor import HttpProcessor
+from services.deposits.servicer import ACCESS, PublicServicer
+from services.deposits.servicer_internal import InternalServicer
+from services.deposits.store import Store
+from services.deposits.sweeper import SWEEP_SECONDS, Runner
+from services.runtime.authenticators import RemoteCredentials
+from services.runtime.batching import Batcher
+from services.runtime.channels import open_channel
+from services.runtime.clock import SystemClock, clock_of
+from services.runtime.database import Database
+from services.runtime.migrations import verify
+from services.runtime.outbox import Relay
+from services.runtime.server import InternalService, PublicService, Server
+from services.runtime.service import run
+from services.runtime.settings import ServiceSettings
+from services.runtime.sweeper import Sweeper
+from services.runtime.tasks import Tasks
+from services.runtime.telemetry import Tracer
+from services.values.clock import Clock
+
+SERVICE = "deposits"
+CALLS = frozenset({"identity", "scoring"})
+PUBLISHES_TO = frozenset({"rental", "scoring"})
+CALLERS = frozenset({"rental"})
+
+
+class Settings(ServiceSettings):
+    """Deposits' settings, from FREEHOLD_DEPOSITS_…"""
+
+    model_config = SettingsConfigDict(env_prefix="FREEHOLD_DEPOSITS_", frozen=True, extra="ignore")
+
+    identity_address: str
+    scoring_address: str
+    rental_address: str
+    processor_url: str
+    processor_secret: SecretStr
+
+
+@asynccontextmanager
+async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
+    """A deposits server that is ready to start; what it opened is closed at the end."""
+    dsn = settings.dsn.get_secret_value()
+    await verify(dsn, "services.deposits")
+    db = await Database.connect(dsn, pool_size=settings.pool_size)
+    channels = {
+        peer: open_channel(address, peer, settings.tls_dir, SERVICE)
+        for peer, address in (
+            ("identity", settings.identity_address),
+            ("scoring", settings.scoring_address),
+            ("rental", settings.rental_address),
+        )
+    }
+    async with aiohttp.ClientSession() as session:
+        processor = HttpProcessor(session, settings.processor_url, settings.processor_secret.get_secret_value())
+        house = House(settings, db, channels, processor)
+        background = [asyncio.create_task(work, name=name) for name, work in house.background()]
+        try:
+            yield house.server(settings, tracer)
+        finally:
+            await house.close(settings.drain_seconds)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await asyncio.gather(*(channel.close() for channel in channels.values()))
+            await db.close()
+
+
+class House:
+    """Deposits' objects, wired."""
+
+    def __init__(
+        self, settings: Settings, db: Database, channels: dict[str, grpc.aio.Channel], processor: HttpProcessor
+    ) -> None:
+        real = SystemClock()
+        clock: Clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
+        self.identity, self.scoring = IdentityClient(channels["identity"]), ScoringClient(channels["scoring"])
+        self.credentials = RemoteCredentials(IdentityInternalServiceStub(channels["identity"]))
+        facts = ScoringEvents(channels["scoring"], self.identity)
+        self.relays = [
+            Relay(db, "rental", RentalEvents(channels["rental"]).deliver),
+            Relay(db, "scoring", facts.deliver),
+        ]
+        store = Store(db, real.now, self._wake)
+        self.tasks = Tasks()
+        self.runner = Runner(Processing(store, processor, clock, real), self.tasks, self._tell)
+        self.sweeper = Sweeper("processor_operations", self.runner.sweep, SWEEP_SECONDS)
+        launch: Callable[[Sequence[Operation]], None] = self.runner.launch
+        securing = Securing(store, self.scoring, self.identity, launch, clock, real)
+        settling = Settling(store, launch, clock, real)
+        methods = PaymentMethods(store, processor, self.identity, launch, clock, real)
+        self.public = PublicServicer(Policies(store, clock), securing, methods, Reading(store))
+        self.internal = _internal(securing, settling)
+
+    def _wake(self) -> None:
+        for relay in self.relays:
+            relay.wake()
+
+    def _tell(self, deposit: Deposit) -> None:
+        self.internal.tell(deposit)
+
+    def background(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """What runs beside the servers, by name."""
+        yield "credential watch", self.credentials.watch()
+        yield "operations sweeper", self.sweeper.run()
+        for relay in self.relays:
+            yield "relay", relay.run()
+
+    def server(self, settings: Settings, tracer: Tracer) -> Server:
+        """The two doors."""
+        public = PublicService(
+            deposits_service_pb2.DESCRIPTOR.services_by_name["DepositsService"],
+            deposits_service_pb2_grpc.add_DepositsServiceServicer_to_server,
+            self.public,
+            ACCESS,
+        )
+        internal = InternalService(
+            deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],
+            deposits_internal_service_pb2_grpc.add_DepositsInternalServiceServicer_to_server,
+            self.internal,
+            CALLERS,
+        )
+        return Server(SERVICE, settings, self.credentials.authenticate, [public], [internal], tracer)
+
+    async def close(self, patience: float) -> None:
+        """Lets processor operations end, then the streams."""
+        await self.tasks.drain(patience)
+        await self.identity.close()
+        await self.scoring.close()
+
+
+def _internal(securing: Securing, settling: Settling) -> InternalServicer:
+    secures: Batcher[SecureItem, Deposit] = Batcher("secure", securing.secure, key=lambda item: item.renter_id)
+    settles: Batcher[SettleItem, Deposit] = Batcher("settle", settling.settle, key=lambda item: item.rental_id)
+    cancels: Batcher[CancelItem, Deposit] = Batcher("cancel", settling.cancel, key=lambda item: item.rental_id)
+    return InternalServicer(secures, settles, cancels)
+
+
+def main() -> int:
+    """`freehold serve deposits`."""
+    return run(SERVICE, Settings, build)

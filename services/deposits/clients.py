@@ -1,0 +1,161 @@
+"""Calls of deposits to other services: admittance from scoring, standing from identity, events to both neighbours."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime
+
+import grpc
+
+from freehold.deposits.v1 import deposits_service_pb2
+from freehold.identity.v1 import identity_internal_service_pb2 as identity
+from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
+from freehold.rental.v1 import rental_internal_service_pb2 as rental
+from freehold.rental.v1.rental_internal_service_pb2_grpc import RentalInternalServiceStub
+from freehold.scoring.v1 import fact_pb2
+from freehold.scoring.v1 import scoring_internal_service_pb2 as scoring
+from freehold.scoring.v1.scoring_internal_service_pb2_grpc import ScoringInternalServiceStub
+from services.deposits.domain import AdmittanceOutcome
+from services.deposits.operations.ports import Answer, Question, RenterAtPartner
+from services.runtime.frames import FrameClient
+from services.runtime.outbox import OutboxRow
+from services.runtime.statuses import of_item_status
+from services.values.errors import Refusal
+
+ADMIT_SECONDS = 1.0
+CHECK_SECONDS = 2.0
+DELIVER_SECONDS = 5.0
+
+
+class ScoringClient:
+    """Implements `Scoring` over a stream of frames."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._numbers = itertools.count()
+        self._frames: FrameClient[scoring.AdmitItem, scoring.AdmitResult] = FrameClient(
+            ScoringInternalServiceStub(channel).Admit,
+            lambda items: scoring.AdmitRequest(items=items),
+            lambda response: response.results,
+        )
+
+    async def admit(self, questions: Sequence[Question]) -> list[Answer | Refusal]:
+        """One answer per question; UPSTREAM_UNAVAILABLE when scoring does not answer within a second."""
+        items = [
+            scoring.AdmitItem(
+                item_id=str(next(self._numbers)),
+                renter_id=question.renter_id,
+                threshold=question.threshold,
+                purpose=scoring.PURPOSE_DEPOSIT_WAIVER,
+            )
+            for question in questions
+        ]
+        results = await self._frames.ask(items, ADMIT_SECONDS)
+        return [r if isinstance(r, Refusal) else of_item_status(r.status) or _answer(r) for r in results]
+
+    async def close(self) -> None:
+        """Ends the stream."""
+        await self._frames.close()
+
+
+def _answer(result: scoring.AdmitResult) -> Answer:
+    outcome = AdmittanceOutcome(scoring.Outcome.Name(result.outcome).removeprefix("OUTCOME_"))
+    score = result.score if result.HasField("score") else None
+    return Answer(outcome, tuple(result.reason_codes), result.model_version, score)
+
+
+class IdentityClient:
+    """Implements `Identity`, and asks for consent on behalf of the relay."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._numbers = itertools.count()
+        self._frames: FrameClient[identity.CheckRenterItem, identity.CheckRenterResult] = FrameClient(
+            IdentityInternalServiceStub(channel).CheckRenters,
+            lambda items: identity.CheckRentersRequest(items=items),
+            lambda response: response.results,
+        )
+
+    async def check(self, renter_id: str, partner_id: str) -> RenterAtPartner:
+        """One person; raises RENTER_NOT_FOUND or UPSTREAM_UNAVAILABLE."""
+        (standing,) = await self.check_all([(renter_id, partner_id)])
+        if isinstance(standing, Refusal):
+            raise standing
+        return standing
+
+    async def check_all(self, people: Sequence[tuple[str, str]]) -> list[RenterAtPartner | Refusal]:
+        """One answer per (renter_id, partner_id), in order, in one frame."""
+        items = [
+            identity.CheckRenterItem(item_id=str(next(self._numbers)), renter_id=renter_id, partner_id=partner_id)
+            for renter_id, partner_id in people
+        ]
+        results = await self._frames.ask(items, CHECK_SECONDS)
+        return [
+            r if isinstance(r, Refusal) else of_item_status(r.status) or RenterAtPartner(r.linked, r.scoring_consent)
+            for r in results
+        ]
+
+    async def close(self) -> None:
+        """Ends the stream."""
+        await self._frames.close()
+
+
+class ScoringEvents:
+    """Delivers facts to scoring, but only of people who consent at this very moment."""
+
+    def __init__(self, channel: grpc.aio.Channel, identity_client: IdentityClient) -> None:
+        self._stub = ScoringInternalServiceStub(channel)
+        self._identity = identity_client
+
+    async def deliver(self, rows: Sequence[OutboxRow]) -> list[bool]:
+        """Whether each event is done with: taken, or not to be told because there is no consent."""
+        standings = await self._identity.check_all([(row.renter_id, "") for row in rows])
+        told = [
+            row
+            for row, standing in zip(rows, standings, strict=True)
+            if isinstance(standing, RenterAtPartner) and standing.scoring_consent
+        ]
+        taken: set[str] = set()
+        if told:
+            request = scoring.DeliverRequest(events=[_fact_event(row) for row in told])
+            answer = await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
+            taken = {row.event_id for row, status in zip(told, answer.statuses, strict=True) if status.code == 0}
+        silent = {
+            row.event_id
+            for row, standing in zip(rows, standings, strict=True)
+            if isinstance(standing, RenterAtPartner) and not standing.scoring_consent
+        }
+        return [row.event_id in taken or row.event_id in silent for row in rows]
+
+
+def _fact_event(row: OutboxRow) -> scoring.ScoringEvent:
+    event = scoring.ScoringEvent(event_id=row.event_id)
+    event.fact.fact_id = row.payload["fact_id"]
+    event.fact.renter_id = row.renter_id
+    event.fact.kind = fact_pb2.FactKind.Value(f"FACT_KIND_{row.kind}")
+    event.fact.occurred_at.FromDatetime(datetime.fromisoformat(row.payload["occurred_at"]))
+    return event
+
+
+class RentalEvents:
+    """Tells rental how far deposits and charges have come."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = RentalInternalServiceStub(channel)
+
+    async def deliver(self, rows: Sequence[OutboxRow]) -> list[bool]:
+        """Whether rental took each event."""
+        request = rental.DeliverRequest(events=[_deposit_event(row) for row in rows])
+        answer = await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
+        return [status.code == 0 for status in answer.statuses]
+
+
+def _deposit_event(row: OutboxRow) -> rental.DepositEvent:
+    payload = row.payload
+    event = rental.DepositEvent(
+        event_id=row.event_id,
+        rental_id=payload["rental_id"],
+        deposit_state=deposits_service_pb2.DepositState.Value(f"DEPOSIT_STATE_{payload['deposit_state']}"),
+        payment_status=deposits_service_pb2.PaymentStatus.Value(f"PAYMENT_STATUS_{payload['payment_status']}"),
+    )
+    event.occurred_at.FromDatetime(datetime.fromisoformat(payload["occurred_at"]))
+    return event

@@ -1,0 +1,39 @@
+"""Policies, deposits, processor operations and the ledger: the rules of money, without I/O."""
+
+from services.deposits.domain.changes import Change, cancel, finish, retry_bill, settle
+from services.deposits.domain.deposits import (
+    AdmittanceOutcome,
+    Deposit,
+    DepositState,
+    Operation,
+    OperationKind,
+    OperationState,
+    PaymentStatus,
+    Result,
+)
+from services.deposits.domain.ledger import Account, Entry, Transfer, TransferKind
+from services.deposits.domain.policies import Policy, PolicyDraft, payment_method_required, policy_not_found
+
+__all__ = [
+    "Account",
+    "AdmittanceOutcome",
+    "Change",
+    "Deposit",
+    "DepositState",
+    "Entry",
+    "Operation",
+    "OperationKind",
+    "OperationState",
+    "PaymentStatus",
+    "Policy",
+    "PolicyDraft",
+    "Result",
+    "Transfer",
+    "TransferKind",
+    "cancel",
+    "finish",
+    "payment_method_required",
+    "policy_not_found",
+    "retry_bill",
+    "settle",
+]

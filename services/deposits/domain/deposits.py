@@ -1,0 +1,127 @@
+"""Deposits and the processor operations that realise them.
+
+PENDING → WAIVED | HELD | DECLINED | CANCELLED; HELD → CLOSED. Always authorized = captured + released + expired + open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from services.values.money import Money
+
+
+class DepositState(StrEnum):
+    """Where a deposit stands; names as in `freehold.deposits.v1.DepositState`."""
+
+    PENDING = "PENDING"
+    WAIVED = "WAIVED"
+    HELD = "HELD"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    CLOSED = "CLOSED"
+
+
+class AdmittanceOutcome(StrEnum):
+    """What scoring answered; NONE for a rental that was cancelled before it was decided."""
+
+    ADMITTED = "ADMITTED"
+    NOT_ADMITTED = "NOT_ADMITTED"
+    CANNOT_ASSESS = "CANNOT_ASSESS"
+    NONE = "NONE"
+
+
+class PaymentStatus(StrEnum):
+    """How far a charge is paid; names as in `freehold.deposits.v1.PaymentStatus`."""
+
+    NONE = "NONE"
+    DUE = "DUE"
+    IN_PROGRESS = "IN_PROGRESS"
+    PAID = "PAID"
+    FAILED = "FAILED"
+
+
+class OperationKind(StrEnum):
+    """What is asked of the processor."""
+
+    AUTHORIZE = "AUTHORIZE"
+    CAPTURE = "CAPTURE"
+    VOID = "VOID"
+    CHARGE = "CHARGE"
+
+
+class OperationState(StrEnum):
+    """WANTED until its outcome is known; CANCELLED when it never reached the processor and is not wanted any more."""
+
+    WANTED = "WANTED"
+    DONE = "DONE"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing asked of the processor, under one idempotency key (its id) however often it is tried.
+
+    `reference` is the payment method's reference for AUTHORIZE and CHARGE, the authorization's for CAPTURE and VOID.
+    """
+
+    operation_id: str
+    deposit_id: str
+    kind: OperationKind
+    amount: Money
+    reference: str
+    state: OperationState = OperationState.WANTED
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The processor's outcome of an operation: DONE, DECLINED or CANCELLED."""
+
+    operation_id: str
+    state: OperationState
+    result_ref: str = ""
+    decline_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """The decision for one rental and what became of it. `score` is for this record only and is told to nobody."""
+
+    deposit_id: str
+    rental_id: str
+    renter_id: str
+    partner_id: str
+    state: DepositState
+    outcome: AdmittanceOutcome
+    reason_codes: tuple[str, ...]
+    policy_id: str
+    model_version: str
+    score: int | None
+    currency: str
+    amount_minor: int
+    payment_ref: str
+    decided_at: datetime
+    authorization_ref: str = ""
+    decline_code: str = ""
+    authorized_minor: int = 0
+    captured_minor: int = 0
+    released_minor: int = 0
+    expired_minor: int = 0
+    open_minor: int = 0
+    charged_minor: int = 0
+    paid_minor: int = 0
+    payment_status: PaymentStatus = PaymentStatus.NONE
+    settled_at: datetime | None = None
+    closed_at: datetime | None = None
+
+    def money(self, amount_minor: int) -> Money:
+        """An amount in the deposit's currency."""
+        return Money(self.currency, amount_minor)
+
+    def but(self, **changes: Any) -> Deposit:
+        """This deposit with some fields changed."""
+        return replace(self, **changes)

@@ -1,0 +1,202 @@
+"""What the use cases need of the world: a store, scoring's answer, identity's answer, a payment processor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.deposits.domain import (
+    AdmittanceOutcome,
+    Change,
+    Deposit,
+    DepositState,
+    Operation,
+    Policy,
+    PolicyDraft,
+    Result,
+)
+from services.values.errors import Refusal
+from services.values.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class SecureItem:
+    """One rental to be secured; `rental_id` makes it idempotent."""
+
+    rental_id: str
+    renter_id: str
+    partner_id: str
+    asset_kind: str
+    payment_method_id: str
+    scoring_consent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one read tells about an item: its deposit if there is one, else the policy and the payment method."""
+
+    deposit: Deposit | None
+    policy: Policy | None
+    payment_ref: str
+    open_waived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write for an item: a waiver if the exposure allows it, else a hold if there is something to hold on."""
+
+    deposit: Deposit
+    wants_waiver: bool
+    max_open_waived: int
+    authorize: Operation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Is this person's score above this threshold?"""
+
+    renter_id: str
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Scoring's answer. `score` stays in the decision row."""
+
+    outcome: AdmittanceOutcome
+    reason_codes: tuple[str, ...]
+    model_version: str
+    score: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An answer that stands until `stands_until`."""
+
+    outcome: AdmittanceOutcome
+    waived: bool
+    reason_codes: tuple[str, ...]
+    policy_id: str
+    currency: str
+    amount_minor: int
+    stands_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMethod:
+    """A processor's reference, described for people."""
+
+    payment_method_id: str
+    renter_id: str
+    processor_ref: str
+    brand: str
+    last4: str
+    is_default: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What the processor says of a token."""
+
+    processor_ref: str
+    brand: str
+    last4: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTotal:
+    """The sum of one account over all renters, in one currency."""
+
+    account: str
+    currency: str
+    balance_minor: int
+    debits_minor: int
+    credits_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """The ledger's health."""
+
+    accounts: tuple[AccountTotal, ...]
+    findings: tuple[str, ...]
+    open_holds: int
+    pending_deposits: int
+    unpaid_bills: int
+    outbox_waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """An operation to carry out; `abandoned` when its deposit was cancelled meanwhile."""
+
+    operation: Operation
+    abandoned: bool
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RenterAtPartner:
+    """Identity's word: whether the person is linked to the partner, and consents to scoring there."""
+
+    linked: bool
+    scoring_consent: bool
+
+
+Transition = Callable[[Deposit, Sequence[Operation]], "Change | Refusal"]
+
+
+class Store(Protocol):
+    """What deposits keeps."""
+
+    async def set_policy(self, request: Request, draft: PolicyDraft, policy_id: str, now: datetime) -> Policy: ...
+    async def read_policy(self, partner_id: str, asset_kind: str, version: int) -> Policy | None: ...
+    async def known(self, items: Sequence[SecureItem]) -> list[Known]: ...
+    async def secure(self, decisions: Sequence[Decision], lease_until: datetime) -> list[Deposit | None]: ...
+    async def change(
+        self, transitions: Sequence[tuple[str, Transition]], now: datetime, lease_until: datetime
+    ) -> list[Change | Refusal]: ...
+    async def find_by_rental(self, rental_ids: Sequence[str]) -> dict[str, str]: ...
+    async def bury(self, deposit: Deposit) -> bool: ...
+    async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]: ...
+    async def postpone_operation(self, operation_id: str, until: datetime) -> None: ...
+    async def read_preview(self, partner_id: str, renter_id: str, asset_kind: str, now: datetime) -> Preview | None: ...
+    async def save_preview(
+        self, partner_id: str, renter_id: str, asset_kind: str, preview: Preview, now: datetime
+    ) -> Preview: ...
+    async def find_payment_method(self, request: Request) -> PaymentMethod | None: ...
+    async def add_payment_method(self, request: Request, method: PaymentMethod) -> PaymentMethod: ...
+    async def list_payment_methods(self, renter_id: str, before: str, limit: int) -> list[PaymentMethod]: ...
+    async def unpaid_deposits(self, renter_id: str) -> list[str]: ...
+    async def read_deposit(self, deposit_id: str) -> Deposit | None: ...
+    async def list_deposits(
+        self, partner_id: str, renter_id: str, state: DepositState | None, before: str, limit: int
+    ) -> list[Deposit]: ...
+    async def trial_balance(self) -> TrialBalance: ...
+
+
+class Scoring(Protocol):
+    """Admittance, in one frame; a Refusal when scoring does not answer."""
+
+    async def admit(self, questions: Sequence[Question]) -> list[Answer | Refusal]: ...
+
+
+class Identity(Protocol):
+    """Standing of one person at one partner ("" for any), read fresh. Raises RENTER_NOT_FOUND."""
+
+    async def check(self, renter_id: str, partner_id: str) -> RenterAtPartner: ...
+
+
+class Processor(Protocol):
+    """The payment processor. None is an unclear answer: ask `query` before anything else."""
+
+    async def attach(self, token: str, idempotency_key: str) -> Attached: ...
+    async def perform(self, operation: Operation) -> Result | None: ...
+    async def query(self, operation: Operation) -> Result | None: ...
+
+
+NOT_DONE = "not_done"
+"""`Result.result_ref` of a query that found nothing under the key (state CANCELLED): nothing has happened so far."""

@@ -1,0 +1,45 @@
+"""Reading deposits and the ledger's health."""
+
+from __future__ import annotations
+
+from services.deposits.domain import Deposit, DepositState
+from services.deposits.domain.policies import deposit_not_found
+from services.deposits.operations.ports import Store, TrialBalance
+from services.values import pages
+from services.values.callers import Caller, Role
+
+
+class Reading:
+    """What callers may see of deposits."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, caller: Caller, deposit_id: str) -> Deposit:
+        """One deposit, for its partner, its renter and operators. Raises DEPOSIT_NOT_FOUND."""
+        deposit = await self._store.read_deposit(deposit_id)
+        if deposit is None or not _may_see(caller, deposit):
+            raise deposit_not_found()
+        return deposit
+
+    async def list(
+        self, caller: Caller, renter_id: str, state: DepositState | None, page_size: int, page_token: str
+    ) -> tuple[list[Deposit], str]:
+        """A page, newest first, and the next page's token. A renter sees their own. Raises PAGE_TOKEN_INVALID."""
+        partner_id = caller.id if caller.role is Role.PARTNER else ""
+        renter_id = caller.id if caller.role is Role.RENTER else renter_id
+        filters = ("deposits", partner_id, renter_id, state)
+        size = pages.page_size(page_size)
+        before = pages.decode(page_token, *filters)
+        found = await self._store.list_deposits(partner_id, renter_id, state, before, size + 1)
+        more = pages.encode(found[size - 1].deposit_id, *filters) if len(found) > size else ""
+        return found[:size], more
+
+    async def trial_balance(self) -> TrialBalance:
+        """The ledger's health, recomputed from its entries."""
+        return await self._store.trial_balance()
+
+
+def _may_see(caller: Caller, deposit: Deposit) -> bool:
+    owner = {Role.PARTNER: deposit.partner_id, Role.RENTER: deposit.renter_id}
+    return caller.role is Role.OPERATOR or owner.get(caller.role) == caller.id

@@ -1,0 +1,189 @@
+"""Securing rentals, n at once: one read, one question to scoring, one write. Deposits alone decides on waivers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from services.deposits.domain import (
+    AdmittanceOutcome,
+    Deposit,
+    DepositState,
+    Operation,
+    OperationKind,
+    payment_method_required,
+    policy_not_found,
+)
+from services.deposits.domain.policies import PREVIEW_STANDS, payment_method_not_found
+from services.deposits.operations.ports import (
+    Answer,
+    Decision,
+    Identity,
+    Known,
+    Preview,
+    Question,
+    Scoring,
+    SecureItem,
+    Store,
+)
+from services.values.clock import Clock
+from services.values.errors import Category, Refusal
+from services.values.ids import new_id_of
+from services.values.money import Money
+
+LEASE = timedelta(seconds=20)
+"""How long a processor operation is left to who started it."""
+
+NO_SCORING_CONSENT = "NO_SCORING_CONSENT"
+SCORING_UNAVAILABLE = "SCORING_UNAVAILABLE"
+
+
+class Securing:
+    """Decides between waiver and hold.
+
+    Args:
+        launch: carries out the holds that a batch wants, detached.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        scoring: Scoring,
+        identity: Identity,
+        launch: Callable[[Sequence[Operation]], None],
+        clock: Clock,
+        real: Clock,
+    ) -> None:
+        self._store = store
+        self._scoring = scoring
+        self._identity = identity
+        self._launch = launch
+        self._clock = clock
+        self._real = real
+
+    async def secure(self, items: list[SecureItem]) -> list[Deposit | Refusal]:
+        """One deposit per item: WAIVED, PENDING, or what it was decided before.
+
+        Item refusals: POLICY_NOT_FOUND, PAYMENT_METHOD_REQUIRED, PAYMENT_METHOD_NOT_FOUND; nothing is written then.
+        """
+        known = await self._store.known(items)
+        answers = await self._answers(items, known)
+        now = self._clock.now()
+        drafts = [self._decide(i, k, a, now) for i, k, a in zip(items, known, answers, strict=True)]
+        decisions = [draft for draft in drafts if isinstance(draft, Decision)]
+        written = iter(await self._store.secure(decisions, self._real.now() + LEASE) if decisions else [])
+        outcomes = [_written(next(written)) if isinstance(draft, Decision) else draft for draft in drafts]
+        pending = {d.deposit_id for d in outcomes if isinstance(d, Deposit) and d.state is DepositState.PENDING}
+        self._launch([d.authorize for d in decisions if d.authorize and d.deposit.deposit_id in pending])
+        return outcomes
+
+    async def _answers(self, items: Sequence[SecureItem], known: Sequence[Known]) -> list[Answer | None]:
+        """Scoring's answers for those who consent and are not decided yet."""
+        asked = [
+            Question(item.renter_id, k.policy.draft.threshold)
+            for item, k in zip(items, known, strict=True)
+            if k.deposit is None and k.policy is not None and item.scoring_consent
+        ]
+        answered = iter(await self._scoring.admit(asked) if asked else [])
+        return [
+            _answer(next(answered)) if k.deposit is None and k.policy is not None and item.scoring_consent else None
+            for item, k in zip(items, known, strict=True)
+        ]
+
+    def _decide(
+        self, item: SecureItem, known: Known, answer: Answer | None, now: datetime
+    ) -> Decision | Deposit | Refusal:
+        if known.deposit is not None:
+            return known.deposit
+        if known.policy is None:
+            return policy_not_found()
+        if item.payment_method_id and not known.payment_ref:
+            return payment_method_not_found()
+        answer = answer or _no_consent()
+        deposit = self._deposit(item, known, answer, now)
+        authorize = None
+        if known.payment_ref:
+            amount = deposit.money(deposit.amount_minor)
+            operation_id = new_id_of("opn", item.renter_id)
+            authorize = Operation(operation_id, deposit.deposit_id, OperationKind.AUTHORIZE, amount, known.payment_ref)
+        admitted = answer.outcome is AdmittanceOutcome.ADMITTED
+        return Decision(deposit, admitted, known.policy.draft.max_open_waived, authorize)
+
+    def _deposit(self, item: SecureItem, known: Known, answer: Answer, now: datetime) -> Deposit:
+        assert known.policy is not None  # noqa: S101 (checked by _decide)
+        draft = known.policy.draft
+        return Deposit(
+            deposit_id=new_id_of("dep", item.renter_id),
+            rental_id=item.rental_id,
+            renter_id=item.renter_id,
+            partner_id=item.partner_id,
+            state=DepositState.PENDING,
+            outcome=answer.outcome,
+            reason_codes=answer.reason_codes,
+            policy_id=known.policy.policy_id,
+            model_version=answer.model_version,
+            score=answer.score,
+            currency=draft.deposit.currency,
+            amount_minor=draft.deposit.amount_minor,
+            payment_ref=known.payment_ref,
+            decided_at=now,
+        )
+
+    async def preview(self, partner_id: str, renter_id: str, asset_kind: str) -> Preview:
+        """What would be decided under the policy in force; the first answer stands for 24 hours.
+
+        Raises:
+            Refusal: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED, UPSTREAM_UNAVAILABLE.
+        """
+        person = await self._identity.check(renter_id, partner_id)
+        if not person.linked:
+            raise not_linked()
+        now = self._clock.now()
+        standing = await self._store.read_preview(partner_id, renter_id, asset_kind, now)
+        if standing is not None:
+            return standing
+        fresh = await self._fresh_preview(partner_id, renter_id, asset_kind, person.scoring_consent)
+        return await self._store.save_preview(partner_id, renter_id, asset_kind, fresh, now)
+
+    async def _fresh_preview(self, partner_id: str, renter_id: str, asset_kind: str, consent: bool) -> Preview:
+        item = SecureItem("", renter_id, partner_id, asset_kind, "", consent)
+        (known,) = await self._store.known([item])
+        if known.policy is None:
+            raise policy_not_found()
+        (asked,) = await self._answers([item], [known])
+        answer = asked or _no_consent()
+        if SCORING_UNAVAILABLE in answer.reason_codes:
+            raise Refusal(Category.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "scoring did not answer; retry")
+        draft = known.policy.draft
+        waived = answer.outcome is AdmittanceOutcome.ADMITTED
+        amount = Money(draft.deposit.currency, 0) if waived else draft.deposit
+        until = self._clock.now() + PREVIEW_STANDS
+        return Preview(
+            answer.outcome,
+            waived,
+            answer.reason_codes,
+            known.policy.policy_id,
+            amount.currency,
+            amount.amount_minor,
+            until,
+        )
+
+
+def _written(deposit: Deposit | None) -> Deposit | Refusal:
+    return deposit if deposit is not None else payment_method_required()
+
+
+def _answer(answer: Answer | Refusal) -> Answer:
+    """Scoring down is not the renter's fault: a paid deposit, labelled as such, never a refusal and never a waiver."""
+    if isinstance(answer, Refusal):
+        return Answer(AdmittanceOutcome.CANNOT_ASSESS, (SCORING_UNAVAILABLE,), "", None)
+    return answer
+
+
+def _no_consent() -> Answer:
+    return Answer(AdmittanceOutcome.CANNOT_ASSESS, (NO_SCORING_CONSENT,), "", None)
+
+
+def not_linked() -> Refusal:
+    """The refusal of a partner to whom the person is not linked."""
+    return Refusal(Category.FAILED_PRECONDITION, "RENTER_NOT_LINKED", "the renter is not linked to this partner")

@@ -1,0 +1,107 @@
+"""Settling and cancelling, n at once: a transition per deposit, one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.deposits.domain import (
+    AdmittanceOutcome,
+    Change,
+    Deposit,
+    DepositState,
+    Operation,
+    cancel,
+    settle,
+)
+from services.deposits.domain.policies import deposit_not_found
+from services.deposits.operations.ports import Store, Transition
+from services.deposits.operations.securing import LEASE
+from services.values.clock import Clock
+from services.values.errors import Refusal
+from services.values.ids import new_id_of
+from services.values.money import Money
+
+NO_CURRENCY = "XXX"
+"""ISO 4217: no currency is involved."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleItem:
+    """One ended rental and its fare."""
+
+    rental_id: str
+    charge: Money
+
+
+@dataclass(frozen=True, slots=True)
+class CancelItem:
+    """One rental that did not come about."""
+
+    rental_id: str
+    renter_id: str
+    partner_id: str
+
+
+class Settling:
+    """Ends deposits, and launches what that asks of the processor."""
+
+    def __init__(self, store: Store, launch: Callable[[Sequence[Operation]], None], clock: Clock, real: Clock) -> None:
+        self._store = store
+        self._launch = launch
+        self._clock = clock
+        self._real = real
+
+    async def settle(self, items: list[SettleItem]) -> list[Deposit | Refusal]:
+        """The deposits after their charges; asking again gives them as they stand.
+
+        Item refusals: DEPOSIT_NOT_FOUND (none, or none that is open), CURRENCY_MISMATCH.
+        """
+        now = self._clock.now()
+        return await self._change([(item.rental_id, _settling(item.charge, now)) for item in items], now)
+
+    async def cancel(self, items: list[CancelItem]) -> list[Deposit | Refusal]:
+        """The deposits after their cancellation; of an unknown rental it is remembered that it is cancelled."""
+        now = self._clock.now()
+        known = await self._store.find_by_rental([item.rental_id for item in items])
+        for item in items:
+            if item.rental_id not in known:
+                await self._store.bury(_tombstone(item, now))
+        return await self._change([(item.rental_id, _cancelling(now)) for item in items], now)
+
+    async def _change(self, transitions: Sequence[tuple[str, Transition]], now: datetime) -> list[Deposit | Refusal]:
+        ids = await self._store.find_by_rental([rental_id for rental_id, _ in transitions])
+        found = [(ids[rental_id], transition) for rental_id, transition in transitions if rental_id in ids]
+        changes = iter(await self._store.change(found, now, self._real.now() + LEASE) if found else [])
+        outcomes = [next(changes) if rental_id in ids else deposit_not_found() for rental_id, _ in transitions]
+        self._launch([o for outcome in outcomes if isinstance(outcome, Change) for o in outcome.wanted])
+        return [outcome.deposit if isinstance(outcome, Change) else outcome for outcome in outcomes]
+
+
+def _settling(charge: Money, now: datetime) -> Transition:
+    return lambda deposit, operations: settle(deposit, operations, charge, now, new_id_of)
+
+
+def _cancelling(now: datetime) -> Transition:
+    return lambda deposit, _operations: cancel(deposit, now, new_id_of)
+
+
+def _tombstone(item: CancelItem, now: datetime) -> Deposit:
+    return Deposit(
+        deposit_id=new_id_of("dep", item.renter_id),
+        rental_id=item.rental_id,
+        renter_id=item.renter_id,
+        partner_id=item.partner_id,
+        state=DepositState.CANCELLED,
+        outcome=AdmittanceOutcome.NONE,
+        reason_codes=(),
+        policy_id="",
+        model_version="",
+        score=None,
+        currency=NO_CURRENCY,
+        amount_minor=0,
+        payment_ref="",
+        decided_at=now,
+        closed_at=now,
+    )

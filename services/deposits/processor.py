@@ -1,0 +1,102 @@
+"""The payment processor over HTTP (the wire format of `services/sandbox/README.md`); another one is another class here.
+
+An unclear answer (a timeout, a broken connection, a 5xx) is None: ask `query`, then repeat with the same key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import structlog
+
+from services.deposits.domain import Operation, OperationKind, OperationState, Result
+from services.deposits.operations.ports import NOT_DONE, Attached
+from services.values.errors import Category, Refusal
+
+log = structlog.get_logger(__name__)
+ANSWER_SECONDS = 4.0
+_DECLINED = "declined"
+
+
+class HttpProcessor:
+    """Implements `Processor`."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, secret: str) -> None:
+        self._session = session
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {secret}"}
+        self._timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+
+    async def attach(self, token: str, idempotency_key: str) -> Attached:
+        """A lasting reference for a token; raises PAYMENT_METHOD_REJECTED or PROCESSOR_UNAVAILABLE."""
+        answered = await self._call("POST", "/v1/payment_methods", {"token": token}, idempotency_key)
+        if answered is None or answered[0] >= 500 or answered[0] == 401:
+            raise Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", "the processor did not answer; retry later")
+        status, body = answered
+        if status != 200:
+            raise Refusal(
+                Category.FAILED_PRECONDITION, "PAYMENT_METHOD_REJECTED", "the processor does not accept this token"
+            )
+        return Attached(str(body["id"]), str(body["brand"]), str(body["last4"]))
+
+    async def perform(self, operation: Operation) -> Result | None:
+        """Asks for the operation; None when it is unclear what became of it."""
+        path, body = _request(operation)
+        answered = await self._call("POST", path, body, operation.operation_id)
+        if answered is None or answered[0] >= 500 or answered[0] == 401:
+            return None
+        status, answer = answered
+        if status == 200:
+            return _result(operation, answer)
+        code = str(answer.get("error", {}).get("code", status))
+        log.warning(
+            "processor_refused", operation_id=operation.operation_id, operation_kind=operation.kind, reason=code
+        )
+        return Result(operation.operation_id, OperationState.DECLINED, decline_code=code)
+
+    async def query(self, operation: Operation) -> Result | None:
+        """What became of the operation; `NOT_DONE` when the processor has no trace of it, None when it is unclear."""
+        path = f"/v1/operations?idempotency_key={operation.operation_id}"
+        answered = await self._call("GET", path, None, None)
+        if answered is None:
+            return None
+        status, answer = answered
+        if status == 404:
+            return Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
+        return _result(operation, answer["answer"]) if status == 200 else None
+
+    async def _call(
+        self, method: str, path: str, body: dict[str, Any] | None, key: str | None
+    ) -> tuple[int, dict[str, Any]] | None:
+        headers = self._headers if key is None else {**self._headers, "Idempotency-Key": key}
+        try:
+            async with self._session.request(
+                method, self._url + path, json=body, headers=headers, timeout=self._timeout
+            ) as response:
+                return response.status, await response.json()
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            log.info("processor_unclear", error_type=type(error).__name__)
+            return None
+
+
+def _request(operation: Operation) -> tuple[str, dict[str, Any]]:
+    amount = operation.amount
+    if operation.kind is OperationKind.CAPTURE:
+        body: dict[str, Any] = {"amount_minor": amount.amount_minor, "final": True}
+        return f"/v1/authorizations/{operation.reference}/captures", body
+    if operation.kind is OperationKind.VOID:
+        return f"/v1/authorizations/{operation.reference}/void", {}
+    path = "/v1/authorizations" if operation.kind is OperationKind.AUTHORIZE else "/v1/charges"
+    return path, {
+        "amount_minor": amount.amount_minor,
+        "currency": amount.currency,
+        "payment_method": operation.reference,
+        "merchant_reference": operation.deposit_id,
+    }
+
+
+def _result(operation: Operation, answer: dict[str, Any]) -> Result:
+    if answer["status"] == _DECLINED:
+        return Result(operation.operation_id, OperationState.DECLINED, decline_code=str(answer["decline_code"] or ""))
+    return Result(operation.operation_id, OperationState.DONE, result_ref=str(answer["id"]))

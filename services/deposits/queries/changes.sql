@@ -1,0 +1,87 @@
+-- name: lock_deposits
+-- Locks deposits in sorted order, so that two batches never wait for each other in a circle.
+SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
+       d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
+       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at
+FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
+  ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id
+ORDER BY d.bucket, d.deposit_id FOR UPDATE OF d;
+
+-- name: operations_of
+-- All that was ever asked of the processor for these deposits.
+SELECT o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts
+FROM processor_operations o JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
+  ON o.bucket = i.bucket AND o.deposit_id = i.deposit_id
+ORDER BY o.operation_id;
+
+-- name: write_changes
+-- Everything that n changes write, in one statement: deposits, operations, ledger, exposures, events.
+WITH updated AS (
+    UPDATE deposits d
+    SET state = i.state, payment_ref = i.payment_ref, authorization_ref = i.authorization_ref,
+        decline_code = i.decline_code, authorized_minor = i.authorized_minor, captured_minor = i.captured_minor,
+        released_minor = i.released_minor, expired_minor = i.expired_minor, open_minor = i.open_minor,
+        charged_minor = i.charged_minor, paid_minor = i.paid_minor, payment_status = i.payment_status,
+        settled_at = i.settled_at, closed_at = i.closed_at
+    FROM jsonb_to_recordset($1::jsonb) AS i (
+        bucket int, deposit_id text, state text, payment_ref text, authorization_ref text, decline_code text,
+        authorized_minor bigint, captured_minor bigint, released_minor bigint, expired_minor bigint, open_minor bigint,
+        charged_minor bigint, paid_minor bigint, payment_status text, settled_at timestamptz, closed_at timestamptz)
+    WHERE d.bucket = i.bucket AND d.deposit_id = i.deposit_id
+), ended AS (
+    UPDATE processor_operations o SET state = i.state, result_ref = i.result_ref, decline_code = i.decline_code
+    FROM jsonb_to_recordset($2::jsonb) AS i (
+        bucket int, operation_id text, state text, result_ref text, decline_code text)
+    WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id
+), wanted AS (
+    INSERT INTO processor_operations (bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, state,
+                                      created_at, lease_until)
+    SELECT i.bucket, i.operation_id, i.deposit_id, i.kind, i.amount_minor, i.currency, i.reference, 'WANTED', $8, $9
+    FROM jsonb_to_recordset($3::jsonb) AS i (
+        bucket int, operation_id text, deposit_id text, kind text, amount_minor bigint, currency text, reference text)
+), moved AS (
+    INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at)
+    SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $10
+    FROM jsonb_to_recordset($4::jsonb) AS i (
+        bucket int, transfer_id text, deposit_id text, renter_id text, partner_id text, kind text)
+), entered AS (
+    INSERT INTO ledger_entries (bucket, transfer_id, position, renter_id, account, currency, amount_minor)
+    SELECT i.bucket, i.transfer_id, i.position, i.renter_id, i.account, i.currency, i.amount_minor
+    FROM jsonb_to_recordset($5::jsonb) AS i (
+        bucket int, transfer_id text, position int, renter_id text, account text, currency text, amount_minor bigint)
+), balanced AS (
+    INSERT INTO ledger_balances AS b (bucket, renter_id, account, currency, balance_minor)
+    SELECT i.bucket, i.renter_id, i.account, i.currency, sum(i.amount_minor)
+    FROM jsonb_to_recordset($5::jsonb) AS i (
+        bucket int, renter_id text, account text, currency text, amount_minor bigint)
+    GROUP BY i.bucket, i.renter_id, i.account, i.currency
+    ORDER BY i.bucket, i.renter_id, i.account, i.currency
+    ON CONFLICT (bucket, renter_id, account, currency) DO UPDATE
+    SET balance_minor = b.balance_minor + excluded.balance_minor
+), exposed AS (
+    UPDATE exposures e SET open_count = e.open_count - i.ended
+    FROM (SELECT x.bucket, x.renter_id, count(*)::int AS ended
+          FROM jsonb_to_recordset($6::jsonb) AS x (bucket int, renter_id text) GROUP BY x.bucket, x.renter_id) AS i
+    WHERE e.bucket = i.bucket AND e.renter_id = i.renter_id
+)
+INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
+SELECT i.bucket, i.event_id, 'rental', 'DEPOSIT_CHANGED', i.renter_id, i.payload, $8, $8, 0
+FROM jsonb_to_recordset($7::jsonb) AS i (bucket int, event_id text, renter_id text, payload jsonb);
+
+-- name: lease_operations
+-- Takes operations whose lease has run out, one taker each.
+WITH due AS (
+    SELECT bucket, operation_id FROM processor_operations
+    WHERE state = 'WANTED' AND lease_until <= $1 ORDER BY lease_until LIMIT $3
+)
+UPDATE processor_operations o SET lease_until = $2, attempts = o.attempts + 1
+FROM due, deposits d
+WHERE o.bucket = due.bucket AND o.operation_id = due.operation_id AND o.state = 'WANTED' AND o.lease_until <= $1
+  AND d.bucket = o.bucket AND d.deposit_id = o.deposit_id
+RETURNING o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts,
+          o.created_at, o.kind = 'AUTHORIZE' AND d.state = 'CANCELLED' AS abandoned;
+
+-- name: postpone_operation
+-- Says when an operation is tried again.
+UPDATE processor_operations SET lease_until = $3
+WHERE bucket = $1 AND operation_id = $2 AND state = 'WANTED';

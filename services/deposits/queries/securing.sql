@@ -1,0 +1,67 @@
+-- name: known
+-- Per item, in order: its deposit if there is one, the policy in force, the payment method, the open waivers.
+SELECT i.ordinal, d.deposit_id AS known_deposit_id,
+       p.partner_id, p.asset_kind, p.version, p.policy_id, p.threshold, p.currency, p.deposit_minor, p.max_open_waived,
+       p.reason, p.author, p.effective_at,
+       coalesce(m.processor_ref, '') AS payment_ref, coalesce(e.open_count, 0) AS open_waived
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
+  AS i (bucket, rental_id, renter_id, partner_id, asset_kind, payment_method_id, ordinal)
+LEFT JOIN deposits d ON d.bucket = i.bucket AND d.rental_id = i.rental_id
+LEFT JOIN LATERAL (
+    SELECT q.partner_id, q.asset_kind, q.version, q.policy_id, q.threshold, q.currency, q.deposit_minor,
+           q.max_open_waived, q.reason, q.author, q.effective_at
+    FROM policies q WHERE q.partner_id = i.partner_id AND q.asset_kind = i.asset_kind ORDER BY q.version DESC LIMIT 1
+) p ON true
+LEFT JOIN LATERAL (
+    SELECT n.processor_ref FROM payment_methods n
+    WHERE n.bucket = i.bucket AND n.renter_id = i.renter_id
+      AND ((i.payment_method_id = '' AND n.is_default) OR n.payment_method_id = i.payment_method_id)
+) m ON true
+LEFT JOIN exposures e ON e.bucket = i.bucket AND e.renter_id = i.renter_id
+ORDER BY i.ordinal;
+
+-- name: secure
+-- n decisions in one statement: the exposure first, in sorted order; a waiver where it had room, else a hold where there
+-- is something to hold on, else no row. A rental that is known already violates a unique constraint: look again.
+WITH i AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS i (
+        bucket int, deposit_id text, rental_id text, renter_id text, partner_id text, outcome text, reason_codes text[],
+        policy_id text, model_version text, score int, currency text, amount_minor bigint, payment_ref text,
+        wants_waiver boolean, max_open_waived int, operation_id text)
+), exposed AS (
+    INSERT INTO exposures AS e (bucket, renter_id, open_count)
+    SELECT i.bucket, i.renter_id, 1 FROM i WHERE i.wants_waiver ORDER BY i.bucket, i.renter_id
+    ON CONFLICT (bucket, renter_id) DO UPDATE SET open_count = e.open_count + 1
+    WHERE e.open_count < (SELECT i.max_open_waived FROM i WHERE i.bucket = e.bucket AND i.renter_id = e.renter_id)
+    RETURNING e.bucket, e.renter_id
+), secured AS (
+    INSERT INTO deposits (bucket, deposit_id, rental_id, renter_id, partner_id, state, outcome, reason_codes, policy_id,
+                          model_version, score, currency, amount_minor, payment_ref, decided_at)
+    SELECT i.bucket, i.deposit_id, i.rental_id, i.renter_id, i.partner_id,
+           CASE WHEN x.renter_id IS NOT NULL THEN 'WAIVED' ELSE 'PENDING' END, i.outcome,
+           CASE WHEN i.wants_waiver AND x.renter_id IS NULL THEN ARRAY['EXPOSURE_CAP_REACHED'] ELSE i.reason_codes END,
+           i.policy_id, i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, $2
+    FROM i LEFT JOIN exposed x ON x.bucket = i.bucket AND x.renter_id = i.renter_id
+    WHERE x.renter_id IS NOT NULL OR i.payment_ref <> ''
+    RETURNING bucket, deposit_id, state, reason_codes
+), intents AS (
+    INSERT INTO processor_operations (bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, state,
+                                      created_at, lease_until)
+    SELECT i.bucket, i.operation_id, i.deposit_id, 'AUTHORIZE', i.amount_minor, i.currency, i.payment_ref, 'WANTED',
+           $3, $4
+    FROM i JOIN secured s ON s.bucket = i.bucket AND s.deposit_id = i.deposit_id WHERE s.state = 'PENDING'
+)
+SELECT deposit_id, state, reason_codes FROM secured;
+
+-- name: bury
+-- Remembers a rental that was cancelled before it was decided.
+INSERT INTO deposits (bucket, deposit_id, rental_id, renter_id, partner_id, state, outcome, reason_codes, policy_id,
+                      model_version, currency, amount_minor, payment_ref, decided_at, closed_at)
+VALUES ($1, $2, $3, $4, $5, 'CANCELLED', 'NONE', '{}', '', '', $6, 0, '', $7, $7)
+ON CONFLICT (bucket, rental_id) DO NOTHING;
+
+-- name: find_by_rental
+-- The deposits of rentals.
+SELECT d.rental_id, d.deposit_id
+FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, rental_id)
+  ON d.bucket = i.bucket AND d.rental_id = i.rental_id;

@@ -1,0 +1,189 @@
+"""Proto ⇄ domain for deposits' public door: decode, call once, encode. A score leaves by no message."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from freehold.assets.v1 import asset_kind_pb2
+from freehold.deposits.v1 import deposits_service_pb2 as pb
+from freehold.deposits.v1.deposits_service_pb2_grpc import DepositsServiceServicer
+from freehold.money.v1 import money_pb2
+from services.deposits.domain import AdmittanceOutcome, Deposit, DepositState, Policy, PolicyDraft
+from services.deposits.operations import PaymentMethods, Policies, Reading, Securing
+from services.deposits.operations.ports import PaymentMethod
+from services.runtime.interceptors import Context, current_call
+from services.values.callers import Role
+from services.values.money import Money
+
+_PARTNER, _BOTH = frozenset({Role.PARTNER}), frozenset({Role.PARTNER, Role.RENTER})
+ACCESS = {
+    "SetPolicy": _PARTNER,
+    "GetPolicy": frozenset({Role.PARTNER, Role.OPERATOR}),
+    "PreviewDeposit": _PARTNER,
+    "AddPaymentMethod": _BOTH,
+    "ListPaymentMethods": _BOTH,
+    "GetDeposit": frozenset({Role.PARTNER, Role.RENTER, Role.OPERATOR}),
+    "ListDeposits": _BOTH,
+    "GetTrialBalance": frozenset({Role.OPERATOR}),
+}
+
+
+class PublicServicer(DepositsServiceServicer):
+    """DepositsService: partners' apps, people and operators."""
+
+    def __init__(
+        self, policies: Policies, securing: Securing, payment_methods: PaymentMethods, reading: Reading
+    ) -> None:
+        self._policies = policies
+        self._securing = securing
+        self._payment_methods = payment_methods
+        self._reading = reading
+
+    async def SetPolicy(self, request: pb.SetPolicyRequest, context: Context) -> pb.SetPolicyResponse:
+        draft = PolicyDraft(
+            current_call().caller.id,
+            kind_of(request.asset_kind),
+            request.threshold,
+            Money(request.deposit.currency_code, request.deposit.amount_minor),
+            request.max_open_waived,
+            request.reason,
+        )
+        return pb.SetPolicyResponse(policy=_policy(await self._policies.set(request.request_id, draft)))
+
+    async def GetPolicy(self, request: pb.GetPolicyRequest, context: Context) -> pb.GetPolicyResponse:
+        caller = current_call().caller
+        partner_id = caller.id if caller.role is Role.PARTNER else request.partner_id
+        policy = await self._policies.get(partner_id, kind_of(request.asset_kind), request.version)
+        return pb.GetPolicyResponse(policy=_policy(policy))
+
+    async def PreviewDeposit(self, request: pb.PreviewDepositRequest, context: Context) -> pb.PreviewDepositResponse:
+        partner_id, kind = current_call().caller.id, kind_of(request.asset_kind)
+        preview = await self._securing.preview(partner_id, request.renter_id, kind)
+        return pb.PreviewDepositResponse(
+            outcome=outcome_pb(preview.outcome),
+            waived=preview.waived,
+            deposit=money_pb2.Money(currency_code=preview.currency, amount_minor=preview.amount_minor),
+            reason_codes=preview.reason_codes,
+            policy_id=preview.policy_id,
+            stands_until=timestamp_pb(preview.stands_until),
+        )
+
+    async def AddPaymentMethod(
+        self, request: pb.AddPaymentMethodRequest, context: Context
+    ) -> pb.AddPaymentMethodResponse:
+        method = await self._payment_methods.add(
+            current_call().caller, request.request_id, request.renter_id, request.processor_token
+        )
+        return pb.AddPaymentMethodResponse(payment_method=_payment_method(method))
+
+    async def ListPaymentMethods(
+        self, request: pb.ListPaymentMethodsRequest, context: Context
+    ) -> pb.ListPaymentMethodsResponse:
+        found, more = await self._payment_methods.list(
+            current_call().caller, request.renter_id, request.page_size, request.page_token
+        )
+        methods = [_payment_method(method) for method in found]
+        return pb.ListPaymentMethodsResponse(payment_methods=methods, next_page_token=more)
+
+    async def GetDeposit(self, request: pb.GetDepositRequest, context: Context) -> pb.GetDepositResponse:
+        deposit = await self._reading.get(current_call().caller, request.deposit_id)
+        return pb.GetDepositResponse(deposit=_deposit(deposit))
+
+    async def ListDeposits(self, request: pb.ListDepositsRequest, context: Context) -> pb.ListDepositsResponse:
+        name = pb.DepositState.Name(request.state).removeprefix("DEPOSIT_STATE_")
+        state = DepositState(name) if request.state else None
+        found, more = await self._reading.list(
+            current_call().caller, request.renter_id, state, request.page_size, request.page_token
+        )
+        return pb.ListDepositsResponse(deposits=[_deposit(deposit) for deposit in found], next_page_token=more)
+
+    async def GetTrialBalance(self, request: pb.GetTrialBalanceRequest, context: Context) -> pb.GetTrialBalanceResponse:
+        balance = await self._reading.trial_balance()
+        return pb.GetTrialBalanceResponse(
+            accounts=[
+                pb.AccountTotal(
+                    account=total.account,
+                    currency_code=total.currency,
+                    balance_minor=total.balance_minor,
+                    debits_minor=total.debits_minor,
+                    credits_minor=total.credits_minor,
+                )
+                for total in balance.accounts
+            ],
+            balanced=not balance.findings,
+            findings=balance.findings,
+            open_holds=balance.open_holds,
+            pending_deposits=balance.pending_deposits,
+            unpaid_bills=balance.unpaid_bills,
+            outbox_waiting=balance.outbox_waiting,
+        )
+
+
+def kind_of(value: asset_kind_pb2.AssetKind) -> str:
+    """The kind's name without its prefix."""
+    return asset_kind_pb2.AssetKind.Name(value).removeprefix("ASSET_KIND_")
+
+
+def outcome_pb(outcome: AdmittanceOutcome) -> pb.AdmittanceOutcome:
+    """The outcome on the wire; NONE is unspecified."""
+    if outcome is AdmittanceOutcome.NONE:
+        return pb.ADMITTANCE_OUTCOME_UNSPECIFIED
+    return pb.AdmittanceOutcome.Value(f"ADMITTANCE_OUTCOME_{outcome}")
+
+
+def timestamp_pb(moment: datetime) -> Timestamp:
+    """A moment on the wire."""
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp
+
+
+def _policy(policy: Policy) -> pb.Policy:
+    draft = policy.draft
+    return pb.Policy(
+        policy_id=policy.policy_id,
+        partner_id=draft.partner_id,
+        asset_kind=asset_kind_pb2.AssetKind.Value(f"ASSET_KIND_{draft.asset_kind}"),
+        version=policy.version,
+        threshold=draft.threshold,
+        deposit=money_pb2.Money(currency_code=draft.deposit.currency, amount_minor=draft.deposit.amount_minor),
+        max_open_waived=draft.max_open_waived,
+        reason=draft.reason,
+        author=policy.author,
+        effective_at=timestamp_pb(policy.effective_at),
+    )
+
+
+def _payment_method(method: PaymentMethod) -> pb.PaymentMethod:
+    return pb.PaymentMethod(
+        payment_method_id=method.payment_method_id,
+        brand=method.brand,
+        last4=method.last4,
+        is_default=method.is_default,
+        created_at=timestamp_pb(method.created_at),
+    )
+
+
+def _deposit(deposit: Deposit) -> pb.Deposit:
+    return pb.Deposit(
+        deposit_id=deposit.deposit_id,
+        rental_id=deposit.rental_id,
+        renter_id=deposit.renter_id,
+        partner_id=deposit.partner_id,
+        state=pb.DepositState.Value(f"DEPOSIT_STATE_{deposit.state}"),
+        outcome=outcome_pb(deposit.outcome),
+        reason_codes=deposit.reason_codes,
+        policy_id=deposit.policy_id,
+        amount=money_pb2.Money(currency_code=deposit.currency, amount_minor=deposit.amount_minor),
+        authorized_minor=deposit.authorized_minor,
+        captured_minor=deposit.captured_minor,
+        released_minor=deposit.released_minor,
+        expired_minor=deposit.expired_minor,
+        open_minor=deposit.open_minor,
+        charged_minor=deposit.charged_minor,
+        payment_status=pb.PaymentStatus.Value(f"PAYMENT_STATUS_{deposit.payment_status}"),
+        decided_at=timestamp_pb(deposit.decided_at),
+        closed_at=timestamp_pb(deposit.closed_at) if deposit.closed_at else None,
+    )

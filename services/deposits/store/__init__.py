@@ -1,0 +1,26 @@
+"""Policies, deposits, operations and the ledger in PostgreSQL; the only user of the database here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from services.deposits.store.changes import Changes
+from services.deposits.store.payment_methods import PaymentMethods
+from services.deposits.store.policies import Policies
+from services.deposits.store.reading import Reading
+from services.deposits.store.securing import Securing
+from services.runtime.database import Database
+from services.runtime.queries import load_queries
+
+
+class Store(Policies, PaymentMethods, Securing, Changes, Reading):
+    """Implements the `Store` that operations need, a part per file.
+
+    Args:
+        real_now: real time, for leases and the outbox.
+        published: called after a commit that may have written events.
+    """
+
+    def __init__(self, db: Database, real_now: Callable[[], datetime], published: Callable[[], None]) -> None:
+        super().__init__(db, load_queries("services.deposits"), real_now, published)

@@ -1,0 +1,163 @@
+"""Changes: lock n deposits, ask the domain what happens to each, write everything in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from services.deposits.domain import Change, Deposit, Operation
+from services.deposits.domain.policies import deposit_not_found
+from services.deposits.operations.ports import Leased, Transition
+from services.deposits.store.rows import Part, buckets, deposit_of, operation_of
+from services.values.errors import Refusal
+from services.values.ids import bucket_of, new_id, new_id_of
+
+_CHANGED = (
+    "deposit_id", "state", "payment_ref", "authorization_ref", "decline_code", "authorized_minor", "captured_minor",
+    "released_minor", "expired_minor", "open_minor", "charged_minor", "paid_minor", "payment_status",
+)  # fmt: skip
+
+
+class Changes(Part):
+    """Applies transitions to deposits, and leases what they want of the processor."""
+
+    async def change(
+        self, transitions: Sequence[tuple[str, Transition]], now: datetime, lease_until: datetime
+    ) -> list[Change | Refusal]:
+        """One change per (deposit_id, transition), in order, all in one transaction.
+
+        A transition is a pure function of the locked deposit and its operations, so the whole can be retried.
+        """
+        ids = [deposit_id for deposit_id, _ in transitions]
+
+        async def work(connection: Any) -> list[Change | Refusal]:
+            where = (buckets(ids), ids)
+            deposits = {r["deposit_id"]: deposit_of(r) for r in await connection.fetch(self._sql.lock_deposits, *where)}
+            operations: dict[str, list[Operation]] = {deposit_id: [] for deposit_id in ids}
+            for row in await connection.fetch(self._sql.operations_of, *where):
+                operations[row["deposit_id"]].append(operation_of(row))
+            outcomes = [
+                transition(deposits[i], operations[i]) if i in deposits else deposit_not_found()
+                for i, transition in transitions
+            ]
+            await self._write(connection, deposits, outcomes, now, lease_until)
+            return outcomes
+
+        outcomes = await self._db.transaction(work)
+        if any(isinstance(outcome, Change) and outcome.announced for outcome in outcomes):
+            self._published()
+        return outcomes
+
+    async def _write(
+        self,
+        connection: Any,
+        before: dict[str, Deposit],
+        outcomes: Sequence[Change | Refusal],
+        now: datetime,
+        lease_until: datetime,
+    ) -> None:
+        changes = [
+            c for c in outcomes if isinstance(c, Change) and (c.deposit != before[c.deposit.deposit_id] or c.results)
+        ]
+        if not changes:
+            return
+        transfers, entries = _ledger_rows(changes)
+        await connection.execute(
+            self._sql.write_changes,
+            [_deposit_row(c.deposit) for c in changes],
+            [_result_row(r) for c in changes for r in c.results],
+            [_operation_row(o) for c in changes for o in c.wanted],
+            transfers,
+            entries,
+            [
+                {"bucket": bucket_of(c.deposit.renter_id), "renter_id": c.deposit.renter_id}
+                for c in changes
+                if c.exposure_ends
+            ],
+            [_event_row(c.deposit, now) for c in changes if c.announced],
+            self._real_now(),
+            lease_until,
+            now,
+        )
+
+    async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]:
+        rows = await self._db.fetch(self._sql.lease_operations, now, until, limit)
+        return [Leased(operation_of(row), row["abandoned"], row["created_at"]) for row in rows]
+
+    async def postpone_operation(self, operation_id: str, until: datetime) -> None:
+        await self._db.execute(self._sql.postpone_operation, bucket_of(operation_id), operation_id, until)
+
+
+def _writes(change: Change, before: Deposit) -> bool:
+    return change.deposit != before or bool(change.results)
+
+
+def _renter_row(deposit: Deposit) -> dict[str, Any]:
+    return {"bucket": bucket_of(deposit.renter_id), "renter_id": deposit.renter_id}
+
+
+def _deposit_row(deposit: Deposit) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(deposit, name) for name in _CHANGED}
+    row["bucket"] = bucket_of(deposit.deposit_id)
+    row["settled_at"] = deposit.settled_at.isoformat() if deposit.settled_at else None
+    row["closed_at"] = deposit.closed_at.isoformat() if deposit.closed_at else None
+    return row
+
+
+def _result_row(result: Any) -> dict[str, Any]:
+    return {
+        "bucket": bucket_of(result.operation_id),
+        "operation_id": result.operation_id,
+        "state": result.state,
+        "result_ref": result.result_ref,
+        "decline_code": result.decline_code,
+    }
+
+
+def _operation_row(operation: Operation) -> dict[str, Any]:
+    return {
+        "bucket": bucket_of(operation.operation_id),
+        "operation_id": operation.operation_id,
+        "deposit_id": operation.deposit_id,
+        "kind": operation.kind,
+        "amount_minor": operation.amount.amount_minor,
+        "currency": operation.amount.currency,
+        "reference": operation.reference,
+    }
+
+
+def _ledger_rows(changes: Sequence[Change]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    transfers: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
+    for change in changes:
+        deposit = change.deposit
+        for moved in change.transfers:
+            key: dict[str, Any] = {
+                "bucket": bucket_of(deposit.deposit_id),
+                "transfer_id": new_id_of("tfr", deposit.renter_id),
+            }
+            owner = {"deposit_id": deposit.deposit_id, "partner_id": deposit.partner_id}
+            transfers.append({**key, **owner, "renter_id": deposit.renter_id, "kind": moved.kind})
+            entries.extend(
+                {
+                    **key,
+                    "position": position,
+                    "renter_id": deposit.renter_id,
+                    "account": entry.account,
+                    "currency": moved.currency,
+                    "amount_minor": entry.amount_minor,
+                }
+                for position, entry in enumerate(moved.entries)
+            )
+    return transfers, entries
+
+
+def _event_row(deposit: Deposit, now: datetime) -> dict[str, Any]:
+    payload = {
+        "rental_id": deposit.rental_id,
+        "deposit_state": deposit.state,
+        "payment_status": deposit.payment_status,
+        "occurred_at": now.isoformat(),
+    }
+    return {**_renter_row(deposit), "event_id": new_id("evt"), "payload": payload}

@@ -1,0 +1,37 @@
+"""Reading deposits, and the ledger recomputed from its entries."""
+
+from __future__ import annotations
+
+from services.deposits.domain import Deposit, DepositState
+from services.deposits.operations.ports import AccountTotal, TrialBalance
+from services.deposits.store.rows import Part, deposit_of
+from services.values.ids import bucket_of
+
+
+class Reading(Part):
+    """Reads; writes nothing."""
+
+    async def read_deposit(self, deposit_id: str) -> Deposit | None:
+        row = await self._db.fetchrow(self._sql.read_deposits, [bucket_of(deposit_id)], [deposit_id])
+        return None if row is None else deposit_of(row)
+
+    async def list_deposits(
+        self, partner_id: str, renter_id: str, state: DepositState | None, before: str, limit: int
+    ) -> list[Deposit]:
+        """A partner's deposits, or with partner_id "" a renter's."""
+        which = (state.value if state else "", before, limit)
+        if partner_id:
+            rows = await self._db.fetch(self._sql.list_partner_deposits, partner_id, renter_id, *which)
+        else:
+            rows = await self._db.fetch(self._sql.list_renter_deposits, bucket_of(renter_id), renter_id, *which)
+        return [deposit_of(row) for row in rows]
+
+    async def trial_balance(self) -> TrialBalance:
+        accounts = await self._db.fetch(self._sql.account_totals, timeout=60)
+        findings = await self._db.fetch(self._sql.ledger_findings, timeout=60)
+        counts = await self._db.fetchrow(self._sql.counts, timeout=60)
+        return TrialBalance(
+            tuple(AccountTotal(**row) for row in accounts),
+            tuple(row["finding"] for row in findings),
+            **dict(counts or {}),
+        )

@@ -1,0 +1,76 @@
+"""What every part of the store shares: the database, the statements, and rows as domain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from services.deposits.domain import (
+    AdmittanceOutcome,
+    Deposit,
+    DepositState,
+    Operation,
+    OperationKind,
+    OperationState,
+    PaymentStatus,
+    Policy,
+    PolicyDraft,
+)
+from services.runtime.database import Database
+from services.runtime.queries import Queries
+from services.values.ids import bucket_of
+from services.values.money import Money
+
+
+class Part:
+    """A part of the store."""
+
+    def __init__(
+        self, db: Database, sql: Queries, real_now: Callable[[], datetime], published: Callable[[], None]
+    ) -> None:
+        self._db = db
+        self._sql = sql
+        self._real_now = real_now
+        self._published = published
+
+
+def buckets(ids: Iterable[str]) -> list[int]:
+    """The buckets of routed ids."""
+    return [bucket_of(one) for one in ids]
+
+
+def deposit_of(row: Any) -> Deposit:
+    """A deposit from a row with all its columns."""
+    fields = dict(row)
+    fields["state"] = DepositState(fields["state"])
+    fields["outcome"] = AdmittanceOutcome(fields["outcome"])
+    fields["payment_status"] = PaymentStatus(fields["payment_status"])
+    fields["reason_codes"] = tuple(fields["reason_codes"])
+    return Deposit(**fields)
+
+
+def operation_of(row: Any) -> Operation:
+    """An operation from its row."""
+    return Operation(
+        row["operation_id"],
+        row["deposit_id"],
+        OperationKind(row["kind"]),
+        Money(row["currency"], row["amount_minor"]),
+        row["reference"],
+        OperationState(row["state"]),
+        row["attempts"],
+    )
+
+
+def policy_of(row: Any) -> Policy:
+    """A policy from its row."""
+    draft = PolicyDraft(
+        row["partner_id"],
+        row["asset_kind"],
+        row["threshold"],
+        Money(row["currency"], row["deposit_minor"]),
+        row["max_open_waived"],
+        row["reason"],
+    )
+    return Policy(row["policy_id"], row["version"], row["author"], row["effective_at"], draft)

@@ -1,0 +1,106 @@
+"""Securing: one read for n items, one write for n decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from services.deposits.domain import Deposit, DepositState
+from services.deposits.operations.ports import Decision, Known, SecureItem
+from services.deposits.store.rows import Part, buckets, deposit_of, policy_of
+from services.values.ids import bucket_of
+
+
+class Securing(Part):
+    """Reads what a decision needs and writes decisions."""
+
+    async def known(self, items: Sequence[SecureItem]) -> list[Known]:
+        rows = await self._db.fetch(
+            self._sql.known,
+            buckets(item.renter_id for item in items),
+            [item.rental_id for item in items],
+            [item.renter_id for item in items],
+            [item.partner_id for item in items],
+            [item.asset_kind for item in items],
+            [item.payment_method_id for item in items],
+        )
+        decided = await self._deposits([row["known_deposit_id"] for row in rows if row["known_deposit_id"]])
+        return [_known(row, decided) for row in rows]
+
+    async def secure(self, decisions: Sequence[Decision], lease_until: datetime) -> list[Deposit | None]:
+        """The deposits as written, None for an item that needs a payment method and has none.
+
+        A rental that somebody secured meanwhile gives the deposit that is there.
+        """
+        rows = [_decision_row(decision) for decision in decisions]
+        decided_at = decisions[0].deposit.decided_at
+        try:
+            written = await self._db.fetch(self._sql.secure, rows, decided_at, self._real_now(), lease_until)
+        except asyncpg.UniqueViolationError:
+            return await self._secure_again(decisions, lease_until)
+        found = {row["deposit_id"]: row for row in written}
+        return [_decided(decision.deposit, found.get(decision.deposit.deposit_id)) for decision in decisions]
+
+    async def _secure_again(self, decisions: Sequence[Decision], lease_until: datetime) -> list[Deposit | None]:
+        if len(decisions) > 1:
+            middle = len(decisions) // 2
+            return [
+                *await self.secure(decisions[:middle], lease_until),
+                *await self.secure(decisions[middle:], lease_until),
+            ]
+        ids = await self.find_by_rental([decisions[0].deposit.rental_id])
+        return [(await self._deposits(list(ids.values())))[deposit_id] for deposit_id in ids.values()]
+
+    async def bury(self, deposit: Deposit) -> bool:
+        """Writes a tombstone unless the rental has a deposit."""
+        key = (bucket_of(deposit.deposit_id), deposit.deposit_id, deposit.rental_id)
+        values = (deposit.renter_id, deposit.partner_id, deposit.currency, deposit.decided_at)
+        return (await self._db.execute(self._sql.bury, *key, *values)).endswith(" 1")
+
+    async def find_by_rental(self, rental_ids: Sequence[str]) -> dict[str, str]:
+        """Deposit ids by rental id."""
+        rows = await self._db.fetch(self._sql.find_by_rental, buckets(rental_ids), list(rental_ids))
+        return {row["rental_id"]: row["deposit_id"] for row in rows}
+
+    async def _deposits(self, deposit_ids: Sequence[str]) -> dict[str, Deposit]:
+        if not deposit_ids:
+            return {}
+        rows = await self._db.fetch(self._sql.read_deposits, buckets(deposit_ids), list(deposit_ids))
+        return {row["deposit_id"]: deposit_of(row) for row in rows}
+
+
+def _known(row: Any, decided: dict[str, Deposit]) -> Known:
+    policy = policy_of(row) if row["policy_id"] is not None else None
+    return Known(decided.get(row["known_deposit_id"]), policy, row["payment_ref"], row["open_waived"])
+
+
+def _decided(deposit: Deposit, row: Any) -> Deposit | None:
+    if row is None:
+        return None
+    return replace(deposit, state=DepositState(row["state"]), reason_codes=tuple(row["reason_codes"]))
+
+
+def _decision_row(decision: Decision) -> dict[str, Any]:
+    deposit = decision.deposit
+    return {
+        "bucket": bucket_of(deposit.deposit_id),
+        "deposit_id": deposit.deposit_id,
+        "rental_id": deposit.rental_id,
+        "renter_id": deposit.renter_id,
+        "partner_id": deposit.partner_id,
+        "outcome": deposit.outcome,
+        "reason_codes": deposit.reason_codes,
+        "policy_id": deposit.policy_id,
+        "model_version": deposit.model_version,
+        "score": deposit.score,
+        "currency": deposit.currency,
+        "amount_minor": deposit.amount_minor,
+        "payment_ref": deposit.payment_ref,
+        "wants_waiver": decision.wants_waiver,
+        "max_open_waived": decision.max_open_waived,
+        "operation_id": decision.authorize.operation_id if decision.authorize else None,
+    }
