@@ -121,12 +121,12 @@ class PublicServicer(DepositsServiceServicer):
         )
 
 
-def kind_of(value: asset_kind_pb2.AssetKind) -> str:
+def kind_of(value: asset_kind_pb2.AssetKind.ValueType) -> str:
     """The kind's name without its prefix."""
     return asset_kind_pb2.AssetKind.Name(value).removeprefix("ASSET_KIND_")
 
 
-def outcome_pb(outcome: AdmittanceOutcome) -> pb.AdmittanceOutcome:
+def outcome_pb(outcome: AdmittanceOutcome) -> pb.AdmittanceOutcome.ValueType:
     """The outcome on the wire; NONE is unspecified."""
     if outcome is AdmittanceOutcome.NONE:
         return pb.ADMITTANCE_OUTCOME_UNSPECIFIED

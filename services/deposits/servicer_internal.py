@@ -97,7 +97,7 @@ def _secure_item(item: pb.SecureDepositItem) -> SecureItem:
     )
 
 
-def _state(state: DepositState) -> deposits_service_pb2.DepositState:
+def _state(state: DepositState) -> deposits_service_pb2.DepositState.ValueType:
     return deposits_service_pb2.DepositState.Value(f"DEPOSIT_STATE_{state}")
 
 

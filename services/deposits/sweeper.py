@@ -1,4 +1,4 @@
-"""What time makes happen in deposits: processor operations are carried out, and those left behind are taken up again."""
+"""What time makes happen in deposits: processor operations are carried out, those left behind are taken up."""
 
 from __future__ import annotations
 

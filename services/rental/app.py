@@ -52,7 +52,7 @@ PUBLISHES_TO = frozenset({"scoring"})
 _PACKAGE = "services.rental"
 _PROBE_SECONDS = 1.0
 
-Answer = tuple[RentalId, Security | None]
+Answer = tuple[RentalId, Security]
 
 
 class Settings(ServiceSettings):

@@ -56,7 +56,8 @@ WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
 -- name: save_scores
 -- Writes each person's new assessment and appends it to the history.
 WITH i AS (
-    SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::jsonb[], $5::jsonb[], $6::int[])
+    SELECT i.bucket, i.renter_id, i.score, i.reason_codes, i.assessment, i.facts
+    FROM unnest($1::int[], $2::text[], $3::int[], $4::jsonb[], $5::jsonb[], $6::int[])
       AS i (bucket, renter_id, score, reason_codes, assessment, facts)
 ), saved AS (
     UPDATE scores s

@@ -95,9 +95,10 @@ def cancel(deposit: Deposit, now: datetime, new_id: NewId) -> Change:
 
 
 def finish(deposit: Deposit, operations: Sequence[Operation], result: Result, now: datetime, new_id: NewId) -> Change:
-    """Applies the processor's outcome of one operation, once."""
+    """Applies the processor's outcome of one operation, once; a success after it was given up is undone."""
     operation = next(o for o in operations if o.operation_id == result.operation_id)
-    if operation.state is not OperationState.WANTED:
+    late_success = operation.state is OperationState.CANCELLED and result.state is OperationState.DONE
+    if operation.state is not OperationState.WANTED and not late_success:
         return Change(deposit)
     changed, wanted, transfers = _OUTCOMES[operation.kind](deposit, operation, result, new_id)
     others = [o for o in operations if o is not operation]

@@ -131,11 +131,13 @@ class TrialBalance:
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """An operation to carry out; `abandoned` when its deposit was cancelled meanwhile."""
+    """An operation that is ours until `until` (real time), wanted since `since`; `abandoned` when its deposit was
+    cancelled meanwhile."""
 
     operation: Operation
     abandoned: bool
     since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Processing:
     async def carry_out(self, leased: Leased, apply: Apply) -> Change | None:
         """Brings one operation to its end; what changed then, None while the outcome is unclear."""
         async with self._places:
+            if self._real.now() >= leased.until:
+                return None  # the lease ran out while this waited for a place: somebody else has it, or will
             result = await self._outcome(leased)
         if result is None:
             pause = min(_LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(leased.operation.attempts, 10))
@@ -74,7 +76,8 @@ class Processing:
 
     def fresh(self, operations: Sequence[Operation]) -> list[Leased]:
         """Operations just written, whose lease is ours."""
-        return [Leased(operation, False, self._real.now()) for operation in operations]
+        now = self._real.now()
+        return [Leased(operation, False, now, now + LEASE) for operation in operations]
 
 
 def _finishing(result: Result, now: datetime) -> Transition:

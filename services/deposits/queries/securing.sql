@@ -24,7 +24,10 @@ ORDER BY i.ordinal;
 -- n decisions in one statement: the exposure first, in sorted order; a waiver where it had room, else a hold where there
 -- is something to hold on, else no row. A rental that is known already violates a unique constraint: look again.
 WITH i AS (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS i (
+    SELECT i.bucket, i.deposit_id, i.rental_id, i.renter_id, i.partner_id, i.outcome, i.reason_codes, i.policy_id,
+           i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, i.wants_waiver, i.max_open_waived,
+           i.operation_id
+    FROM jsonb_to_recordset($1::jsonb) AS i (
         bucket int, deposit_id text, rental_id text, renter_id text, partner_id text, outcome text, reason_codes text[],
         policy_id text, model_version text, score int, currency text, amount_minor bigint, payment_ref text,
         wants_waiver boolean, max_open_waived int, operation_id text)

@@ -83,7 +83,7 @@ class Changes(Part):
 
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]:
         rows = await self._db.fetch(self._sql.lease_operations, now, until, limit)
-        return [Leased(operation_of(row), row["abandoned"], row["created_at"]) for row in rows]
+        return [Leased(operation_of(row), row["abandoned"], row["created_at"], until) for row in rows]
 
     async def postpone_operation(self, operation_id: str, until: datetime) -> None:
         await self._db.execute(self._sql.postpone_operation, bucket_of(operation_id), operation_id, until)

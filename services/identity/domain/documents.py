@@ -56,8 +56,8 @@ def check_digit(first17: str) -> str:
 
 def _known_region(code: str) -> bool:
     """Whether a county-level division has, or had, this code."""
-    levels = _REGIONS.info(code)
-    return len(levels) >= 3 and all(properties for _, properties in levels[:3])
+    levels = _REGIONS.info(code)  # [("11", {"province": …}), ("0105", {"county": …})]
+    return not code.endswith("00") and len(levels) == 2 and all(properties for _, properties in levels)
 
 
 def _birth_date(digits: str, today: date) -> date:

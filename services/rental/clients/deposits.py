@@ -25,7 +25,7 @@ from services.runtime.statuses import of_item_status, upstream_unavailable
 from services.values.errors import Refusal
 from services.values.money import Money
 
-Late = Callable[[RentalId, Security | None], object]
+Late = Callable[[RentalId, Security], object]
 
 
 class DepositsClient:
@@ -46,7 +46,7 @@ class DepositsClient:
             stub.CancelDeposits, lambda items: pb.CancelDepositsRequest(items=items), lambda r: r.results
         )
 
-    async def secure(self, items: Sequence[SecureItem]) -> list[Security | Refusal | None]:
+    async def secure(self, items: Sequence[SecureItem]) -> list[Security | Refusal]:
         """One frame; UPSTREAM_UNAVAILABLE for what is not answered in time."""
         answers = await self._secure.ask([self._secure_item(item) for item in items], self._seconds)
         return [answer if isinstance(answer, Refusal) else _security(answer) for answer in answers]
@@ -107,12 +107,10 @@ class DepositsClient:
         )
 
 
-def _security(result: pb.SecureDepositResult) -> Security | Refusal | None:
+def _security(result: pb.SecureDepositResult) -> Security | Refusal:
     if (refusal := of_item_status(result.status)) is not None:
         return refusal
     state = DEPOSIT_STATES.decode(result.state)
-    if state is DepositState.CANCELLED and not result.deposit_id:
-        return None
     if state is None or not result.deposit_id or not result.HasField("amount"):
         return upstream_unavailable()
     return Security(

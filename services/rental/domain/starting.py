@@ -41,21 +41,16 @@ def start_answer(rental: Rental) -> Rental | Refusal:
     return start_refusal(rental.cancel_reason, metadata)
 
 
-def secured(rental: Rental, security: Security | None, moment: Moment) -> Change | None:
-    """Deposits has answered: ACTIVE when waived or held in time, CANCELLED when declined, else still waiting.
-
-    No security at all means that deposits remembers the rental as cancelled.
-    """
+def secured(rental: Rental, security: Security, moment: Moment) -> Change | None:
+    """Deposits has answered: ACTIVE when waived or held in time, CANCELLED when declined, else still waiting."""
     if rental.state is not RentalState.REQUESTED:
         return None
-    if security is None or moment.wall >= rental.activate_by:
-        return cancelled(rental, NOT_ACTIVE_IN_TIME, moment, security)
     if security.state is DepositState.DECLINED:
         return cancelled(rental, "PAYMENT_DECLINED", moment, security)
+    if security.state in OVER or moment.wall >= rental.activate_by:
+        return cancelled(rental, NOT_ACTIVE_IN_TIME, moment, security)
     if security.amount.currency != rental.currency:
         return cancelled(rental, "CURRENCY_MISMATCH", moment, security)
-    if security.state in OVER:
-        return cancelled(rental, NOT_ACTIVE_IN_TIME, moment, security)
     if security.state is DepositState.PENDING:
         return changed(rental, security=security, follow_up_at=moment.recheck_at)
     return _activated(rental, security, moment)

@@ -159,8 +159,8 @@ class Scoring(Protocol):
 class Deposits(Protocol):
     """Secures and settles, idempotent by rental id."""
 
-    async def secure(self, items: Sequence[SecureItem]) -> list[Security | Refusal | None]:
-        """How each is secured; None when deposits remembers the rental as cancelled."""
+    async def secure(self, items: Sequence[SecureItem]) -> list[Security | Refusal]:
+        """How each is secured; a rental that deposits remembers as cancelled has a CANCELLED deposit."""
 
     async def settle(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
         """How far each charge is paid."""

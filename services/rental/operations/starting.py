@@ -18,6 +18,7 @@ from services.rental.domain import (
     Security,
     Standing,
     StartRental,
+    expired,
     fingerprint,
     refused,
     secured,
@@ -55,8 +56,8 @@ class Started:
         return answer
 
 
-Verdict = Security | None | Refusal
-"""How deposits secured a rental; None when it remembers it as cancelled."""
+Verdict = Security | Refusal
+"""How deposits secured a rental, or why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Starting:
         standings = await self._identity.check(items)
         await self._advance([_Work(r, standing, Origin()) for r, standing in zip(rentals, standings, strict=True)])
 
-    async def answered(self, answers: Sequence[tuple[RentalId, Security | None]]) -> list[Rental | Refusal]:
+    async def answered(self, answers: Sequence[tuple[RentalId, Security]]) -> list[Rental | Refusal]:
         """Deposits' second answers, after the processor has decided; given in the order of the answers."""
         rentals = await self._store.read([rental_id for rental_id, _ in answers])
         moment = self._changing.moment()
@@ -189,7 +190,7 @@ def _pending(verdict: Verdict) -> bool:
     return isinstance(verdict, Security) and verdict.state is DepositState.PENDING
 
 
-def _decision(work: _Work, verdict: Verdict, moment: Moment) -> Decide:
+def _decision(work: _Work, verdict: Verdict | None, moment: Moment) -> Decide:
     """What the answers make of the rental; a neighbour that failed leaves it as it is, to be asked again."""
     reason = work.objection
     if reason is None and isinstance(verdict, Refusal) and ends_the_rental(verdict):
@@ -198,11 +199,11 @@ def _decision(work: _Work, verdict: Verdict, moment: Moment) -> Decide:
         return partial(refused, reason=reason, moment=moment)
     if isinstance(work.standing, Refusal) or isinstance(verdict, Refusal):
         return leave
-    return partial(secured, security=verdict, moment=moment)
+    return partial(secured, security=verdict, moment=moment) if verdict else partial(expired, moment=moment)
 
 
 def _outcome(
-    rental: Rental, standing: Standing | Refusal, verdict: Verdict, arrival: Arrival | None
+    rental: Rental, standing: Standing | Refusal, verdict: Verdict | None, arrival: Arrival | None
 ) -> Started | Refusal:
     if rental.state is not RentalState.REQUESTED:
         return _started(rental)

@@ -1,15 +1,16 @@
 """Facts, the scorecard that turns them into points, and the decision that a score allows."""
 
-from services.scoring.domain.facts import Behaviour, ConsentChange, Fact, FactKind, Observed, summarise
+from services.scoring.domain.admittance import Admittance, Outcome, Standing, admit
+from services.scoring.domain.consent import Consent, ConsentChange, Event, sift
+from services.scoring.domain.facts import Behaviour, Fact, FactKind, Observed, summarise
 from services.scoring.domain.loading import ModelError, load_model
 from services.scoring.domain.scorecard import (
-    Admittance,
     Assessment,
     Band,
+    Line,
     Model,
-    Outcome,
+    Reason,
     UnscoredReason,
-    admit,
     assess,
     band_of,
 )
@@ -20,18 +21,24 @@ __all__ = [
     "Assessment",
     "Band",
     "Behaviour",
+    "Consent",
     "ConsentChange",
+    "Event",
     "Fact",
     "FactKind",
+    "Line",
     "Model",
     "ModelError",
     "Observed",
     "Outcome",
+    "Reason",
+    "Standing",
     "UnscoredReason",
     "admit",
     "assess",
     "band_of",
     "facts_for_score",
     "load_model",
+    "sift",
     "summarise",
 ]

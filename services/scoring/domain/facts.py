@@ -1,4 +1,7 @@
-"""Facts: what happened to a person, append-only, and what they amount to, whatever their order of arrival."""
+"""Facts: what happened to a person, append-only, and what they amount to, whatever their order of arrival.
+
+Everything here is a pure function of the facts. There is no wall clock: the same facts give the same score for ever.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,9 @@ EXPERIENCE = frozenset(
 )
 """Facts that show how a person keeps agreements; without some of them there is nothing to assess."""
 
+NEGATIVE = frozenset({FactKind.RENTAL_RETURNED_LATE, FactKind.PAYMENT_FAILED})
+"""Records that count against a person. They never lengthen a history, so none of them can raise a score."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -41,15 +47,6 @@ class Fact:
     fact_id: str
     renter_id: str
     kind: FactKind
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentChange:
-    """A person began to consent to scoring, or consents with no partner any more. The latest change counts."""
-
-    renter_id: str
-    granted: bool
     occurred_at: datetime
 
 
@@ -73,7 +70,7 @@ class Behaviour:
 
 
 def summarise(observed: Iterable[Observed]) -> Behaviour:
-    """Behaviour from facts alone; tenure runs from joining to the latest fact, never to a wall clock."""
+    """Behaviour from facts alone; tenure is in whole days from joining to the latest fact that is not negative."""
     by_kind = {o.kind: o for o in observed}
 
     def count(kind: FactKind) -> int:
@@ -97,7 +94,7 @@ def _tenure_days(by_kind: Mapping[FactKind, Observed]) -> int:
     joined = by_kind.get(FactKind.JOINED)
     if joined is None:
         return 0
-    latest = max(o.last_at for o in by_kind.values())
+    latest = max(o.last_at for o in by_kind.values() if o.kind not in NEGATIVE)
     return (latest - joined.first_at).days
 
 

@@ -39,18 +39,10 @@ _BANDS = ((700, Band.EXCELLENT), (650, Band.VERY_GOOD), (600, Band.GOOD), (550, 
 
 
 class UnscoredReason(StrEnum):
-    """Why there is no score."""
+    """Why there is no score; the names are those of `freehold.scoring.v1.UnscoredReason`."""
 
     TOO_FEW_FACTS = "TOO_FEW_FACTS"
     NO_CONSENT = "NO_CONSENT"
-
-
-class Outcome(StrEnum):
-    """The admittance decision."""
-
-    ADMITTED = "ADMITTED"
-    NOT_ADMITTED = "NOT_ADMITTED"
-    CANNOT_ASSESS = "CANNOT_ASSESS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +78,12 @@ class Characteristic:
     def best_points(self) -> int:
         return max(b.points for b in self.bins)
 
+    @property
+    def worst_points(self) -> int:
+        return min(b.points for b in self.bins)
+
     def bin_of(self, value: int) -> Bin:
-        """The bin that a value falls into."""
+        """The bin that a value, 0 or more, falls into."""
         return next(b for b in reversed(self.bins) if value >= b.at_least)
 
 
@@ -99,10 +95,6 @@ class Model:
     base_points: int
     minimum_experience: int
     characteristics: tuple[Characteristic, ...]
-
-    def reason(self, code: str) -> Reason:
-        """The words of a reason code."""
-        return next(c.reason for c in self.characteristics if c.reason.code == code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +110,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A score with the lines that add up to it, or the reason why there is none."""
+    """A score with the lines that add up to it, or the reason why there is none. It explains itself without a model."""
 
     score: int | None
     unscored: UnscoredReason | None
     base_points: int
     lines: tuple[Line, ...]
-    reason_codes: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     model_version: str
     facts: int
 
@@ -134,39 +126,23 @@ def assess(model: Model, behaviour: Behaviour) -> Assessment:
     scored = [(c, c.bin_of(behaviour.values[c.name])) for c in model.characteristics]
     lines = tuple(Line(c.factor, c.name, b.label, b.points, c.best_points) for c, b in scored)
     if behaviour.experience < model.minimum_experience:
-        return Assessment(
-            None, UnscoredReason.TOO_FEW_FACTS, model.base_points, lines, (), model.version, behaviour.facts
-        )
-    total = model.base_points + sum(b.points for _, b in scored)
-    score = min(HIGHEST, max(LOWEST, total))
+        few = UnscoredReason.TOO_FEW_FACTS
+        return Assessment(None, few, model.base_points, lines, (), model.version, behaviour.facts)
+    score = limited(model.base_points + sum(b.points for _, b in scored))
     return Assessment(score, None, model.base_points, lines, _reasons(scored), model.version, behaviour.facts)
 
 
-def _reasons(scored: Sequence[tuple[Characteristic, Bin]]) -> tuple[str, ...]:
-    """Up to four reason codes, most points lost first (ties in the scorecard's order)."""
-    lost = [(c.best_points - b.points, c.reason.code) for c, b in scored if b.points < c.best_points]
-    return tuple(code for _, code in sorted(lost, key=lambda pair: -pair[0])[:MOST_REASONS])
+def limited(points: int) -> int:
+    """Points as a score, 350 to 950."""
+    return min(HIGHEST, max(LOWEST, points))
+
+
+def _reasons(scored: Sequence[tuple[Characteristic, Bin]]) -> tuple[Reason, ...]:
+    """Up to four reasons, most points lost first (ties in the scorecard's order)."""
+    lost = [(c.best_points - b.points, c.reason) for c, b in scored if b.points < c.best_points]
+    return tuple(reason for _, reason in sorted(lost, key=lambda pair: -pair[0])[:MOST_REASONS])
 
 
 def band_of(score: int) -> Band:
     """The band of a score (PRODUCT: [350,550) poor … [700,950] excellent)."""
     return next(band for least, band in _BANDS if score >= least)
-
-
-@dataclass(frozen=True, slots=True)
-class Admittance:
-    """The answer to "is this score above that threshold?"; reasons are empty when admitted."""
-
-    outcome: Outcome
-    reason_codes: tuple[str, ...]
-    model_version: str
-    score: int | None
-
-
-def admit(score: int | None, reason_codes: Sequence[str], model_version: str, threshold: int) -> Admittance:
-    """Strictly above admits. No score cannot be assessed, which is not bad."""
-    if score is None:
-        return Admittance(Outcome.CANNOT_ASSESS, (UnscoredReason.TOO_FEW_FACTS,), model_version, None)
-    if score > threshold:
-        return Admittance(Outcome.ADMITTED, (), model_version, score)
-    return Admittance(Outcome.NOT_ADMITTED, tuple(reason_codes), model_version, score)

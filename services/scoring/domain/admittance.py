@@ -1,0 +1,48 @@
+"""The admittance decision: is this person's score strictly above that threshold? It has three answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+NO_SCORING_CONSENT = "NO_SCORING_CONSENT"
+TOO_FEW_FACTS = "TOO_FEW_FACTS"
+
+
+class Outcome(StrEnum):
+    """The answers; the names are those of `freehold.scoring.v1.Outcome`."""
+
+    ADMITTED = "ADMITTED"
+    NOT_ADMITTED = "NOT_ADMITTED"
+    CANNOT_ASSESS = "CANNOT_ASSESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The score in force: None while the facts are sealed or too few. Reasons are codes, most points lost first."""
+
+    score: int | None
+    sealed: bool
+    reason_codes: tuple[str, ...]
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admittance:
+    """The decision. Reasons say why not; they are empty when admitted. The score is for the decision's record only."""
+
+    outcome: Outcome
+    reason_codes: tuple[str, ...]
+    model_version: str
+    score: int | None
+
+
+def admit(standing: Standing, threshold: int) -> Admittance:
+    """Strictly above admits (PRODUCT: Admittance). Without a score there is nothing to compare, which is not bad."""
+    version, score = standing.model_version, None if standing.sealed else standing.score
+    if score is None:
+        why = NO_SCORING_CONSENT if standing.sealed else TOO_FEW_FACTS
+        return Admittance(Outcome.CANNOT_ASSESS, (why,), version, None)
+    if score > threshold:
+        return Admittance(Outcome.ADMITTED, (), version, score)
+    return Admittance(Outcome.NOT_ADMITTED, standing.reason_codes, version, score)

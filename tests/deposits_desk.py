@@ -1,0 +1,226 @@
+"""What the tests of deposits share: a desk with a real store, and a processor that answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from services.deposits.domain import (
+    AdmittanceOutcome,
+    Deposit,
+    Operation,
+    OperationKind,
+    OperationState,
+    PolicyDraft,
+    Result,
+)
+from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Securing, Settling
+from services.deposits.operations.ports import (
+    NOT_DONE,
+    Answer,
+    Attached,
+    Leased,
+    Question,
+    RenterAtPartner,
+    SecureItem,
+)
+from services.deposits.store import Store
+from services.runtime.database import Database
+from services.runtime.statuses import upstream_unavailable
+from services.values.callers import Caller, Role
+from services.values.errors import Refusal
+from services.values.ids import new_id, new_id_of, new_renter_id
+from services.values.money import Money
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+DEPOSIT_MINOR = 9900
+
+
+@dataclass
+class Hands:
+    """A clock that stands still until it is turned."""
+
+    time: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.time
+
+    def turn(self, **duration: float) -> None:
+        self.time += timedelta(**duration)
+
+
+@dataclass
+class ScriptedScoring:
+    """Answers by score; a person without one cannot be assessed. `down` makes it silent."""
+
+    scores: dict[str, int] = field(default_factory=dict)
+    down: bool = False
+    frames: int = 0
+
+    async def admit(self, questions: Sequence[Question]) -> list[Answer | Refusal]:
+        self.frames += 1
+        return [upstream_unavailable() if self.down else self._answer(question) for question in questions]
+
+    def _answer(self, question: Question) -> Answer:
+        score = self.scores.get(question.renter_id)
+        if score is None:
+            return Answer(AdmittanceOutcome.CANNOT_ASSESS, ("TOO_FEW_FACTS",), "test-1", None)
+        if score > question.threshold:
+            return Answer(AdmittanceOutcome.ADMITTED, (), "test-1", score)
+        return Answer(AdmittanceOutcome.NOT_ADMITTED, ("SHORT_HISTORY",), "test-1", score)
+
+
+@dataclass
+class ScriptedIdentity:
+    """Everybody is linked and consents unless listed."""
+
+    strangers: set[str] = field(default_factory=set)
+
+    async def check(self, renter_id: str, partner_id: str) -> RenterAtPartner:
+        return RenterAtPartner(linked=renter_id not in self.strangers, scoring_consent=True)
+
+
+@dataclass
+class ScriptedProcessor:
+    """A processor in memory with its own books. Each key acts once, whatever is asked how often.
+
+    `mood` says how it answers: ok, decline, lost_before (nothing happens, no answer), lost_after (it happens, no
+    answer), down (nothing happens, not even a query is answered).
+    """
+
+    mood: str = "ok"
+    done: dict[str, Result] = field(default_factory=dict)
+    acts: Counter[str] = field(default_factory=Counter)
+    open_minor: dict[str, int] = field(default_factory=dict)
+    captured_minor: int = 0
+    charged_minor: int = 0
+
+    async def attach(self, token: str, idempotency_key: str) -> Attached:
+        return Attached(f"pm_{token}", "visa", "4242")
+
+    async def perform(self, operation: Operation) -> Result | None:
+        if self.mood in ("lost_before", "down"):
+            return None
+        result = self._act(operation)
+        return None if self.mood == "lost_after" else result
+
+    async def query(self, operation: Operation) -> Result | None:
+        if self.mood == "down":
+            return None
+        nothing = Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
+        return self.done.get(operation.operation_id, nothing)
+
+    def _act(self, operation: Operation) -> Result:
+        key = operation.operation_id
+        if key not in self.done:
+            self.acts[key] += 1
+            self.done[key] = self._effect(operation)
+        return self.done[key]
+
+    def _effect(self, operation: Operation) -> Result:
+        declinable = operation.kind in (OperationKind.AUTHORIZE, OperationKind.CHARGE)
+        if self.mood == "decline" and declinable:
+            return Result(operation.operation_id, OperationState.DECLINED, decline_code="generic_decline")
+        amount = operation.amount.amount_minor
+        if operation.kind is OperationKind.AUTHORIZE:
+            reference = f"auth_{operation.operation_id}"
+            self.open_minor[reference] = amount
+            return Result(operation.operation_id, OperationState.DONE, reference)
+        if operation.kind is OperationKind.CHARGE:
+            self.charged_minor += amount
+            return Result(operation.operation_id, OperationState.DONE, f"ch_{operation.operation_id}")
+        if operation.kind is OperationKind.CAPTURE:
+            assert amount <= self.open_minor[operation.reference]
+            self.captured_minor += amount
+        self.open_minor[operation.reference] = 0
+        return Result(operation.operation_id, OperationState.DONE, operation.reference)
+
+
+class Desk:
+    """Deposits without its doors: a real store, scripted neighbours, and operations that wait to be carried out."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.clock, self.real = Hands(), Hands()
+        self.scoring, self.identity, self.processor = ScriptedScoring(), ScriptedIdentity(), ScriptedProcessor()
+        self.launched: list[Leased] = []
+        self.store = Store(db, self.real.now, lambda: None)
+        launch = self._launch
+        self.securing = Securing(self.store, self.scoring, self.identity, launch, self.clock, self.real)
+        self.settling = Settling(self.store, launch, self.clock, self.real)
+        self.processing = Processing(self.store, self.processor, self.clock, self.real)
+        self.policies = Policies(self.store, self.clock)
+        self.methods = PaymentMethods(self.store, self.processor, self.identity, launch, self.clock, self.real)
+        self.reading = Reading(self.store)
+        self.partner_id = new_id("ptn")
+
+    def _launch(self, operations: Sequence[Operation]) -> None:
+        self.launched.extend(self.processing.fresh(operations))
+
+    async def open(self, threshold: int = 600, max_open_waived: int = 3) -> None:
+        """Sets a policy for bikes."""
+        draft = PolicyDraft(self.partner_id, "BIKE", threshold, Money("CNY", DEPOSIT_MINOR), max_open_waived, "a test")
+        await self.policies.set(new_id("req"), draft)
+
+    async def person(self, score: int | None = None, card: bool = True) -> str:
+        """A renter with a score and a payment method."""
+        renter_id = new_renter_id("rnt")
+        if score is not None:
+            self.scoring.scores[renter_id] = score
+        if card:
+            await self.add_card(renter_id)
+        return renter_id
+
+    async def add_card(self, renter_id: str, card: str = "visa") -> None:
+        await self.methods.add(Caller(Role.RENTER, renter_id), new_id("req"), renter_id, card)
+
+    def item(self, renter_id: str, rental_id: str = "", consent: bool = True) -> SecureItem:
+        rental_id = rental_id or new_id_of("rtl", renter_id)
+        return SecureItem(rental_id, renter_id, self.partner_id, "BIKE", "", consent)
+
+    async def secure(self, item: SecureItem) -> Deposit | Refusal:
+        (outcome,) = await self.securing.secure([item])
+        return outcome
+
+    def crash(self) -> None:
+        """The process dies: what it had launched is forgotten, the leases are not."""
+        self.launched.clear()
+
+    async def carry_out(self) -> int:
+        """Carries out everything launched, and what follows from it; answers how many stayed unclear."""
+        unclear = 0
+        while self.launched:
+            leased, self.launched = self.launched, []
+            changes = await asyncio.gather(*(self._carry(one) for one in leased))
+            unclear += sum(not clear for clear in changes)
+        return unclear
+
+    async def sweep(self) -> int:
+        """Lets every lease run out, then carries out what is due."""
+        self.real.turn(seconds=120)
+        due = await self.processing.lease_due()
+        for leased in due:
+            await self._carry(leased)
+        await self.carry_out()
+        return len(due)
+
+    async def _carry(self, leased: Leased) -> bool:
+        async def apply(deposit_id: str, result: Result):  # type: ignore[no-untyped-def]
+            (change,) = await self.processing.finish_all([(deposit_id, result)])
+            return change
+
+        change = await self.processing.carry_out(leased, apply)
+        if change is not None:
+            self._launch(change.wanted)
+        return change is not None
+
+    async def deposit(self, deposit_id: str) -> Deposit:
+        found = await self.store.read_deposit(deposit_id)
+        assert found is not None
+        return found
+
+    async def findings(self) -> tuple[str, ...]:
+        return (await self.store.trial_balance()).findings
