@@ -12,7 +12,7 @@ export BUF_CACHE_DIR := $(CURDIR)/.venv/cache/buf
 unexport PYTHONPATH PYTHONHOME
 
 python := .venv/bin/python
-pip_install := $(python) -m pip install --quiet
+pip_install := $(python) -m pip install -qq
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done

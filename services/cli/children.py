@@ -113,11 +113,11 @@ class Child:
                 stderr=log,
                 env={**os.environ, **self.spec.environment},
                 start_new_session=True,
-                preexec_fn=lambda: _die_with(parent),
+                preexec_fn=lambda: die_with(parent),
             )
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Runs in the child: the kernel kills it when its parent's main thread ends, however that came about."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

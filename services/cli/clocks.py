@@ -46,9 +46,7 @@ def open_clock(file: Path, scale: float, now: datetime | None = None) -> HouseCl
     ahead = before is not None and before.now() > now
     if scale == 1.0:
         if ahead:
-            raise HomeError(
-                f"business time here is ahead of real time: give --clock-scale, or remove {file.parent}"
-            )
+            raise HomeError(f"business time here is ahead of real time: give --clock-scale, or remove {file.parent}")
         return HouseClock(1.0, now, now)
     clock = HouseClock(scale, now, before.now() if before is not None and ahead else now)
     write_private(file, json.dumps(dict(clock.settings())))

@@ -7,18 +7,23 @@ thread that started it ends.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+import asyncpg
 
 from services.cli.children import LONGEST_PAUSE_SECONDS, Tell
 from services.cli.home import SERVICES, Home
 from services.cli.processes import external_dsn
 from services.runtime.migrations import migrate
 from services.runtime.postgres import EmbeddedPostgres, PostgresError
+from services.runtime.postgres.places import places_of
 
 WATCH_SECONDS = 0.2
+PUBLISHERS = ("identity", "deposits", "rental")
 R = TypeVar("R")
 
 
@@ -79,3 +84,23 @@ class Databases:
 
     async def _in_thread(self, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+async def events_waiting(home: Home) -> int:
+    """Events that wait in any service's outbox."""
+    return sum(await asyncio.gather(*(_waiting(home, service) for service in PUBLISHERS)))
+
+
+async def _waiting(home: Home, service: str) -> int:
+    connection = await asyncpg.connect(external_dsn(service) or EmbeddedPostgres(home.path).dsn(service), timeout=10)
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM outbox", timeout=10))
+    finally:
+        await connection.close()
+
+
+def remove_home(home: Home) -> None:
+    """Removes a throwaway home with its data, also where that had to be put elsewhere. Nothing may run in it."""
+    places = places_of(home.path)
+    for folder in (places.root, places.sockets, home.path):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -26,6 +26,7 @@ HOST = "127.0.0.1"
 DEFAULT_HOME = Path(".freehold")
 DEFAULT_PORT_BASE = 7100
 PORTS_TAKEN = 50
+RENEWAL = timedelta(days=30)
 
 
 class HomeError(Exception):
@@ -114,7 +115,7 @@ class Home:
         for folder in (self.logs, self.tls, self.keys, self.sandbox):
             folder.mkdir(mode=0o700, exist_ok=True)
         create_keys(self.keys)
-        if _ends_soon(self.tls / AUTHORITY):
+        if _end_soon(self.tls):
             create_certificates(self.tls, list(SERVICES))
         if not self.sandbox_secret.exists():
             write_private(self.sandbox_secret, secrets.token_urlsafe(24))
@@ -132,12 +133,18 @@ def write_private(file: Path, text: str) -> None:
     fresh.replace(file)
 
 
-def _ends_soon(certificate: Path) -> bool:
-    """Whether there is no certificate, or one with less than a month to go: then all are made anew."""
+def certificates_end(folder: Path) -> datetime | None:
+    """Until when the certificates work; None when there are none."""
+    certificate = folder / AUTHORITY
     if not certificate.exists():
-        return True
-    ends = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-    return ends - datetime.now(UTC) < timedelta(days=30)
+        return None
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+
+
+def _end_soon(folder: Path) -> bool:
+    """Whether there are no certificates, or ones with less than a month to go: then all are made anew."""
+    ends = certificates_end(folder)
+    return ends is None or ends - datetime.now(UTC) < RENEWAL
 
 
 def _doors_of(doors: Doors) -> Iterator[tuple[str, int]]:

@@ -20,12 +20,14 @@ from services.cli.seeding.city import City
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a ready file says."""
+    """What a ready file says. `pids` are those of the start; a process that died has another since."""
 
     home: Home
     services: Mapping[str, Mapping[str, str]]
     sandbox: Mapping[str, str]
     clock: HouseClock
+    city: City | None
+    pids: Mapping[str, int]
 
     @property
     def public(self) -> dict[str, str]:
@@ -67,4 +69,6 @@ def read_ready(file: Path) -> Ready:
             datetime.fromisoformat(clock["epoch_real"]),
             datetime.fromisoformat(clock["epoch_virtual"]),
         ),
+        city=None if said["demo"] is None else City.of(said["demo"]),
+        pids=said["pids"],
     )

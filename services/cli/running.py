@@ -59,7 +59,11 @@ async def _await_ready(process: asyncio.subprocess.Process, home: Home, said: Pa
     ends = time.monotonic() + START_SECONDS
     while not home.ready_file.exists():
         if process.returncode is not None:
-            raise ChildError(f"freehold up did not start:\n{said.read_text(errors='replace').strip()}")
+            raise ChildError(f"freehold up did not start:\n{_words(said)}")
         if time.monotonic() > ends:
             raise ChildError(f"freehold up was not ready after {START_SECONDS:.0f} s; see {said}")
         await asyncio.sleep(0.05)
+
+
+def _words(said: Path) -> str:
+    return said.read_text(errors="replace").strip()

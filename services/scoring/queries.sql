@@ -56,15 +56,15 @@ WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
 -- name: save_scores
 -- Writes each person's new assessment and appends it to the history.
 WITH i AS (
-    SELECT i.bucket, i.renter_id, i.score, i.reason_codes, i.assessment, i.facts
-    FROM unnest($1::int[], $2::text[], $3::int[], $4::jsonb[], $5::jsonb[], $6::int[])
-      AS i (bucket, renter_id, score, reason_codes, assessment, facts)
+    SELECT a.bucket, a.renter_id, a.score, a.assessment, a.facts
+    FROM unnest($1::int[], $2::text[], $3::int[], $4::jsonb[], $5::int[])
+      AS a (bucket, renter_id, score, assessment, facts)
 ), saved AS (
     UPDATE scores s
-    SET score = i.score, reason_codes = ARRAY(SELECT jsonb_array_elements_text(i.reason_codes)), model_version = $7,
-        assessment = i.assessment, facts = i.facts, computed_at = $8
+    SET score = i.score, reason_codes = ARRAY(SELECT jsonb_array_elements_text(i.assessment -> 'reason_codes')),
+        model_version = $6, assessment = i.assessment, facts = i.facts, computed_at = $7
     FROM i WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
 )
 INSERT INTO score_history (bucket, renter_id, computed_at, facts, score, model_version)
-SELECT i.bucket, i.renter_id, $8, i.facts, i.score, $7 FROM i
+SELECT i.bucket, i.renter_id, $7, i.facts, i.score, $6 FROM i
 ON CONFLICT (bucket, renter_id, facts, model_version) DO NOTHING;

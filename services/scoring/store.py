@@ -97,7 +97,6 @@ class Store:
             _buckets(people),
             list(people),
             [a.score for a in assessments],
-            [list(a.reason_codes) for a in assessments],
             [asdict(a) for a in assessments],
             [a.facts for a in assessments],
             model.version,

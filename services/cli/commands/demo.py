@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.console import Console
 from services.cli.api import Api
 from services.cli.commands.options import told
 from services.cli.commands.seed import seeded
-from services.cli.databases import events_waiting, remove_data
+from services.cli.databases import events_waiting, remove_home
 from services.cli.home import Home, free_port_base
 from services.cli.ready import Ready
 from services.cli.replay import Closing, Day, Tally, close_day, rides_of_the_day
@@ -48,8 +47,7 @@ def _demo(show_json: bool, one_in: int, scale: float, keep: bool) -> int:
         if keep or code != 0:
             console.print(f"kept: {home.path} (logs in {home.logs})", soft_wrap=True)
         else:
-            remove_data(home)
-            shutil.rmtree(home.path, ignore_errors=True)
+            remove_home(home)
 
 
 async def _run(console: Console, home: Home, one_in: int, scale: float, show_json: bool) -> int:

@@ -15,7 +15,7 @@ from services.runtime.migrations import migrate as apply
 
 
 def migrate(
-    services: Annotated[list[str] | None, typer.Argument(help="Which services; all that have a DSN by default.")] = None,
+    services: Annotated[list[str] | None, typer.Argument(help="Which services; all with a DSN by default.")] = None,
 ) -> None:
     """Apply what migrations are missing to the databases that FREEHOLD_<SERVICE>_DSN names."""
     told(lambda: asyncio.run(_migrate(services or [name for name in SERVICES if external_dsn(name)])))

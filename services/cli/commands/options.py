@@ -30,6 +30,8 @@ def told(work: Callable[[], int]) -> None:
     try:
         code = work()
     except _TOLD as error:
-        Console(stderr=True, highlight=False).print(f"freehold: {error or type(error).__name__}", markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"freehold: {error or type(error).__name__}", markup=False
+        )
         code = 1
     raise typer.Exit(code)

@@ -93,9 +93,10 @@ async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, None]) -> bo
 
 
 def _greet(console: Console, house: House) -> None:
-    table = Table("service", "public", "internal (mutual TLS)", "health", "metrics", title="freehold is up")
+    table = Table("service", "public", "internal (mTLS)", "health", "metrics (HTTP)", box=None, pad_edge=False)
     for service, doors in house.addresses().items():
-        table.add_row(service, doors["public"], doors["internal"], doors["health"], f"http://{doors['metrics']}/metrics")
+        table.add_row(service, *doors.values())
+    console.print("freehold is up:")
     console.print(table)
     console.print(f"Credentials of the demo partner and its people: {house.home.ready_file}", soft_wrap=True)
     console.print(f"Logs: {house.home.logs}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A day of rentals as it was in a real city, ridden by test people on a fast business clock, and what must hold after it."""
+"""A day of rentals as it was in a real city, ridden by test people on a fast clock, and what must hold after it."""
 
 from services.cli.replay.closing import Closing, close_day
 from services.cli.replay.day import Day

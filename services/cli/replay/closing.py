@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from freehold.deposits.v1 import deposits_service_pb2 as deposits
+from freehold.deposits.v1 import deposits_service_pb2 as dep
 from freehold.rental.v1 import rental_service_pb2 as rental
 from services.cli.api import Api
 from services.cli.replay.tally import Tally
@@ -29,13 +29,13 @@ class Closing:
     """The books after the day, read from the services; amounts are minor units of `currency_code`."""
 
     rentals: tuple[rental.Rental, ...]
-    deposits: tuple[deposits.Deposit, ...]
-    ledger: deposits.GetTrialBalanceResponse
+    deposits: tuple[dep.Deposit, ...]
+    ledger: dep.GetTrialBalanceResponse
     events_waiting: int
     lost: tuple[str, ...]
 
     @property
-    def kept(self) -> list[deposits.Deposit]:
+    def kept(self) -> list[dep.Deposit]:
         """Deposits of rentals that came about."""
         made = {r.rental_id for r in self.rentals if r.state != rental.RENTAL_STATE_CANCELLED}
         return [deposit for deposit in self.deposits if deposit.rental_id in made]
@@ -51,15 +51,15 @@ class Closing:
         return len(self.kept) - self.held
 
     @property
-    def declined(self) -> list[deposits.Deposit]:
+    def declined(self) -> list[dep.Deposit]:
         """Deposits that the processor declined; no rental came about."""
-        return [deposit for deposit in self.deposits if deposit.state == deposits.DEPOSIT_STATE_DECLINED]
+        return [deposit for deposit in self.deposits if deposit.state == dep.DEPOSIT_STATE_DECLINED]
 
     @property
     def cannot_assess(self) -> int:
         """Held or declined because there was no score to compare."""
         asked = [*self.kept, *self.declined]
-        return sum(deposit.outcome == deposits.ADMITTANCE_OUTCOME_CANNOT_ASSESS for deposit in asked)
+        return sum(deposit.outcome == dep.ADMITTANCE_OUTCOME_CANNOT_ASSESS for deposit in asked)
 
     @property
     def unsettled(self) -> int:
@@ -82,9 +82,7 @@ class Closing:
 async def close_day(api: Api, city: City, tally: Tally, events_waiting: EventsWaiting) -> Closing:
     """Pays debts, waits until nothing is under way (a minute at most), and reads the books."""
     await _pay_debts(api, city)
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not await _is_quiet(api, city, events_waiting) and time.monotonic() < ends:
-        await asyncio.sleep(0.25)
+    await _wait_until_quiet(api, city, events_waiting)
     rentals = tuple([r async for r in _rentals(api, city)])
     made = {r.rental_id for r in rentals if r.state != rental.RENTAL_STATE_CANCELLED}
     return Closing(
@@ -99,10 +97,18 @@ async def close_day(api: Api, city: City, tally: Tally, events_waiting: EventsWa
 async def _pay_debts(api: Api, city: City) -> None:
     for renter in city.renters:
         if renter.case in DEBTORS:
-            request = deposits.AddPaymentMethodRequest(
+            request = dep.AddPaymentMethodRequest(
                 request_id=uuid.uuid4().hex, renter_id=renter.renter_id, processor_token=GOOD_CARD
             )
             await api.call(api.deposits.AddPaymentMethod, request, renter.token)
+
+
+async def _wait_until_quiet(api: Api, city: City, events_waiting: EventsWaiting) -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < ends:
+        if await _is_quiet(api, city, events_waiting):
+            return
+        await asyncio.sleep(0.25)
 
 
 async def _is_quiet(api: Api, city: City, events_waiting: EventsWaiting) -> bool:
@@ -116,8 +122,8 @@ async def _is_quiet(api: Api, city: City, events_waiting: EventsWaiting) -> bool
     return True
 
 
-async def _ledger(api: Api, city: City) -> deposits.GetTrialBalanceResponse:
-    return await api.call(api.deposits.GetTrialBalance, deposits.GetTrialBalanceRequest(), city.operator_token)
+async def _ledger(api: Api, city: City) -> dep.GetTrialBalanceResponse:
+    return await api.call(api.deposits.GetTrialBalance, dep.GetTrialBalanceRequest(), city.operator_token)
 
 
 async def _rentals(api: Api, city: City) -> AsyncIterator[rental.Rental]:
@@ -132,10 +138,10 @@ async def _rentals(api: Api, city: City) -> AsyncIterator[rental.Rental]:
             return
 
 
-async def _deposits(api: Api, city: City) -> AsyncIterator[deposits.Deposit]:
+async def _deposits(api: Api, city: City) -> AsyncIterator[dep.Deposit]:
     token = ""
     while True:
-        request = deposits.ListDepositsRequest(page_size=PAGE, page_token=token)
+        request = dep.ListDepositsRequest(page_size=PAGE, page_token=token)
         page = await api.call(api.deposits.ListDeposits, request, city.partner_key)
         for found in page.deposits:
             yield found

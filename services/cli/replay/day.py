@@ -1,4 +1,4 @@
-"""The day itself: every ride starts at its hour, takes a free bike and whoever has waited longest, and ends in its time."""
+"""The day itself: each ride starts at its hour, takes a free bike and whoever has waited longest, and ends in time."""
 
 from __future__ import annotations
 

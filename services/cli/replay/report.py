@@ -85,9 +85,7 @@ def _accounts(closing: Closing) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for total in closing.ledger.accounts:
-        table.add_row(
-            total.account, _yuan(total.debits_minor), _yuan(total.credits_minor), _yuan(total.balance_minor)
-        )
+        table.add_row(total.account, _yuan(total.debits_minor), _yuan(total.credits_minor), _yuan(total.balance_minor))
     return table
 
 

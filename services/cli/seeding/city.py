@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from services.cli.api import Api
 from services.cli.clocks import HouseClock
@@ -44,9 +45,15 @@ class City:
     bikes: tuple[str, ...]
     renters: tuple[Renter, ...]
 
-    def credentials(self) -> dict[str, object]:
+    def credentials(self) -> dict[str, Any]:
         """As the ready file shows it."""
         return asdict(self)
+
+    @classmethod
+    def of(cls, shown: Mapping[str, Any]) -> City:
+        """What `credentials` showed."""
+        renters = tuple(Renter(**{**renter, "expected": Expected(renter["expected"])}) for renter in shown["renters"])
+        return cls(**{**shown, "bikes": tuple(shown["bikes"]), "renters": renters})
 
 
 async def open_city(api: Api, inbox: Inbox, home: Home, clock: HouseClock, cast: Sequence[Part], bikes: int) -> City:
@@ -96,6 +103,4 @@ async def _refreshed(api: Api, inbox: Inbox, city: City, cast: Sequence[Part]) -
 def _remembered(home: Home) -> City | None:
     if not home.demo_file.exists():
         return None
-    kept = json.loads(home.demo_file.read_text(encoding="utf-8"))
-    renters = tuple(Renter(**{**renter, "expected": Expected(renter["expected"])}) for renter in kept["renters"])
-    return City(**{**kept, "bikes": tuple(kept["bikes"]), "renters": renters})
+    return City.of(json.loads(home.demo_file.read_text(encoding="utf-8")))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 SCORING = "DEPOSIT_SCORING"
 PURPOSES = frozenset({SCORING})
 """The score serves deposits and nothing else; any other purpose is refused."""
+
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +23,11 @@ class Consent:
     text_version: str
     granted_at: datetime
     withdrawn_at: datetime | None = None
+
+
+def after(last_change: datetime | None, now: datetime) -> datetime:
+    """The moment of a change: now, or just after the person's last one when this machine's clock is behind.
+
+    Whoever is told of changes keeps the latest, so a withdrawal must never seem older than the grant that it ends.
+    """
+    return now if last_change is None else max(now, last_change + _INSTANT)

@@ -1,4 +1,4 @@
-"""Documents and phones: what is right in form. Being right in form proves nothing about a person.
+"""Documents: what is right in form. Being right in form proves nothing about a person.
 
 Resident identity card: GB 11643-1999, 18 characters: region (GB/T 2260), birth date, order code, check digit by
 ISO 7064 MOD 11-2, which catches every single wrong digit and every transposition of neighbours.
@@ -6,11 +6,11 @@ ISO 7064 MOD 11-2, which catches every single wrong digit and every transpositio
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+from functools import lru_cache
 
-import phonenumbers
 from stdnum import numdb
 
 from services.values.errors import Refusal, invalid
@@ -19,6 +19,12 @@ _WEIGHTS = tuple(2 ** (17 - i) % 11 for i in range(17))
 _CHECK_DIGITS = "10X98765432"
 _EARLIEST_BIRTH = date(1900, 1, 1)
 _REGIONS = numdb.get("cn/loc")
+
+
+class DocumentType(StrEnum):
+    """Kinds of document; names as in `freehold.identity.v1.DocumentType`."""
+
+    RESIDENT_ID_CARD = "RESIDENT_ID_CARD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,21 @@ def check_digit(first17: str) -> str:
     return _CHECK_DIGITS[total % 11]
 
 
+@lru_cache(maxsize=4096)
 def _known_region(code: str) -> bool:
-    """Whether a county-level division has, or had, this code."""
+    """Whether people are, or were ever, registered under this code.
+
+    That is at a county-level division, or at a prefecture-level city that has none (Dongguan, 441900). The year does
+    not matter: a number tells where a person was first registered, which may be decades after the birth.
+    """
+    if not _is_division(code) or code[2:4] == "00":
+        return False
+    return code[4:] != "00" or not any(_is_division(f"{code[:4]}{county:02}") for county in range(1, 100))
+
+
+def _is_division(code: str) -> bool:
     levels = _REGIONS.info(code)  # [("11", {"province": …}), ("0105", {"county": …})]
-    return not code.endswith("00") and len(levels) == 2 and all(properties for _, properties in levels)
+    return len(levels) == 2 and all(properties for _, properties in levels)
 
 
 def _birth_date(digits: str, today: date) -> date:
@@ -72,25 +89,3 @@ def _birth_date(digits: str, today: date) -> date:
 
 def _refused(rule: str) -> Refusal:
     return invalid("document_number", rule, "DOCUMENT_NUMBER_INVALID")
-
-
-def parse_phone(text: str) -> str:
-    """The phone in E.164; raises PHONE_INVALID, never naming it."""
-    rule = "must be a valid number in E.164, such as +8613800138000"
-    if not text.startswith("+"):
-        raise invalid("phone", rule, "PHONE_INVALID")
-    try:
-        number = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        raise invalid("phone", rule, "PHONE_INVALID") from None
-    if not phonenumbers.is_valid_number(number):
-        raise invalid("phone", rule, "PHONE_INVALID")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def tidy_name(text: str) -> str:
-    """A name in Unicode NFC without surrounding or doubled spaces; raises INVALID_FIELD when nothing is left."""
-    name = " ".join(unicodedata.normalize("NFC", text).split())
-    if not name or any(unicodedata.category(letter).startswith("C") for letter in name):
-        raise invalid("full_name", "must hold letters and no control characters")
-    return name

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 
+from services.identity.domain.documents import DocumentType
+
 ADULT_AGE = 18
 MINIMUM_AGES = {"BIKE": 12, "E_BIKE": 16}
 """Youngest age per kind of asset (Regulation on the Implementation of the Road Traffic Safety Law, article 72)."""
+NO_KIND = ""
 
 _LOCAL = timezone(timedelta(hours=8))
 
@@ -35,7 +38,7 @@ class Verdict(StrEnum):
 class Person:
     """Personal data in the clear: never stored so, never logged; `repr` shows nothing."""
 
-    document_type: str
+    document_type: DocumentType
     document_number: str
     full_name: str
     phone: str
@@ -43,6 +46,14 @@ class Person:
 
     def __repr__(self) -> str:
         return "Person(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Personal data as it is stored: encrypted under a key of the person's own, which is encrypted in turn."""
+
+    wrapped_key: bytes
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +95,10 @@ def age_on(birth_date: date, day: date) -> int:
 
 
 def old_enough(birth_date: date, asset_kind: str, day: date) -> bool:
-    """Whether the person may rent that kind; a kind without a minimum is open to all."""
-    return age_on(birth_date, day) >= MINIMUM_AGES.get(asset_kind, 0)
+    """Whether the person may rent that kind; a kind that is not listed is for adults."""
+    return asset_kind == NO_KIND or age_on(birth_date, day) >= MINIMUM_AGES.get(asset_kind, ADULT_AGE)
+
+
+def is_adult(birth_date: date, day: date) -> bool:
+    """Whether the person may rent every kind."""
+    return age_on(birth_date, day) >= ADULT_AGE

@@ -1,30 +1,40 @@
-"""One-time codes and renter tokens: a person proves that the phone is theirs and gets a token of their own."""
+"""One-time codes and renter tokens: a person proves that the phone is theirs and gets a token of their own.
+
+A partner that has no link to a renter is answered as if the renter did not exist, and that as if they did: a code is
+made that reaches nobody, counts, expires and can be tried like any other, and that nothing matches.
+"""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from services.identity.operations.ports import Carrier, SignToken, Spawn, Store, Vault
+from services.identity.domain import CODE_DIGITS, CODE_LIFE
+from services.identity.operations.ports import (
+    Carrier,
+    CodeStore,
+    FoundRenter,
+    NewCode,
+    RenterStore,
+    ShownCode,
+    SignToken,
+    Spawn,
+    Vault,
+)
 from services.values.clock import Clock
-from services.values.errors import Category, Refusal
 from services.values.ids import bucket_of
 from services.values.requests import Request, fingerprint
 
-CODE_LIFE = timedelta(minutes=5)
-CODE_DIGITS = 6
-MOST_TRIES = 5
-MOST_CODES, CODES_WINDOW = 5, timedelta(minutes=10)
-TOKEN_SECONDS = 3600
+_HASH_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and its end, seconds of the epoch; `repr` shows nothing."""
+    """A token and its end; `repr` shows nothing."""
 
     text: str
-    expires_at: int
+    expires_at: datetime
 
     def __repr__(self) -> str:
         return "Token(…)"
@@ -35,7 +45,8 @@ class Access:
 
     def __init__(
         self,
-        store: Store,
+        renters: RenterStore,
+        codes: CodeStore,
         vault: Vault,
         carrier: Carrier,
         sign: SignToken,
@@ -43,7 +54,8 @@ class Access:
         clock: Clock,
         real: Clock,
     ) -> None:
-        self._store = store
+        self._renters = renters
+        self._codes = codes
         self._vault = vault
         self._carrier = carrier
         self._sign = sign
@@ -58,40 +70,30 @@ class Access:
             Refusal: CODE_TRIES_EXCEEDED after five codes in ten minutes, REQUEST_ID_REUSED.
         """
         now = self._real.now()
-        found = await self._store.find_renter(renter_id, partner_id)
-        if found is None or not found.linked:
-            return now + CODE_LIFE
+        found = await self._renters.find_renter(renter_id, partner_id)
+        recipient = found if found is not None and found.linked else None
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+        hashed = self._vault.code_hash(renter_id, code) if recipient else secrets.token_bytes(_HASH_BYTES)
         request = Request(bucket_of(renter_id), partner_id, "SendRenterCode", request_id, fingerprint(renter_id))
-        hashed = self._vault.code_hash(renter_id, code)
-        expires_at, fresh = await self._store.send_code(request, renter_id, hashed, now, now + CODE_LIFE)
-        if fresh:
-            phone = self._vault.open(renter_id, found.sealed).phone
-            text = f"{code} is your Freehold code. It works for five minutes. Tell it to nobody."
-            self._spawn(self._carrier.send(phone, text), "one-time code")
+        fresh = NewCode(renter_id, partner_id, hashed, recipient is not None, now, now + CODE_LIFE)
+        expires_at, is_first = await self._codes.send_code(request, fresh)
+        if recipient is not None and is_first:
+            self._spawn(self._text(recipient, code), "one-time code")
         return expires_at
 
     async def issue_token(self, partner_id: str, request_id: str, renter_id: str, code: str) -> Token:
-        """A token for whoever has the code.
+        """A token for whoever has the code; the phone is verified by it.
 
         Raises:
             Refusal: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
-        found = await self._store.find_renter(renter_id, partner_id)
-        if found is None or not found.linked:
-            raise code_invalid()
+        now = self._real.now()
         hashed = self._vault.code_hash(renter_id, code)
         content = fingerprint(renter_id, hashed.hex())
         request = Request(bucket_of(renter_id), partner_id, "IssueRenterToken", request_id, content)
-        await self._store.use_code(request, renter_id, hashed, self._real.now(), self._clock.now())
-        return Token(*self._sign(renter_id, partner_id))
+        await self._codes.use_code(request, ShownCode(renter_id, partner_id, hashed, now, self._clock.now()))
+        return Token(*self._sign(renter_id, partner_id, now))
 
-
-def code_invalid() -> Refusal:
-    """The refusal of a code that is wrong, used or expired, or of somebody unknown: all look alike."""
-    return Refusal(Category.INVALID_ARGUMENT, "CODE_INVALID", "the code is wrong, used or expired")
-
-
-def tries_exceeded() -> Refusal:
-    """The refusal of the sixth code in ten minutes, and of the sixth try of one code."""
-    return Refusal(Category.RESOURCE_EXHAUSTED, "CODE_TRIES_EXCEEDED", "too many codes or tries; wait ten minutes")
+    async def _text(self, recipient: FoundRenter, code: str) -> None:
+        phone = self._vault.open(recipient.renter.renter_id, recipient.sealed).phone
+        await self._carrier.send(phone, f"{code} is your Freehold code. It works for five minutes. Tell it to nobody.")

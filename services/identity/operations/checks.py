@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.identity.domain import RenterState, Standing, local_day, old_enough
-from services.identity.operations.ports import CheckedRow, Store, Vault, renter_not_found
+from services.identity.domain import RenterState, Standing, local_day, old_enough, renter_not_found
+from services.identity.operations.ports import CheckedRow, RenterStore, Vault
 from services.values.clock import Clock
 from services.values.errors import Refusal
 
@@ -22,7 +22,7 @@ class Check:
 class Checks:
     """Reads standing, link and consent fresh with each batch."""
 
-    def __init__(self, store: Store, vault: Vault, clock: Clock) -> None:
+    def __init__(self, store: RenterStore, vault: Vault, clock: Clock) -> None:
         self._store = store
         self._vault = vault
         self._clock = clock
@@ -38,10 +38,13 @@ class Checks:
         return Standing(
             verified=row.state is RenterState.VERIFIED,
             linked=row.linked,
-            old_enough=row.adult or not check.asset_kind or self._minor_may(check, row),
+            old_enough=row.adult or self._minor_may(check, row),
             scoring_consent=row.consenting,
         )
 
     def _minor_may(self, check: Check, row: CheckedRow) -> bool:
+        """Only for those who were minors when they registered is anything decrypted."""
+        if row.sealed is None:
+            return False
         person = self._vault.open(check.renter_id, row.sealed)
         return old_enough(person.birth_date, check.asset_kind, local_day(self._clock.now()))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from services.identity.domain import PURPOSES, Consent
-from services.identity.operations.ports import Store
+from services.identity.domain import PURPOSES, Consent, purpose_not_allowed, tidy_text
+from services.identity.operations.ports import ConsentStore
 from services.values import pages
 from services.values.clock import Clock
-from services.values.errors import Category, Refusal
 from services.values.ids import bucket_of, new_id_of
 from services.values.requests import Request, fingerprint
 
@@ -14,7 +13,7 @@ from services.values.requests import Request, fingerprint
 class Consents:
     """A person's agreements; in effect with the very next decision, because they are read fresh."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: ConsentStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
@@ -22,10 +21,11 @@ class Consents:
         """An agreement in force. Granting again the same text changes nothing; another text replaces the old one.
 
         Raises:
-            Refusal: PURPOSE_NOT_ALLOWED, PARTNER_NOT_FOUND, RENTER_NOT_LINKED, REQUEST_ID_REUSED.
+            Refusal: PURPOSE_NOT_ALLOWED, INVALID_FIELD, PARTNER_NOT_FOUND, RENTER_NOT_LINKED, REQUEST_ID_REUSED.
         """
         if purpose not in PURPOSES:
-            raise Refusal(Category.PERMISSION_DENIED, "PURPOSE_NOT_ALLOWED", "the score serves deposits only")
+            raise purpose_not_allowed()
+        text_version = tidy_text("text_version", text_version)
         content = fingerprint(partner_id, purpose, text_version)
         request = Request(bucket_of(renter_id), renter_id, "GrantConsent", request_id, content)
         consent_id = new_id_of("cns", renter_id)

@@ -4,39 +4,42 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 
-from services.identity.operations.ports import ApiKey, Partner, Store, Vault
+from services.identity.domain import ApiKey, Partner, tidy_text
+from services.identity.operations.ports import PartnerStore, Vault
 from services.values.clock import Clock
 from services.values.ids import new_id
 from services.values.requests import Request, fingerprint
 
 KEY_PREFIX = "fhk_"
 _KEY_BYTES = 32
-REVOCATION_ECHO = timedelta(seconds=5)
-"""A revocation is told for so long, so that a beat that is lost loses nothing."""
+REVOCATION_ECHO = timedelta(seconds=30)
+"""A revocation is told for so long: longer than its transaction may take, and than clocks differ."""
 
 
 class Partners:
     """Registers partners, makes and revokes their keys, and tells what a key stands for."""
 
-    def __init__(self, store: Store, vault: Vault, clock: Clock, real: Clock) -> None:
+    def __init__(self, store: PartnerStore, vault: Vault, clock: Clock, real: Clock) -> None:
         self._store = store
         self._vault = vault
         self._clock = clock
         self._real = real
 
     async def register(self, caller: str, request_id: str, display_name: str) -> Partner:
-        """A new partner. Raises REQUEST_ID_REUSED."""
-        request = Request(0, caller, "RegisterPartner", request_id, fingerprint(display_name))
-        return await self._store.create_partner(request, Partner(new_id("ptn"), display_name, self._clock.now()))
+        """A new partner. Raises INVALID_FIELD, REQUEST_ID_REUSED."""
+        name = tidy_text("display_name", display_name)
+        request = Request(0, caller, "RegisterPartner", request_id, fingerprint(name))
+        return await self._store.create_partner(request, Partner(new_id("ptn"), name, self._clock.now()))
 
     async def create_key(self, caller: str, request_id: str, partner_id: str, display_name: str) -> tuple[ApiKey, str]:
-        """A new key with its secret. Raises PARTNER_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED."""
-        request = Request(0, caller, "CreateApiKey", request_id, fingerprint(partner_id, display_name))
+        """A new key with its secret. Raises INVALID_FIELD, PARTNER_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED."""
+        name = tidy_text("display_name", display_name)
+        request = Request(0, caller, "CreateApiKey", request_id, fingerprint(partner_id, name))
         secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-        key = ApiKey(new_id("key"), partner_id, display_name, self._clock.now())
+        key = ApiKey(new_id("key"), partner_id, name, self._clock.now())
         await self._store.create_api_key(request, key, self._vault.key_hash(sha256(secret.encode()).digest()))
         return key, secret
 
@@ -50,6 +53,5 @@ class Partners:
         return await self._store.resolve_api_keys([self._vault.key_hash(digest) for digest in key_digests])
 
     async def recently_revoked(self) -> list[str]:
-        """Ids of the keys revoked in the last seconds of real time."""
-        since: datetime = self._real.now() - REVOCATION_ECHO
-        return await self._store.revoked_since(since)
+        """Ids of the keys revoked in the last half minute of real time."""
+        return await self._store.revoked_since(self._real.now() - REVOCATION_ECHO)

@@ -1,54 +1,45 @@
-"""What the use cases need of the world: a store, a vault, a registry, a carrier, a signer."""
+"""What the use cases need of the world: stores, a vault, a registry, a carrier, a signer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from services.identity.domain import Consent, Person, Renter, RenterState, Verdict
-from services.values.errors import Category, Refusal
+from services.identity.domain import (
+    ApiKey,
+    Consent,
+    DocumentType,
+    Partner,
+    Person,
+    Renter,
+    RenterState,
+    Sealed,
+    Verdict,
+)
 from services.values.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Partner:
-    """A business."""
-
-    partner_id: str
-    display_name: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key without its secret."""
-
-    api_key_id: str
-    partner_id: str
-    display_name: str
-    created_at: datetime
-    revoked_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class NewRenter:
-    """A person about to be registered, sealed."""
+    """A person about to be registered, sealed. `verify_after` is when the registry is asked again (real time)."""
 
     renter_id: str
     partner_id: str
     document_index: bytes
     adult: bool
-    sealed: Any
+    sealed: Sealed
+    created_at: datetime
+    verify_after: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRenter:
-    """A person's state and sealed data."""
+    """A person's state and sealed data, and whether the partner that was named has a link to them."""
 
     renter: Renter
-    sealed: Any
+    sealed: Sealed
     linked: bool
 
 
@@ -57,8 +48,30 @@ class Unverified:
     """A person whom the registry is to be asked about."""
 
     renter_id: str
-    sealed: Any
-    attempts: int
+    sealed: Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """A code about to be sent; when the partner has no such renter it is nobody's, and no message follows."""
+
+    renter_id: str
+    partner_id: str
+    code_hash: bytes
+    reaches_renter: bool
+    sent_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCode:
+    """A code as somebody shows it. `now` is real time; `verified_at` is when the phone is verified, business time."""
+
+    renter_id: str
+    partner_id: str
+    code_hash: bytes
+    now: datetime
+    verified_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +80,13 @@ class CheckedRow:
 
     state: RenterState
     adult: bool
-    sealed: Any
+    sealed: Sealed | None
     linked: bool
     consenting: bool
 
 
-class Store(Protocol):
-    """What identity keeps."""
+class PartnerStore(Protocol):
+    """Partners and their keys, by the keyed hash of the secret."""
 
     async def create_partner(self, request: Request, partner: Partner) -> Partner: ...
     async def create_api_key(self, request: Request, key: ApiKey, key_hash: bytes) -> None: ...
@@ -81,33 +94,43 @@ class Store(Protocol):
     async def resolve_api_keys(self, key_hashes: Sequence[bytes]) -> list[tuple[str, str] | None]: ...
     async def revoked_since(self, moment: datetime) -> list[str]: ...
 
-    async def register(self, request: Request, renter: NewRenter, now: datetime, verify_after: datetime) -> str: ...
-    async def find_renter(self, renter_id: str, partner_id: str = "") -> FoundRenter | None: ...
-    async def lease_unverified(self, now: datetime, until: datetime, limit: int) -> list[Unverified]: ...
-    async def finish_verification(self, renter_id: str, state: RenterState, now: datetime) -> None: ...
 
+class RenterStore(Protocol):
+    """People, sealed, and their links to partners."""
+
+    async def register(self, request: Request, renter: NewRenter) -> str: ...
+    async def find_renter(self, renter_id: str, partner_id: str = "") -> FoundRenter | None: ...
+    async def lease_unverified(
+        self, now: datetime, lease: timedelta, longest: timedelta, limit: int
+    ) -> list[Unverified]: ...
+    async def finish_verification(self, renter_id: str, state: RenterState, now: datetime) -> None: ...
     async def link(self, request: Request, renter_id: str, partner_id: str, now: datetime) -> datetime: ...
-    async def send_code(
-        self, request: Request, renter_id: str, code_hash: bytes, now: datetime, expires_at: datetime
-    ) -> tuple[datetime, bool]: ...
-    async def use_code(
-        self, request: Request, renter_id: str, code_hash: bytes, now: datetime, business_now: datetime
-    ) -> None: ...
+    async def check(self, people: Sequence[tuple[str, str]]) -> list[CheckedRow | None]: ...
+
+
+class CodeStore(Protocol):
+    """One-time codes, by their keyed hash."""
+
+    async def send_code(self, request: Request, code: NewCode) -> tuple[datetime, bool]: ...
+    async def use_code(self, request: Request, code: ShownCode) -> None: ...
+
+
+class ConsentStore(Protocol):
+    """Agreements."""
 
     async def grant(self, request: Request, consent: Consent) -> Consent: ...
     async def withdraw(
         self, request: Request, renter_id: str, partner_id: str, purpose: str, now: datetime
     ) -> Consent: ...
     async def list_consents(self, renter_id: str, before: str, limit: int) -> list[Consent]: ...
-    async def check(self, people: Sequence[tuple[str, str]]) -> list[CheckedRow | None]: ...
 
 
 class Vault(Protocol):
     """Seals people, and hashes what is looked up."""
 
-    def seal(self, renter_id: str, person: Person) -> Any: ...
-    def open(self, renter_id: str, sealed: Any) -> Person: ...
-    def document_index(self, document_type: str, number: str) -> bytes: ...
+    def seal(self, renter_id: str, person: Person) -> Sealed: ...
+    def open(self, renter_id: str, sealed: Sealed) -> Person: ...
+    def document_index(self, document_type: DocumentType, number: str) -> bytes: ...
     def fingerprint(self, person: Person) -> str: ...
     def key_hash(self, key_digest: bytes) -> bytes: ...
     def code_hash(self, renter_id: str, code: str) -> bytes: ...
@@ -126,22 +149,12 @@ class Carrier(Protocol):
 
 
 class Spawn(Protocol):
-    """Starts work that outlives its request."""
+    """Starts work that outlives its request; what it gives can be waited for."""
 
-    def __call__(self, work: Any, name: str) -> Any: ...
+    def __call__(self, work: Coroutine[Any, Any, None], name: str) -> Any: ...
 
 
 class SignToken(Protocol):
-    """Signs a renter's token; gives it with its end in seconds of the epoch."""
+    """Signs a renter's token for one partner's app; gives it with its end."""
 
-    def __call__(self, renter_id: str, partner_id: str) -> tuple[str, int]: ...
-
-
-def renter_not_found() -> Refusal:
-    """The refusal of an unknown renter, and of one that the caller may not see: the two look alike."""
-    return Refusal(Category.NOT_FOUND, "RENTER_NOT_FOUND", "no such renter")
-
-
-def partner_not_found() -> Refusal:
-    """The refusal of an unknown partner."""
-    return Refusal(Category.NOT_FOUND, "PARTNER_NOT_FOUND", "no such partner")
+    def __call__(self, renter_id: str, partner_id: str, now: datetime) -> tuple[str, datetime]: ...

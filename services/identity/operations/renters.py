@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.identity.domain import (
+    DocumentType,
     Person,
     Renter,
-    age_on,
+    is_adult,
     local_day,
     parse_phone,
     parse_resident_id_card,
+    renter_not_found,
     state_after,
-    tidy_name,
+    tidy_text,
 )
-from services.identity.domain.people import ADULT_AGE
-from services.identity.operations.ports import NewRenter, Registry, Spawn, Store, Vault, renter_not_found
+from services.identity.operations.ports import NewRenter, Registry, RenterStore, Spawn, Unverified, Vault
 from services.values.callers import Caller, Role
 from services.values.clock import Clock
 from services.values.ids import bucket_of, new_renter_id
@@ -25,7 +26,8 @@ from services.values.requests import Request, fingerprint
 
 ANSWER_SECONDS = 2.0
 """How long RegisterRenter waits for the registry before it answers PENDING."""
-LEASE = timedelta(seconds=10)
+LEASE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=5)
+"""How long one question may take; the pause doubles with each that was not answered, up to the longest."""
 _BATCH = 64
 
 
@@ -34,7 +36,7 @@ class Registration:
     """A person as an app describes them; `repr` shows nothing."""
 
     request_id: str
-    document_type: str
+    document_type: DocumentType
     document_number: str
     full_name: str
     phone: str
@@ -46,7 +48,9 @@ class Registration:
 class Renters:
     """Registers people and verifies them."""
 
-    def __init__(self, store: Store, vault: Vault, registry: Registry, spawn: Spawn, clock: Clock, real: Clock) -> None:
+    def __init__(
+        self, store: RenterStore, vault: Vault, registry: Registry, spawn: Spawn, clock: Clock, real: Clock
+    ) -> None:
         self._store = store
         self._vault = vault
         self._registry = registry
@@ -54,8 +58,11 @@ class Renters:
         self._clock = clock
         self._real = real
 
-    async def register(self, partner_id: str, registration: Registration) -> Renter:
+    async def register(self, partner_id: str, registration: Registration, patience: float = ANSWER_SECONDS) -> Renter:
         """A new person, linked to the partner; VERIFIED if the registry answers within two seconds.
+
+        Args:
+            patience: seconds that the caller has; less than two shortens the wait.
 
         Raises:
             Refusal: DOCUMENT_NUMBER_INVALID, PHONE_INVALID, INVALID_FIELD, DOCUMENT_ALREADY_REGISTERED,
@@ -63,27 +70,41 @@ class Renters:
         """
         now = self._clock.now()
         person = _person(registration, now)
-        mark = self._vault.fingerprint(person)
-        request = Request(0, partner_id, "RegisterRenter", registration.request_id, fingerprint(mark))
-        renter_id = new_renter_id("rnt")
-        adult = age_on(person.birth_date, local_day(now)) >= ADULT_AGE
-        index = self._vault.document_index(person.document_type, person.document_number)
-        fresh = NewRenter(renter_id, partner_id, index, adult, self._vault.seal(renter_id, person))
-        registered = await self._store.register(request, fresh, now, self._real.now() + LEASE)
-        if registered == renter_id:
+        content = fingerprint(self._vault.fingerprint(person))
+        request = Request(0, partner_id, "RegisterRenter", registration.request_id, content)
+        fresh = self._sealed(partner_id, person, now)
+        renter_id = await self._store.register(request, fresh)
+        if renter_id == fresh.renter_id:
             verification = self._spawn(self._verify(renter_id, person), "verification")
-            await asyncio.wait([verification], timeout=ANSWER_SECONDS)
-        return await self._read(registered)
+            await asyncio.wait([verification], timeout=max(0.0, min(ANSWER_SECONDS, patience)))
+        found = await self._store.find_renter(renter_id)
+        if found is None:
+            raise renter_not_found()
+        return found.renter
+
+    def _sealed(self, partner_id: str, person: Person, now: datetime) -> NewRenter:
+        renter_id = new_renter_id("rnt")
+        return NewRenter(
+            renter_id,
+            partner_id,
+            self._vault.document_index(person.document_type, person.document_number),
+            is_adult(person.birth_date, local_day(now)),
+            self._vault.seal(renter_id, person),
+            now,
+            self._real.now() + LEASE,
+        )
 
     async def get(self, caller: Caller, renter_id: str) -> Renter:
         """A person's state, for themselves, linked partners and operators. Raises RENTER_NOT_FOUND."""
         found = await self._store.find_renter(renter_id, caller.partner_id or "")
-        allowed = {
+        if found is None:
+            raise renter_not_found()
+        may_see = {
             Role.OPERATOR: True,
             Role.RENTER: caller.id == renter_id,
-            Role.PARTNER: found is not None and found.linked,
+            Role.PARTNER: found.linked,
         }
-        if found is None or not allowed.get(caller.role, False):
+        if not may_see.get(caller.role, False):
             raise renter_not_found()
         return found.renter
 
@@ -93,25 +114,27 @@ class Renters:
         return await self._store.link(request, renter_id, partner_id, self._clock.now())
 
     async def verify_due(self) -> int:
-        """Asks the registry about everybody whose verification is due; answers how many."""
-        now = self._real.now()
-        due = await self._store.lease_unverified(now, now + LEASE, _BATCH)
-        await asyncio.gather(*(self._verify(d.renter_id, self._vault.open(d.renter_id, d.sealed)) for d in due))
+        """Asks the registry about everybody whose verification is due; answers how many.
+
+        One whose verification fails holds nobody else up; the first failure is raised when all are through.
+        """
+        due = await self._store.lease_unverified(self._real.now(), LEASE, LONGEST_PAUSE, _BATCH)
+        outcomes = await asyncio.gather(*(self._verify_again(person) for person in due), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         return len(due)
+
+    async def _verify_again(self, unverified: Unverified) -> None:
+        await self._verify(unverified.renter_id, self._vault.open(unverified.renter_id, unverified.sealed))
 
     async def _verify(self, renter_id: str, person: Person) -> None:
         verdict = await self._registry.verify(renter_id, person)
         if verdict is not None:
             await self._store.finish_verification(renter_id, state_after(verdict), self._clock.now())
 
-    async def _read(self, renter_id: str) -> Renter:
-        found = await self._store.find_renter(renter_id)
-        if found is None:
-            raise renter_not_found()
-        return found.renter
-
 
 def _person(registration: Registration, now: datetime) -> Person:
     card = parse_resident_id_card(registration.document_number, local_day(now))
-    name, phone = tidy_name(registration.full_name), parse_phone(registration.phone)
+    name, phone = tidy_text("full_name", registration.full_name), parse_phone(registration.phone)
     return Person(registration.document_type, card.number, name, phone, card.birth_date)

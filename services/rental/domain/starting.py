@@ -52,7 +52,8 @@ def secured(rental: Rental, security: Security, moment: Moment) -> Change | None
     if security.amount.currency != rental.currency:
         return cancelled(rental, "CURRENCY_MISMATCH", moment, security)
     if security.state is DepositState.PENDING:
-        return changed(rental, security=security, follow_up_at=moment.recheck_at)
+        known = rental.security == security
+        return None if known else changed(rental, security=security, follow_up_at=moment.recheck_at)
     return _activated(rental, security, moment)
 
 

@@ -147,6 +147,7 @@ def test_a_pending_deposit_is_known_and_asked_for_again() -> None:
     change = secured(rental, a_security(rental, DepositState.PENDING), moment(wall=LATER))
     assert after(change).security.state is DepositState.PENDING
     assert (after(change).follow_up, after(change).follow_up_at) == (FollowUp.SECURE, LATER + timedelta(seconds=1))
+    assert secured(after(change), a_security(rental, DepositState.PENDING), moment(wall=LATER)) is None
 
 
 def test_a_deposit_in_another_currency_than_the_plan_ends_the_rental() -> None:
