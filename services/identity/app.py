@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -23,11 +24,10 @@ from services.identity.clients import HttpCarrier, HttpRegistry, ScoringEvents
 from services.identity.domain import Standing
 from services.identity.keys import Keys, load_keys, sign_token, verification_keys
 from services.identity.operations import Access, Checks, Consents, Partners, Renters
-from services.identity.operations.access import TOKEN_SECONDS
 from services.identity.operations.checks import Check
 from services.identity.operations.ports import SignToken
 from services.identity.servicer import ACCESS, InternalServicer, PublicServicer
-from services.identity.store import Store
+from services.identity.store import CodeStore, ConsentStore, News, PartnerStore, RenterStore
 from services.identity.vault import Vault
 from services.runtime.authenticators import Credentials, KnownKey, invalid_credentials
 from services.runtime.batching import Batcher
@@ -50,6 +50,7 @@ CALLS: frozenset[str] = frozenset()
 PUBLISHES_TO = frozenset({"scoring"})
 CALLERS = frozenset({"scoring", "deposits", "rental"})
 VERIFY_EVERY_SECONDS = 2.0
+TOKEN_LIFE = timedelta(hours=1)
 
 
 class Settings(ServiceSettings):
@@ -80,18 +81,19 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         registry = HttpRegistry(session, settings.registry_url, settings.registry_secret.get_secret_value())
         carrier = HttpCarrier(session, settings.carrier_url, settings.carrier_secret.get_secret_value())
         real, vault = SystemClock(), Vault(keys)
-        store = Store(db, real.now, relay.wake)
-        renters = Renters(store, vault, registry, tasks.spawn, clock, real)
-        access = Access(store, vault, carrier, _signer(keys), tasks.spawn, clock, real)
-        partners = Partners(store, vault, clock, real)
-        public = PublicServicer(partners, renters, access, Consents(store, clock))
+        news = News(real.now, relay.wake)
+        people = RenterStore(db, news)
+        renters = Renters(people, vault, registry, tasks.spawn, clock, real)
+        access = Access(people, CodeStore(db, news), vault, carrier, _signer(keys), tasks.spawn, clock, real)
+        partners = Partners(PartnerStore(db), vault, clock, real)
+        public = PublicServicer(partners, renters, access, Consents(ConsentStore(db, news), clock))
         sweeper = Sweeper("verification", renters.verify_due, VERIFY_EVERY_SECONDS)
         background = [
             asyncio.create_task(relay.run(), name="relay to scoring"),
             asyncio.create_task(sweeper.run(), name="verification sweeper"),
         ]
         try:
-            yield _server(settings, tracer, keys, partners, Checks(store, vault, clock), public)
+            yield _server(settings, tracer, keys, partners, Checks(people, vault, clock), public)
         finally:
             await tasks.drain(settings.drain_seconds)
             for task in background:
@@ -102,8 +104,8 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
 
 
 def _signer(keys: Keys) -> SignToken:
-    def sign(renter_id: str, partner_id: str) -> tuple[str, int]:
-        return sign_token(keys, "renter", renter_id, TOKEN_SECONDS, partner_id=partner_id)
+    def sign(renter_id: str, partner_id: str, now: datetime) -> tuple[str, datetime]:
+        return sign_token(keys, "renter", renter_id, now, TOKEN_LIFE, partner_id=partner_id)
 
     return sign
 

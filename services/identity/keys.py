@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,27 +78,31 @@ def verification_keys(keys: Keys) -> KeySet:
     return KeySet([OKPKey.import_key(keys.signing.as_dict(private=False))])
 
 
-def sign_token(keys: Keys, role: str, subject: str, seconds: int, **claims: Any) -> tuple[str, int]:
-    """A token for `subject`, and when it expires (seconds of the epoch, real time)."""
-    now = int(time.time())
+def sign_token(
+    keys: Keys, role: str, subject: str, now: datetime, life: timedelta, **claims: Any
+) -> tuple[str, datetime]:
+    """A token for `subject`, and when it ends: `life` after `now` (real time), cut to whole seconds."""
+    begins = int(now.timestamp())
+    ends = begins + int(life.total_seconds())
     body = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": subject,
         "role": role,
-        "iat": now,
-        "nbf": now,
-        "exp": now + seconds,
+        "iat": begins,
+        "nbf": begins,
+        "exp": ends,
         "jti": uuid.uuid4().hex,
         **claims,
     }
     header = {"alg": ALGORITHM, "kid": keys.signing.kid, "typ": "JWT"}
-    return jwt.encode(header, body, keys.signing, algorithms=[ALGORITHM]), now + seconds
+    token = jwt.encode(header, body, keys.signing, algorithms=[ALGORITHM])
+    return token, datetime.fromtimestamp(ends, UTC)
 
 
-def mint_operator_token(folder: Path, name: str, hours: int) -> str:
+def mint_operator_token(folder: Path, name: str, hours: int, now: datetime) -> str:
     """A token for the operator `name`; whoever can read the keys is trusted to say who operates."""
     if not 0 < hours <= OPERATOR_HOURS_LIMIT:
         raise KeysError(f"hours must lie between 1 and {OPERATOR_HOURS_LIMIT}")
-    token, _ = sign_token(load_keys(folder), "operator", name, hours * 3600)
+    token, _ = sign_token(load_keys(folder), "operator", name, now, timedelta(hours=hours))
     return token

@@ -53,19 +53,23 @@ FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
 
 -- name: lock_renter
 -- Locks a person for a change of what is verified of them or consented by them.
-SELECT r.created_at, r.state, r.document_verified_at, r.phone_verified_at,
+SELECT r.created_at, r.document_verified_at, r.phone_verified_at,
        EXISTS (SELECT 1 FROM consents c
                WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
-                 AND c.withdrawn_at IS NULL) AS consenting
+                 AND c.withdrawn_at IS NULL) AS consenting,
+       (SELECT max(greatest(c.granted_at, c.withdrawn_at)) FROM consents c
+        WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3) AS last_change
 FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2 FOR UPDATE OF r;
 
 -- name: lease_unverified
--- Takes people whose verification is due, one taker each.
-UPDATE renters r SET verify_after = $2, verify_attempts = r.verify_attempts + 1
+-- Takes people whose verification is due, one taker each; the pause doubles with each try, up to the longest.
+UPDATE renters r
+SET verify_after = $1::timestamptz + least($2::interval * (2 ^ least(r.verify_attempts, 16)), $3::interval),
+    verify_attempts = r.verify_attempts + 1
 FROM (SELECT bucket, renter_id FROM renters WHERE state = 'PENDING' AND verify_after <= $1
-      ORDER BY verify_after LIMIT $3) AS due
+      ORDER BY verify_after LIMIT $4) AS due
 WHERE r.bucket = due.bucket AND r.renter_id = due.renter_id AND r.state = 'PENDING' AND r.verify_after <= $1
-RETURNING r.renter_id, r.wrapped_key, r.sealed, r.verify_attempts;
+RETURNING r.renter_id, r.wrapped_key, r.sealed;
 
 -- name: finish_verification
 -- Records the registry's verdict, once.
@@ -115,33 +119,35 @@ WHERE bucket = $1 AND renter_id = $2 AND ($3 = '' OR consent_id < $3)
 ORDER BY consent_id DESC LIMIT $4;
 
 -- name: count_codes
--- How many codes went to a person since a moment.
-SELECT count(*) FROM codes WHERE bucket = $1 AND renter_id = $2 AND sent_at > $3;
+-- How many codes a partner had sent to a person since a moment.
+SELECT count(*) FROM codes WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND sent_at > $4;
 
 -- name: insert_code
--- A new code; older ones stop working.
+-- A new code; the partner's older ones for the person stop working.
 WITH older AS (
-    UPDATE codes SET expires_at = $5 WHERE bucket = $1 AND renter_id = $2 AND used_at IS NULL AND expires_at > $5
+    UPDATE codes SET expires_at = $6
+    WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND used_at IS NULL AND expires_at > $6
 )
-INSERT INTO codes (bucket, renter_id, code_id, code_hash, sent_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO codes (bucket, renter_id, partner_id, code_id, code_hash, sent_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: lock_code
 -- The code that is in force, locked for a try.
 SELECT code_id, code_hash, tries FROM codes
-WHERE bucket = $1 AND renter_id = $2 AND used_at IS NULL AND expires_at > $3
+WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND used_at IS NULL AND expires_at > $4
 ORDER BY code_id DESC LIMIT 1 FOR UPDATE;
 
 -- name: read_code
 -- When a code ends.
-SELECT expires_at FROM codes WHERE bucket = $1 AND renter_id = $2 AND code_id = $3;
+SELECT expires_at FROM codes WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND code_id = $4;
 
 -- name: use_code
 -- Uses a code up.
-UPDATE codes SET used_at = $4 WHERE bucket = $1 AND renter_id = $2 AND code_id = $3;
+UPDATE codes SET used_at = $5 WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND code_id = $4;
 
 -- name: count_try
 -- Counts a wrong try.
-UPDATE codes SET tries = tries + 1 WHERE bucket = $1 AND renter_id = $2 AND code_id = $3;
+UPDATE codes SET tries = tries + 1 WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND code_id = $4;
 
 -- name: check_renters
 -- Standing, link and consent of n people in one read. A person without a row gives a null state.

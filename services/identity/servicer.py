@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,10 +13,9 @@ from freehold.assets.v1 import asset_kind_pb2
 from freehold.identity.v1 import identity_internal_service_pb2, identity_service_pb2
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceServicer
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceServicer
-from services.identity.domain import Consent, Renter, Standing
+from services.identity.domain import ApiKey, Consent, DocumentType, Renter, Standing
 from services.identity.operations import Access, Consents, Partners, Renters
 from services.identity.operations.checks import Check
-from services.identity.operations.ports import ApiKey
 from services.identity.operations.renters import Registration
 from services.runtime.authenticators import invalid_credentials
 from services.runtime.batching import Batcher
@@ -30,6 +29,7 @@ public = identity_service_pb2
 internal = identity_internal_service_pb2
 
 BEAT_SECONDS = 0.2
+ANSWER_MARGIN_SECONDS = 0.3
 _OPERATOR, _PARTNER, _RENTER = frozenset({Role.OPERATOR}), frozenset({Role.PARTNER}), frozenset({Role.RENTER})
 ACCESS = {
     "RegisterPartner": _OPERATOR,
@@ -78,9 +78,10 @@ class PublicServicer(IdentityServiceServicer):
     async def RegisterRenter(
         self, request: public.RegisterRenterRequest, context: Context
     ) -> public.RegisterRenterResponse:
-        kind = public.DocumentType.Name(request.document_type).removeprefix("DOCUMENT_TYPE_")
+        kind = DocumentType(public.DocumentType.Name(request.document_type).removeprefix("DOCUMENT_TYPE_"))
         registration = Registration(request.request_id, kind, request.document_number, request.full_name, request.phone)
-        renter = await self._renters.register(_caller_id(), registration)
+        patience = current_call().remaining() - ANSWER_MARGIN_SECONDS
+        renter = await self._renters.register(_caller_id(), registration, patience)
         return public.RegisterRenterResponse(renter=_renter(renter))
 
     async def GetRenter(self, request: public.GetRenterRequest, context: Context) -> public.GetRenterResponse:
@@ -97,8 +98,7 @@ class PublicServicer(IdentityServiceServicer):
         self, request: public.IssueRenterTokenRequest, context: Context
     ) -> public.IssueRenterTokenResponse:
         token = await self._access.issue_token(_caller_id(), request.request_id, request.renter_id, request.code)
-        expires_at = _timestamp(datetime.fromtimestamp(token.expires_at, UTC))
-        return public.IssueRenterTokenResponse(token=token.text, expires_at=expires_at)
+        return public.IssueRenterTokenResponse(token=token.text, expires_at=_timestamp(token.expires_at))
 
     async def LinkPartner(self, request: public.LinkPartnerRequest, context: Context) -> public.LinkPartnerResponse:
         linked_at = await self._renters.link(_caller_id(), request.request_id, request.partner_id)
@@ -173,10 +173,9 @@ def _caller_id() -> str:
     return current_call().caller.id
 
 
-def _purpose(value: public.ConsentPurpose) -> str:
-    if value not in public.ConsentPurpose.values():
-        return ""
-    return str(public.ConsentPurpose.Name(value)).removeprefix("CONSENT_PURPOSE_")
+def _purpose(value: int) -> str:
+    known = public.ConsentPurpose.DESCRIPTOR.values_by_number
+    return known[value].name.removeprefix("CONSENT_PURPOSE_") if value in known else ""
 
 
 def _check(item: internal.CheckRenterItem) -> Check:

@@ -9,23 +9,14 @@ import hashlib
 import hmac
 import json
 import os
-from dataclasses import dataclass
 from datetime import date
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.identity.domain import Person
+from services.identity.domain import DocumentType, Person, Sealed
 from services.identity.keys import Keys
 
 _NONCE = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A person's data, and the key to it, both encrypted."""
-
-    wrapped_key: bytes
-    data: bytes
 
 
 class Vault:
@@ -49,9 +40,9 @@ class Vault:
         name = renter_id.encode()
         key = _decrypt(self._key_encryption, sealed.wrapped_key, name)
         document_type, number, full_name, phone, born = json.loads(_decrypt(AESGCM(key), sealed.data, name))
-        return Person(document_type, number, full_name, phone, date.fromisoformat(born))
+        return Person(DocumentType(document_type), number, full_name, phone, date.fromisoformat(born))
 
-    def document_index(self, document_type: str, number: str) -> bytes:
+    def document_index(self, document_type: DocumentType, number: str) -> bytes:
         """The blind index of a document: equal documents have equal indexes, and nobody without the key can try."""
         return self._index(f"document|{document_type}|{number}")
 

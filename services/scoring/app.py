@@ -85,7 +85,7 @@ def _server(
     public = PublicService(
         scoring_service_pb2.DESCRIPTOR.services_by_name["ScoringService"],
         scoring_service_pb2_grpc.add_ScoringServiceServicer_to_server,
-        PublicServicer(scoring, model),
+        PublicServicer(scoring, model.version),
         ACCESS,
     )
     internal = InternalService(

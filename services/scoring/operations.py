@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from services.scoring.domain import Admittance, ConsentChange, Fact, FactKind, Model, UnscoredReason, admit
+from services.scoring.domain import (
+    Admittance,
+    Assessment,
+    Event,
+    Fact,
+    Model,
+    Standing,
+    UnscoredReason,
+    admit,
+)
 from services.values.clock import Clock
 from services.values.errors import Category, Refusal
 
 DEPOSIT_WAIVER = "DEPOSIT_WAIVER"
+
+FactKey = tuple[str, str]
+"""(renter_id, fact_id)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +37,18 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A score in force; None when the facts are sealed or too few."""
+    """What is kept of a person: whether their facts are sealed, and the latest assessment, None before the first."""
 
-    score: int | None
-    reason_codes: tuple[str, ...]
-    model_version: str
+    sealed: bool
+    assessment: Assessment | None
+    computed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
     """A person's own view of their score: the stored assessment, or why there is none."""
 
-    assessment: dict[str, Any] | None
+    assessment: Assessment | None
     unscored: UnscoredReason | None
     computed_at: datetime | None
 
@@ -44,15 +56,10 @@ class Explained:
 class Store(Protocol):
     """What scoring keeps."""
 
-    async def read_scores(self, renter_ids: Sequence[str]) -> list[Stored | None]: ...
-
-    async def read_assessment(self, renter_id: str) -> tuple[bool, dict[str, Any], datetime] | None: ...
-
-    async def find_facts(self, facts: Sequence[Fact]) -> dict[tuple[str, str], tuple[FactKind, datetime]]: ...
-
-    async def apply(
-        self, facts: Sequence[Fact], changes: Sequence[ConsentChange], model: Model, now: datetime
-    ) -> None: ...
+    async def read_standings(self, renter_ids: Sequence[str]) -> list[Standing | None]: ...
+    async def read_assessment(self, renter_id: str) -> Stored | None: ...
+    async def find_facts(self, facts: Sequence[Fact]) -> Mapping[FactKey, Fact]: ...
+    async def apply(self, events: Sequence[Event], model: Model, now: datetime) -> None: ...
 
 
 class Consents(Protocol):
@@ -71,20 +78,19 @@ class Scoring:
         self._clock = clock
 
     async def admit(self, questions: list[Question]) -> list[Admittance | Refusal]:
-        """One decision per question: a pure read. Another purpose than deposits is refused."""
-        stored = await self._store.read_scores([q.renter_id for q in questions])
-        return [self._decide(question, found) for question, found in zip(questions, stored, strict=True)]
+        """One decision per question: a pure read. Another purpose than deposits is PURPOSE_NOT_ALLOWED."""
+        standings = await self._store.read_standings([q.renter_id for q in questions])
+        return [self._decide(question, found) for question, found in zip(questions, standings, strict=True)]
 
-    def _decide(self, question: Question, found: Stored | None) -> Admittance | Refusal:
+    def _decide(self, question: Question, found: Standing | None) -> Admittance | Refusal:
         if question.purpose != DEPOSIT_WAIVER:
             return Refusal(Category.PERMISSION_DENIED, "PURPOSE_NOT_ALLOWED", "the score serves deposits only")
-        if found is None:
-            return admit(None, (), self._model.version, question.threshold)
-        return admit(found.score, found.reason_codes, found.model_version, question.threshold)
+        nothing_known = Standing(None, sealed=False, reason_codes=(), model_version=self._model.version)
+        return admit(found or nothing_known, question.threshold)
 
-    async def deliver(self, facts: Sequence[Fact], changes: Sequence[ConsentChange]) -> None:
-        """Applies events of other services; repeated ones change nothing, whatever their order."""
-        await self._store.apply(facts, changes, self._model, self._clock.now())
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """Applies events of other services, in order per person; repeated ones change nothing."""
+        await self._store.apply(events, self._model, self._clock.now())
 
     async def record_facts(self, facts: Sequence[Fact]) -> list[Refusal | None]:
         """Records facts of people who consent; one outcome per fact.
@@ -92,11 +98,11 @@ class Scoring:
         Refuses CONSENT_REQUIRED, RENTER_NOT_FOUND, and FACT_ID_REUSED for a known id with other content.
         """
         consenting = await self._consents.consenting([f.renter_id for f in facts])
-        known = await self._store.find_facts(facts)
-        outcomes = [_check(f, c, known) for f, c in zip(facts, consenting, strict=True)]
+        known = dict(await self._store.find_facts(facts))
+        outcomes = [_check(fact, answer, known) for fact, answer in zip(facts, consenting, strict=True)]
         accepted = [fact for fact, refused in zip(facts, outcomes, strict=True) if refused is None]
         if accepted:
-            await self._store.apply(accepted, (), self._model, self._clock.now())
+            await self._store.apply(accepted, self._model, self._clock.now())
         return outcomes
 
     async def explain(self, renter_id: str) -> Explained:
@@ -104,23 +110,20 @@ class Scoring:
         (consenting,) = await self._consents.consenting([renter_id])
         if isinstance(consenting, Refusal):
             raise consenting
-        found = await self._store.read_assessment(renter_id)
-        if not consenting or (found is not None and not found[0]):
+        stored = await self._store.read_assessment(renter_id)
+        if not consenting or (stored is not None and stored.sealed):
             return Explained(None, UnscoredReason.NO_CONSENT, None)
-        if found is None or not found[1]:
+        if stored is None or stored.assessment is None:
             return Explained(None, UnscoredReason.TOO_FEW_FACTS, None)
-        unscored = found[1]["unscored"]
-        return Explained(found[1], None if unscored is None else UnscoredReason(unscored), found[2])
+        return Explained(stored.assessment, stored.assessment.unscored, stored.computed_at)
 
 
-def _check(
-    fact: Fact, consenting: bool | Refusal, known: dict[tuple[str, str], tuple[FactKind, datetime]]
-) -> Refusal | None:
+def _check(fact: Fact, consenting: bool | Refusal, known: dict[FactKey, Fact]) -> Refusal | None:
+    """Why a fact is not recorded; an accepted one is known to those that follow it in the same call."""
     if isinstance(consenting, Refusal):
         return consenting
     if not consenting:
         return Refusal(Category.FAILED_PRECONDITION, "CONSENT_REQUIRED", "the person has not consented to scoring")
-    recorded = known.get((fact.renter_id, fact.fact_id))
-    if recorded is not None and recorded != (fact.kind, fact.occurred_at):
+    if known.setdefault((fact.renter_id, fact.fact_id), fact) != fact:
         return Refusal(Category.ALREADY_EXISTS, "FACT_ID_REUSED", "this fact_id is recorded with other content")
     return None

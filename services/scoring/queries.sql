@@ -1,17 +1,17 @@
--- name: read_scores
--- One row per asked person, in order; no row in `scores` gives nulls. Sealed facts give no score.
-SELECT i.ordinal, CASE WHEN s.consented THEN s.score END AS score, s.reason_codes, s.model_version
+-- name: read_standings
+-- One row per asked person, in order; no row in `scores` gives nulls.
+SELECT i.ordinal, s.facts_open, s.score, s.reason_codes, s.model_version
 FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS i (bucket, renter_id, ordinal)
 LEFT JOIN scores s ON s.bucket = i.bucket AND s.renter_id = i.renter_id
 ORDER BY i.ordinal;
 
 -- name: read_assessment
 -- A person's stored assessment in full.
-SELECT consented, score, assessment, model_version, computed_at FROM scores WHERE bucket = $1 AND renter_id = $2;
+SELECT facts_open, assessment, computed_at FROM scores WHERE bucket = $1 AND renter_id = $2;
 
 -- name: ensure_scores
 -- Makes sure that each person has a row to lock, in sorted order.
-INSERT INTO scores (bucket, renter_id, consented, score, reason_codes, model_version, assessment, facts, computed_at)
+INSERT INTO scores (bucket, renter_id, facts_open, score, reason_codes, model_version, assessment, facts, computed_at)
 SELECT i.bucket, i.renter_id, true, NULL, '{}', '', '{}', 0, $3
 FROM unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
 ORDER BY i.bucket, i.renter_id
@@ -19,7 +19,7 @@ ON CONFLICT (bucket, renter_id) DO NOTHING;
 
 -- name: lock_scores
 -- Locks the persons' rows in sorted order, so that two batches never wait for each other in a circle.
-SELECT s.renter_id, s.consented, s.consent_changed_at
+SELECT s.renter_id, s.facts_open, s.consent_changed_at
 FROM scores s JOIN unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
   ON s.bucket = i.bucket AND s.renter_id = i.renter_id
 ORDER BY s.bucket, s.renter_id FOR UPDATE OF s;
@@ -46,12 +46,11 @@ FROM facts f JOIN unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
   ON f.bucket = i.bucket AND f.renter_id = i.renter_id
 GROUP BY f.renter_id, f.kind;
 
--- name: change_consent
--- The latest change of consent counts, whatever the order of arrival.
-UPDATE scores s SET consented = i.granted, consent_changed_at = i.changed_at
-FROM unnest($1::int[], $2::text[], $3::bool[], $4::timestamptz[]) AS i (bucket, renter_id, granted, changed_at)
-WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
-  AND (s.consent_changed_at IS NULL OR s.consent_changed_at < i.changed_at);
+-- name: save_consents
+-- Opens or seals the facts of people whose rows are locked.
+UPDATE scores s SET facts_open = i.facts_open, consent_changed_at = i.changed_at
+FROM unnest($1::int[], $2::text[], $3::bool[], $4::timestamptz[]) AS i (bucket, renter_id, facts_open, changed_at)
+WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id;
 
 -- name: save_scores
 -- Writes each person's new assessment and appends it to the history.
@@ -61,8 +60,10 @@ WITH i AS (
       AS a (bucket, renter_id, score, assessment, facts)
 ), saved AS (
     UPDATE scores s
-    SET score = i.score, reason_codes = ARRAY(SELECT jsonb_array_elements_text(i.assessment -> 'reason_codes')),
-        model_version = $6, assessment = i.assessment, facts = i.facts, computed_at = $7
+    SET score = i.score, model_version = $6, assessment = i.assessment, facts = i.facts, computed_at = $7,
+        reason_codes = ARRAY(SELECT r.reason ->> 'code'
+                             FROM jsonb_array_elements(i.assessment -> 'reasons') WITH ORDINALITY AS r (reason, ordinal)
+                             ORDER BY r.ordinal)
     FROM i WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
 )
 INSERT INTO score_history (bucket, renter_id, computed_at, facts, score, model_version)

@@ -15,8 +15,8 @@ from services.runtime.batching import Batcher
 from services.runtime.frames import Push, serve_frames
 from services.runtime.interceptors import Context, current_call
 from services.runtime.statuses import to_item_status
-from services.scoring.domain import Admittance, ConsentChange, Fact, FactKind, Model, band_of
-from services.scoring.operations import Explained, Question, Scoring
+from services.scoring.domain import Admittance, Assessment, ConsentChange, Event, Fact, FactKind, band_of
+from services.scoring.operations import Question, Scoring
 from services.values.callers import Role
 from services.values.errors import Refusal
 
@@ -29,32 +29,19 @@ ACCESS = {"GetMyScore": frozenset({Role.RENTER}), "RecordFacts": frozenset({Role
 class PublicServicer(ScoringServiceServicer):
     """ScoringService: people and operators."""
 
-    def __init__(self, scoring: Scoring, model: Model) -> None:
+    def __init__(self, scoring: Scoring, model_version: str) -> None:
         self._scoring = scoring
-        self._model = model
+        self._model_version = model_version
 
     async def GetMyScore(self, request: public.GetMyScoreRequest, context: Context) -> public.GetMyScoreResponse:
-        return self._encode(await self._scoring.explain(current_call().caller.id))
-
-    def _encode(self, explained: Explained) -> public.GetMyScoreResponse:
-        response = public.GetMyScoreResponse(model_version=self._model.version, base_points=self._model.base_points)
+        explained = await self._scoring.explain(current_call().caller.id)
+        response = public.GetMyScoreResponse(model_version=self._model_version)
         if explained.unscored is not None:
             response.unscored_reason = public.UnscoredReason.Value(f"UNSCORED_REASON_{explained.unscored}")
-        if explained.assessment is None:
-            return response
-        response.points.extend(public.Points(**line) for line in explained.assessment["lines"])
-        response.model_version = explained.assessment["model_version"]
-        if explained.computed_at is not None:
+        if explained.assessment is not None and explained.computed_at is not None:
+            response.MergeFrom(_assessment(explained.assessment))
             response.computed_at.FromDatetime(explained.computed_at)
-        if (score := explained.assessment["score"]) is not None:
-            response.score = score
-            response.band = public.Band.Value(f"BAND_{band_of(score)}")
-            response.reasons.extend(self._reason(code) for code in explained.assessment["reason_codes"])
         return response
-
-    def _reason(self, code: str) -> public.Reason:
-        reason = self._model.reason(code)
-        return public.Reason(code=reason.code, text_en=reason.text_en, text_zh=reason.text_zh)
 
     async def RecordFacts(self, request: public.RecordFactsRequest, context: Context) -> public.RecordFactsResponse:
         outcomes = await self._scoring.record_facts([_fact(fact) for fact in request.facts])
@@ -79,14 +66,30 @@ class InternalServicer(ScoringInternalServiceServicer):
         return [_admit_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def Deliver(self, request: internal.DeliverRequest, context: Context) -> internal.DeliverResponse:
-        facts, changes = [], []
-        for event in request.events:
-            if event.WhichOneof("body") == "fact":
-                facts.append(_fact(event.fact))
-            else:
-                changes.append(_consent_change(event))
-        await self._scoring.deliver(facts, changes)
+        await self._scoring.deliver([_event(event) for event in request.events])
         return internal.DeliverResponse(statuses=[to_item_status(None) for _ in request.events])
+
+
+def _assessment(assessment: Assessment) -> public.GetMyScoreResponse:
+    response = public.GetMyScoreResponse(
+        base_points=assessment.base_points,
+        points=[
+            public.Points(
+                factor=line.factor,
+                characteristic=line.characteristic,
+                bin=line.bin,
+                points=line.points,
+                best_points=line.best_points,
+            )
+            for line in assessment.lines
+        ],
+        reasons=[public.Reason(code=r.code, text_en=r.text_en, text_zh=r.text_zh) for r in assessment.reasons],
+        model_version=assessment.model_version,
+    )
+    if assessment.score is not None:
+        response.score = assessment.score
+        response.band = public.Band.Value(f"BAND_{band_of(assessment.score)}")
+    return response
 
 
 def _question(item: internal.AdmitItem) -> Question:
@@ -115,7 +118,9 @@ def _fact(fact: fact_pb2.Fact) -> Fact:
     return Fact(fact.fact_id, fact.renter_id, kind, _moment(fact.occurred_at))
 
 
-def _consent_change(event: internal.ScoringEvent) -> ConsentChange:
+def _event(event: internal.ScoringEvent) -> Event:
+    if event.WhichOneof("body") == "fact":
+        return _fact(event.fact)
     granted = event.WhichOneof("body") == "consent_granted"
     body = event.consent_granted if granted else event.consent_withdrawn
     return ConsentChange(body.renter_id, granted, _moment(body.occurred_at))

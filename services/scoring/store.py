@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
-from services.scoring.domain import ConsentChange, Fact, FactKind, Model, Observed, assess, summarise
-from services.scoring.operations import Stored
+from services.scoring.domain import (
+    Assessment,
+    Consent,
+    Event,
+    Fact,
+    FactKind,
+    Line,
+    Model,
+    Observed,
+    Reason,
+    Standing,
+    UnscoredReason,
+    assess,
+    sift,
+    summarise,
+)
+from services.scoring.operations import FactKey, Stored
 from services.values.ids import bucket_of
 
 
@@ -21,42 +36,59 @@ class Store:
         self._db = db
         self._sql = load_queries("services.scoring")
 
-    async def read_scores(self, renter_ids: Sequence[str]) -> list[Stored | None]:
+    async def read_standings(self, renter_ids: Sequence[str]) -> list[Standing | None]:
         """The score in force per person, in order; None for people nothing is known of."""
-        rows = await self._db.fetch(self._sql.read_scores, _buckets(renter_ids), list(renter_ids))
-        return [
-            Stored(row["score"], tuple(row["reason_codes"]), row["model_version"])
-            if row["reason_codes"] is not None
-            else None
-            for row in rows
-        ]
+        rows = await self._db.fetch(self._sql.read_standings, _buckets(renter_ids), list(renter_ids))
+        return [_standing(row) for row in rows]
 
-    async def read_assessment(self, renter_id: str) -> tuple[bool, dict[str, Any], datetime] | None:
-        """Whether the facts are open (not sealed), the stored assessment, and when it was made."""
+    async def read_assessment(self, renter_id: str) -> Stored | None:
+        """What is kept of a person, in full."""
         row = await self._db.fetchrow(self._sql.read_assessment, bucket_of(renter_id), renter_id)
-        return None if row is None else (row["consented"], row["assessment"], row["computed_at"])
+        if row is None:
+            return None
+        return Stored(not row["facts_open"], _assessment(row["assessment"]), row["computed_at"])
 
-    async def find_facts(self, facts: Sequence[Fact]) -> dict[tuple[str, str], tuple[FactKind, datetime]]:
-        """What is recorded under the (renter_id, fact_id) of these facts."""
+    async def find_facts(self, facts: Sequence[Fact]) -> Mapping[FactKey, Fact]:
+        """The facts that are recorded under the ids of these."""
         renters = [f.renter_id for f in facts]
         rows = await self._db.fetch(self._sql.find_facts, _buckets(renters), renters, [f.fact_id for f in facts])
-        return {(r["renter_id"], r["fact_id"]): (FactKind(r["kind"]), r["occurred_at"]) for r in rows}
+        recorded = [Fact(r["fact_id"], r["renter_id"], FactKind(r["kind"]), r["occurred_at"]) for r in rows]
+        return {(fact.renter_id, fact.fact_id): fact for fact in recorded}
 
-    async def apply(self, facts: Sequence[Fact], changes: Sequence[ConsentChange], model: Model, now: datetime) -> None:
-        """Appends facts, applies changes of consent and recomputes the scores they touch, in one transaction."""
-        people = sorted({f.renter_id for f in facts} | {c.renter_id for c in changes}, key=lambda p: (bucket_of(p), p))
+    async def apply(self, events: Sequence[Event], model: Model, now: datetime) -> None:
+        """Applies changes of consent, appends facts and recomputes the scores they touch, in one transaction."""
+        by_person: dict[str, list[Event]] = {}
+        for event in events:
+            by_person.setdefault(event.renter_id, []).append(event)
+        people = sorted(by_person, key=lambda person: (bucket_of(person), person))
 
         async def work(connection: Any) -> None:
-            buckets = _buckets(people)
-            await connection.execute(self._sql.ensure_scores, buckets, people, now)
-            await connection.fetch(self._sql.lock_scores, buckets, people)
-            touched = await self._append(connection, facts, now)
-            await self._change(connection, changes)
+            before = await self._lock(connection, people, now)
+            sifted = {person: sift(before[person], by_person[person]) for person in people}
+            changed = {person: consent for person, (consent, _) in sifted.items() if consent != before[person]}
+            await self._save_consents(connection, changed)
+            touched = await self._append(connection, [fact for _, facts in sifted.values() for fact in facts], now)
             await self._recompute(connection, touched, model, now)
 
         await self._db.transaction(work)
 
+    async def _lock(self, connection: Any, people: Sequence[str], now: datetime) -> dict[str, Consent]:
+        await connection.execute(self._sql.ensure_scores, _buckets(people), list(people), now)
+        rows = await connection.fetch(self._sql.lock_scores, _buckets(people), list(people))
+        return {row["renter_id"]: Consent(row["facts_open"], row["consent_changed_at"]) for row in rows}
+
+    async def _save_consents(self, connection: Any, changed: Mapping[str, Consent]) -> None:
+        if changed:
+            await connection.execute(
+                self._sql.save_consents,
+                _buckets(list(changed)),
+                list(changed),
+                [consent.open for consent in changed.values()],
+                [consent.changed_at for consent in changed.values()],
+            )
+
     async def _append(self, connection: Any, facts: Sequence[Fact], now: datetime) -> list[str]:
+        """Gives the people of whom something new is known."""
         if not facts:
             return []
         renters = [f.renter_id for f in facts]
@@ -70,18 +102,6 @@ class Store:
             now,
         )
         return sorted({row["renter_id"] for row in rows})
-
-    async def _change(self, connection: Any, changes: Iterable[ConsentChange]) -> None:
-        latest = {c.renter_id: c for c in sorted(changes, key=lambda c: c.occurred_at)}
-        if latest:
-            people = list(latest)
-            await connection.execute(
-                self._sql.change_consent,
-                _buckets(people),
-                people,
-                [c.granted for c in latest.values()],
-                [c.occurred_at for c in latest.values()],
-            )
 
     async def _recompute(self, connection: Any, people: Sequence[str], model: Model, now: datetime) -> None:
         if not people:
@@ -106,3 +126,24 @@ class Store:
 
 def _buckets(renter_ids: Sequence[str]) -> list[int]:
     return [bucket_of(renter_id) for renter_id in renter_ids]
+
+
+def _standing(row: Any) -> Standing | None:
+    if row["facts_open"] is None:
+        return None
+    return Standing(row["score"], not row["facts_open"], tuple(row["reason_codes"]), row["model_version"])
+
+
+def _assessment(stored: dict[str, Any]) -> Assessment | None:
+    if not stored:
+        return None
+    unscored = stored["unscored"]
+    return Assessment(
+        stored["score"],
+        None if unscored is None else UnscoredReason(unscored),
+        stored["base_points"],
+        tuple(Line(**line) for line in stored["lines"]),
+        tuple(Reason(**reason) for reason in stored["reasons"]),
+        stored["model_version"],
+        stored["facts"],
+    )

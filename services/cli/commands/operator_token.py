@@ -19,8 +19,9 @@ def operator_token(
 
     def work() -> int:
         from services.identity.keys import mint_operator_token
+        from services.runtime.clock import SystemClock
 
-        typer.echo(mint_operator_token(Home(home).keys, name, hours))
+        typer.echo(mint_operator_token(Home(home).keys, name, hours, SystemClock().now()))
         return 0
 
     told(work)

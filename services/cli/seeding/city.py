@@ -17,6 +17,7 @@ from services.cli.seeding.cast import Expected, Part
 from services.cli.seeding.inbox import Inbox
 from services.cli.seeding.people import People
 from services.identity.keys import mint_operator_token
+from services.runtime.clock import SystemClock
 
 OPERATOR_HOURS = 24
 FRESH_SECONDS = 1800
@@ -58,7 +59,7 @@ class City:
 
 async def open_city(api: Api, inbox: Inbox, home: Home, clock: HouseClock, cast: Sequence[Part], bikes: int) -> City:
     """The city of this home: made now, or as it was with fresh tokens for its people and its operator."""
-    operator_token = mint_operator_token(home.keys, "demo", OPERATOR_HOURS)
+    operator_token = mint_operator_token(home.keys, "demo", OPERATOR_HOURS, SystemClock().now())
     before = _remembered(home)
     if before is not None:
         city = await _refreshed(api, inbox, replace(before, operator_token=operator_token), cast)

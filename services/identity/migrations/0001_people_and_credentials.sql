@@ -60,13 +60,14 @@ CREATE UNIQUE INDEX consents_in_force ON consents (bucket, renter_id, partner_id
 CREATE TABLE codes (
     bucket     int         NOT NULL,
     renter_id  text        NOT NULL,
+    partner_id text        NOT NULL,
     code_id    text        NOT NULL,
     code_hash  bytea       NOT NULL,
     sent_at    timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     tries      int         NOT NULL DEFAULT 0,
     used_at    timestamptz,
-    PRIMARY KEY (bucket, renter_id, code_id)
+    PRIMARY KEY (bucket, renter_id, partner_id, code_id)
 );
 
 CREATE TABLE requests (

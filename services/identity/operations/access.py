@@ -75,7 +75,7 @@ class Access:
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
         hashed = self._vault.code_hash(renter_id, code) if recipient else secrets.token_bytes(_HASH_BYTES)
         request = Request(bucket_of(renter_id), partner_id, "SendRenterCode", request_id, fingerprint(renter_id))
-        fresh = NewCode(renter_id, partner_id, hashed, recipient is not None, now, now + CODE_LIFE)
+        fresh = NewCode(renter_id, partner_id, hashed, now, now + CODE_LIFE)
         expires_at, is_first = await self._codes.send_code(request, fresh)
         if recipient is not None and is_first:
             self._spawn(self._text(recipient, code), "one-time code")

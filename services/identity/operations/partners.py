@@ -35,7 +35,11 @@ class Partners:
         return await self._store.create_partner(request, Partner(new_id("ptn"), name, self._clock.now()))
 
     async def create_key(self, caller: str, request_id: str, partner_id: str, display_name: str) -> tuple[ApiKey, str]:
-        """A new key with its secret. Raises INVALID_FIELD, PARTNER_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED."""
+        """A new key with its secret.
+
+        Raises:
+            Refusal: INVALID_FIELD, PARTNER_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
         name = tidy_text("display_name", display_name)
         request = Request(0, caller, "CreateApiKey", request_id, fingerprint(partner_id, name))
         secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)

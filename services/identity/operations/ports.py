@@ -53,12 +53,11 @@ class Unverified:
 
 @dataclass(frozen=True, slots=True)
 class NewCode:
-    """A code about to be sent; when the partner has no such renter it is nobody's, and no message follows."""
+    """A code about to be sent, or, when the partner has no such renter, made to reach nobody. Real time."""
 
     renter_id: str
     partner_id: str
     code_hash: bytes
-    reaches_renter: bool
     sent_at: datetime
     expires_at: datetime
 

@@ -11,7 +11,7 @@ CREATE TABLE facts (
 CREATE TABLE scores (
     bucket             int         NOT NULL CHECK (bucket BETWEEN 0 AND 1023),
     renter_id          text        NOT NULL,
-    consented          boolean     NOT NULL,
+    facts_open         boolean     NOT NULL,
     consent_changed_at timestamptz,
     score              int         CHECK (score BETWEEN 350 AND 950),
     reason_codes       text[]      NOT NULL,

@@ -1,0 +1,12 @@
+"""People, partners, consent and codes in PostgreSQL; the only user of the database here.
+
+Each change is one transaction with its request_id and its events.
+"""
+
+from services.identity.store.codes import CodeStore
+from services.identity.store.consents import ConsentStore
+from services.identity.store.news import News
+from services.identity.store.partners import PartnerStore
+from services.identity.store.renters import RenterStore
+
+__all__ = ["CodeStore", "ConsentStore", "News", "PartnerStore", "RenterStore"]
