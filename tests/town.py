@@ -129,7 +129,6 @@ async def refused(call: Awaitable[object]) -> Refusal:
 async def a_town(folder: Path, *, clock_scale: float = 1.0, patience_seconds: float = 0.0) -> AsyncIterator[Town]:
     """`freehold up` in a folder of its own, with the demo city."""
     home = Home(folder)
-    home.path.mkdir(parents=True, exist_ok=True)
     async with running_house(home, free_port_base(), clock_scale=clock_scale, demo=True) as ready:
         inbox = Inbox(ready.sandbox["carrier"], ready.home.sandbox_secret.read_text().strip())
         async with Api(ready.public, patience_seconds) as api:

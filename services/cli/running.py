@@ -24,6 +24,7 @@ async def running_house(home: Home, port_base: int, *, clock_scale: float, demo:
     Raises:
         ChildError: it did not start; the message shows what it said.
     """
+    home.path.mkdir(parents=True, exist_ok=True)
     said = home.path / "up.log"
     home.ready_file.unlink(missing_ok=True)
     process = await _start(home, port_base, clock_scale, demo, said)
