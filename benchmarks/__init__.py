@@ -1,1 +1,6 @@
-"""How fast the main job is, beside the raw database and beside a straightforward build, in one interleaved run."""
+"""StartRental per second, beside pgbench on the same server and beside a plain unary build of the same chain.
+
+load        the callers              population  renters, scores, bikes: equal for everyone who is measured
+yardstick   pgbench                  peers/      the plain build
+books       rows, invariants         report      the table and results/latest.json
+"""

@@ -39,13 +39,10 @@ class Run:
     """One measured load: what was asked, how long each took (seconds, sorted), and the rentals it made."""
 
     in_flight: int
+    began: float
     seconds: float
     latencies: Sequence[float]
     rental_ids: Sequence[str]
-
-    @property
-    def per_second(self) -> float:
-        return len(self.latencies) / self.seconds
 
     def percentile_ms(self, share: float) -> float:
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))] * 1000
@@ -63,25 +60,38 @@ class WrongAnswer(AssertionError):
     """An answer that does not fit its request."""
 
 
-async def start_rentals(target: Target, scans: Sequence[Scan], in_flight: int) -> Run:
-    """Starts one rental per scan with `in_flight` at a time; raises WrongAnswer or grpc.aio.AioRpcError."""
+async def start_rentals(target: Target, scans: Iterator[Scan], in_flight: int, seconds: float) -> Run:
+    """Starts rentals with `in_flight` at a time until `seconds` are over or the scans are.
+
+    Raises:
+        WrongAnswer, grpc.aio.AioRpcError: the first answer that is not right.
+    """
     channels = [grpc.aio.insecure_channel(target.address, options=(("x.channel", i),)) for i in range(CHANNELS)]
     stubs = [rental_grpc.RentalServiceStub(channel) for channel in channels]
     latencies: list[float] = []
     made: list[str] = []
-    waiting = iter(scans)
     try:
+        await asyncio.gather(*(channel.channel_ready() for channel in channels))
         began = time.perf_counter()
+        waiting = _until(began + seconds, scans)
         async with asyncio.TaskGroup() as callers:
             for number in range(in_flight):
                 stub = stubs[number % len(stubs)]
                 callers.create_task(_caller(stub, target.metadata, waiting, latencies, made))
-        seconds = time.perf_counter() - began
+        took = time.perf_counter() - began
     finally:
         await asyncio.gather(*(channel.close() for channel in channels))
-    if len(set(made)) != len(scans):
-        raise WrongAnswer(f"{len(scans)} scans made {len(set(made))} rentals")
-    return Run(in_flight, seconds, sorted(latencies), made)
+    if len(set(made)) != len(latencies):
+        raise WrongAnswer(f"{len(latencies)} answers named {len(set(made))} rentals")
+    return Run(in_flight, began, took, sorted(latencies), made)
+
+
+def _until(moment: float, scans: Iterator[Scan]) -> Iterator[Scan]:
+    """Scans until a moment of `perf_counter`."""
+    for scan in scans:
+        if time.perf_counter() > moment:
+            return
+        yield scan
 
 
 async def _caller(
