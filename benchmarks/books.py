@@ -51,7 +51,7 @@ class Books:
             return True
         if await self._value("deposits", "SELECT EXISTS (SELECT 1 FROM outbox)"):
             return True
-        return await self._value("rental", "SELECT EXISTS (SELECT 1 FROM rentals WHERE follow_up = 'SECURE')")
+        return bool(await self._value("rental", "SELECT EXISTS (SELECT 1 FROM rentals WHERE follow_up = 'SECURE')"))
 
     async def findings(self, acknowledged: int) -> list[str]:
         """What is not as it must be after `acknowledged` rentals were started."""

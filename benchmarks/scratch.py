@@ -38,7 +38,7 @@ async def _create(dsn: str, statement: str) -> None:
 
 async def _open_business(dsns: Mapping[str, str], names: Names, key_hash: bytes) -> None:
     partner, plan = names.partner_id, names.price_plan_id
-    rows = {
+    rows: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         "identity": [
             ("INSERT INTO partners VALUES ($1, 'bench', now())", (partner,)),
             (

@@ -60,9 +60,10 @@ class PeerDeposits:
 
         async def work(connection: Any) -> None:
             assert await connection.fetchval(EXPOSE, bucket, renter, known["max_open_waived"]) is not None
-            values = (bucket, deposit_id, request.rental_id, renter, request.partner_id, known["policy_id"])
-            values += (answer.model_version, answer.score, known["currency"], known["deposit_minor"])
-            await connection.execute(SECURE, *values, known["processor_ref"], datetime.now(UTC))
+            whose = (bucket, deposit_id, request.rental_id, renter, request.partner_id)
+            why = (known["policy_id"], answer.model_version, answer.score)
+            what = (known["currency"], known["deposit_minor"], known["processor_ref"])
+            await connection.execute(SECURE, *whose, *why, *what, datetime.now(UTC))
 
         await self._db.transaction(work)
         return pb.SecureDepositResult(

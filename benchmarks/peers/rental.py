@@ -115,11 +115,15 @@ class PeerRental(rpc.RentalServiceServicer):
     ) -> None:
         async def work(connection: Any) -> None:
             assert await connection.fetchval(CLAIM, partner, asset["asset_id"], rental_id) is not None
-            values = (bucket_of(request.renter_id), rental_id, partner, request.renter_id, asset["asset_id"])
-            values += (request.asset_code, asset["asset_kind"], asset["price_plan_id"], asset["currency"])
+            whose = (bucket_of(request.renter_id), rental_id, partner, request.renter_id)
+            what = (
+                asset["asset_id"],
+                request.asset_code,
+                *(asset[n] for n in ("asset_kind", "price_plan_id", "currency")),
+            )
             content = fingerprint(partner, request.renter_id, request.asset_code)
-            values += (request.request_id, content, now, now + timedelta(seconds=60))
-            await connection.execute(REQUEST, *values)
+            until = now + timedelta(seconds=60)
+            await connection.execute(REQUEST, *whose, *what, request.request_id, content, now, until)
 
         await self._db.transaction(work)
 
@@ -161,7 +165,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     channels = {peer: open_channel(at, peer, settings.tls_dir, SERVICE) for peer, at in addresses.items()}
     credentials = RemoteCredentials(IdentityInternalServiceStub(channels["identity"]))
     relay = Relay(db, "scoring", Teller(channels).deliver)
-    servicer = PeerRental(db, channels, relay.wake)
+    servicer = PeerRental(db, channels, relay.wake)  # type: ignore[abstract]  # the other RPCs are not built
     descriptor = pb.DESCRIPTOR.services_by_name["RentalService"]
     public = PublicService(descriptor, rpc.add_RentalServiceServicer_to_server, servicer, ACCESS)
     background = [asyncio.create_task(credentials.watch()), asyncio.create_task(relay.run())]

@@ -16,7 +16,7 @@ GOOD = {
     "INTERNAL_PORT": "7001",
     "HEALTH_PORT": "7002",
     "METRICS_PORT": "7003",
-    "TLS_DIR": "/home/tls",
+    "TLS_DIR": "/srv/tls",
 }
 
 
