@@ -55,17 +55,31 @@ class Tracer:
             yield
             return
         links = [trace.Link(_context_of(t)) for t in sampled]
-        with trace.get_tracer("freehold").start_as_current_span(name, links=links):
+        with _started(name, links=links):
             yield
 
 
 @contextmanager
 def _span(name: str, parent: str, kind: SpanKind) -> Iterator[str]:
     context = trace.set_span_in_context(trace.NonRecordingSpan(_context_of(parent))) if parent else None
-    tracer = trace.get_tracer("freehold")
-    with tracer.start_as_current_span(name, context, kind, record_exception=False) as span:
+    with _started(name, context=context, kind=kind) as span:
         its = span.get_span_context()
         yield f"00-{its.trace_id:032x}-{its.span_id:016x}{_SAMPLED}"
+
+
+@contextmanager
+def _started(name: str, **options: Any) -> Iterator[trace.Span]:
+    """A span that is marked when it fails, without the exception's text: that may quote anything."""
+    tracer = trace.get_tracer("freehold")
+    with tracer.start_as_current_span(
+        name, record_exception=False, set_status_on_exception=False, **options
+    ) as span:
+        try:
+            yield span
+        except BaseException as error:
+            span.set_attribute("error.type", type(error).__name__)
+            span.set_status(trace.StatusCode.ERROR)
+            raise
 
 
 def _context_of(traceparent: str) -> SpanContext:
