@@ -22,7 +22,7 @@ from services.cli.databases import remove_home
 from services.cli.home import Home
 
 IN_FLIGHT = (1, 16, 64, 256)
-CLIENTS = (4, 8, 16, 32)
+CLIENTS = (4, 8, 16, 24)
 MIX_IN_FLIGHT = 64
 
 
