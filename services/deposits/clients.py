@@ -47,6 +47,7 @@ class ScoringClient:
                 renter_id=question.renter_id,
                 threshold=question.threshold,
                 purpose=scoring.PURPOSE_DEPOSIT_WAIVER,
+                traceparent=question.traceparent,
             )
             for question in questions
         ]

@@ -94,6 +94,7 @@ def _secure_item(item: pb.SecureDepositItem) -> SecureItem:
         kind_of(item.asset_kind),
         item.payment_method_id,
         item.scoring_consent,
+        item.traceparent,
     )
 
 

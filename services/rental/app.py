@@ -41,7 +41,7 @@ from services.runtime.database import Database
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.settings import ServiceSettings
 from services.runtime.tasks import Tasks
-from services.runtime.telemetry import Tracer
+from services.runtime.telemetry import Tracer, batch_span
 from services.values.clock import Clock
 from services.values.errors import Refusal
 
@@ -96,9 +96,8 @@ class _Rooms:
 class _Queues:
     """What comes together goes together; commands of one renter, or about one rental, go one after the other."""
 
-    def __init__(self, rooms: _Rooms, tracer: Tracer) -> None:
+    def __init__(self, rooms: _Rooms) -> None:
         self._rooms = rooms
-        self._tracer = tracer
         closing = rooms.closing
         self.starts: Batcher[StartAsk, Started] = Batcher("start", self._start, key=lambda ask: ask.command.renter_id)
         self.ends: Batcher[EndRental, Rental] = Batcher("end", closing.end, key=lambda command: command.rental_id)
@@ -106,7 +105,7 @@ class _Queues:
         self.answers: Batcher[Answer, Rental] = Batcher("answer", rooms.starting.answered, key=lambda answer: answer[0])
 
     async def _start(self, asks: list[StartAsk]) -> list[Started | Refusal]:
-        with self._tracer.item_span("start_rentals", [ask.origin.traceparent for ask in asks]):
+        with batch_span("start_rentals", [ask.origin.traceparent for ask in asks]):
             return await self._rooms.starting.start(asks)
 
     async def drain(self) -> None:
@@ -133,7 +132,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         }
         answers = Tasks()
         rooms = _Rooms(settings, db, channels, lambda *late: answers.spawn(queues.answers.submit(late), "late answer"))
-        queues = _Queues(rooms, tracer)
+        queues = _Queues(rooms)
         stack.push_async_callback(rooms.close)
         stack.push_async_callback(queues.drain)
         stack.push_async_callback(answers.drain, settings.drain_seconds)

@@ -14,7 +14,9 @@ from typing import Any, Generic, Protocol, TypeVar
 import grpc
 import structlog
 
+from services.runtime.interceptors.calls import call_or_none
 from services.runtime.statuses import upstream_unavailable
+from services.runtime.telemetry import batch_span
 from services.values.errors import Refusal
 
 log = structlog.get_logger(__name__)
@@ -148,15 +150,20 @@ async def serve_frames(
     """Serves one stream: each frame in a task of its own, all answers by one writer.
 
     Args:
-        handle: takes a frame's items, gives their results (one each; a failure is a result too). It may keep `push`
-            and call it later with a late result; once the stream is gone that does nothing.
+        handle: takes a frame's items (each with `item_id` and `traceparent`), gives their results (one each; a failure
+            is a result too). It may keep `push` and call it later with a late result; once the stream is gone that
+            does nothing.
         response: makes a response of results.
     """
     answers: asyncio.Queue[Sequence[Any] | Exception | None] = asyncio.Queue()
 
+    call = call_or_none()
+    name = "frame" if call is None else call.method.strip("/")
+
     async def work(items: Sequence[Any]) -> None:
         try:
-            answers.put_nowait(await handle(items, lambda result: answers.put_nowait([result])))
+            with batch_span(name, (item.traceparent for item in items)):
+                answers.put_nowait(await handle(items, lambda result: answers.put_nowait([result])))
         except Exception as error:
             answers.put_nowait(error)
 

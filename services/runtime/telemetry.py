@@ -9,7 +9,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -47,16 +47,16 @@ class Tracer:
         with _span(method.strip("/"), incoming, SpanKind.SERVER) as traceparent:
             yield traceparent
 
-    @contextmanager
-    def item_span(self, name: str, traceparents: list[str]) -> Iterator[None]:
-        """A span for a batch, linked to each of its sampled items; nothing when none is sampled."""
-        sampled = [t for t in traceparents if t.endswith(_SAMPLED)] if self._ratio else []
-        if not sampled:
-            yield
-            return
-        links = [trace.Link(_context_of(t)) for t in sampled]
-        with _started(name, links=links):
-            yield
+
+@contextmanager
+def batch_span(name: str, traceparents: Iterable[str]) -> Iterator[None]:
+    """A span for a batch, linked to each of its sampled items; nothing when none is sampled."""
+    sampled = [t for t in traceparents if t.endswith(_SAMPLED) and is_traceparent(t)]
+    if not sampled:
+        yield
+        return
+    with _started(name, links=[trace.Link(_context_of(t)) for t in sampled]):
+        yield
 
 
 @contextmanager
@@ -71,9 +71,7 @@ def _span(name: str, parent: str, kind: SpanKind) -> Iterator[str]:
 def _started(name: str, **options: Any) -> Iterator[trace.Span]:
     """A span that is marked when it fails, without the exception's text: that may quote anything."""
     tracer = trace.get_tracer("freehold")
-    with tracer.start_as_current_span(
-        name, record_exception=False, set_status_on_exception=False, **options
-    ) as span:
+    with tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False, **options) as span:
         try:
             yield span
         except BaseException as error:

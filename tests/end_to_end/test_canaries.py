@@ -106,7 +106,9 @@ async def test_nothing_personal_and_no_secret_gets_out(tmp_path: Path, collector
     said.texts["spans"], said.texts["errors"] = collector.text, "\n".join(errors)
 
     assert "freehold.rental.v1.RentalService/StartRental" in collector.names
-    assert "start_rentals" in collector.names, "batches are traced too"
+    frames = {"IdentityInternalService/CheckRenters", "DepositsInternalService/SecureDeposits"}
+    frames |= {"ScoringInternalService/Admit"}
+    assert frames <= {name.partition(".v1.")[2] for name in collector.names}, "the trace goes on through the frames"
     assert "serving" in said.texts["rental.log"]
     assert "DOCUMENT_ALREADY_REGISTERED" in said.texts["errors"]
     assert "rpc_server" in said.texts["metrics"]

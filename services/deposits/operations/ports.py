@@ -23,7 +23,7 @@ from services.values.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class SecureItem:
-    """One rental to be secured; `rental_id` makes it idempotent."""
+    """One rental to be secured; `rental_id` makes it idempotent. `traceparent` is the trace it belongs to."""
 
     rental_id: str
     renter_id: str
@@ -31,6 +31,7 @@ class SecureItem:
     asset_kind: str
     payment_method_id: str
     scoring_consent: bool
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Question:
 
     renter_id: str
     threshold: int
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

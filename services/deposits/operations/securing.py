@@ -80,7 +80,7 @@ class Securing:
     async def _answers(self, items: Sequence[SecureItem], known: Sequence[Known]) -> list[Answer | None]:
         """Scoring's answers for those who consent and are not decided yet."""
         asked = [
-            Question(item.renter_id, k.policy.draft.threshold)
+            Question(item.renter_id, k.policy.draft.threshold, item.traceparent)
             for item, k in zip(items, known, strict=True)
             if k.deposit is None and k.policy is not None and item.scoring_consent
         ]
