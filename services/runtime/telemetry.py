@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import CallbackOptions, Observation
@@ -21,8 +21,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
-from services.runtime.interceptors.calls import Context
 from services.runtime.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from services.runtime.interceptors.calls import Context
 
 FLUSH_SECONDS = 2.0
 _SAMPLED = "-01"

@@ -44,6 +44,10 @@ class StandIn:
     async def stop(self) -> tuple[int, str]:
         """SIGTERM; the exit status and all that it wrote after its ready line."""
         self.process.terminate()
+        return await self.ended()
+
+    async def ended(self) -> tuple[int, str]:
+        """The exit status of a process that has been told to end, and what it wrote."""
         _, said = await asyncio.wait_for(self.process.communicate(), 20)
         await self.session.close()
         assert self.process.returncode is not None

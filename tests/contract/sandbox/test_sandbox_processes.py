@@ -32,7 +32,7 @@ async def test_what_is_under_way_ends_with_it(tmp_path: Path) -> None:
     late, lost = await asyncio.gather(*calls, return_exceptions=True)
     assert late[0] == 200
     assert isinstance(lost, aiohttp.ClientError)
-    assert await running.stop() == (0, "")
+    assert await running.ended() == (0, "")
 
 
 async def test_the_processors_files_are_its_owners_only(tmp_path: Path) -> None:
