@@ -1,0 +1,194 @@
+"""Every public RPC, whatever it does: who may call it, what it says to an empty request, and whose things it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import message_factory
+from town import Town, new_id, refused
+
+from freehold.deposits.v1 import deposits_service_pb2 as deposits
+from freehold.identity.v1 import identity_service_pb2 as identity
+from freehold.money.v1 import money_pb2
+from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.scoring.v1 import scoring_service_pb2 as scoring
+from services.deposits.servicer import ACCESS as DEPOSITS
+from services.identity.servicer import ACCESS as IDENTITY
+from services.rental.servicer import ACCESS as RENTAL
+from services.scoring.servicer import ACCESS as SCORING
+from services.values.callers import Role
+from services.values.errors import Category
+
+NEED_NOTHING = {"GetMyScore", "GetTrialBalance", "ListRentals", "ListDeposits", "ListConsents"}
+SERVICES = {
+    "identity": (identity.DESCRIPTOR.services_by_name["IdentityService"], IDENTITY),
+    "scoring": (scoring.DESCRIPTOR.services_by_name["ScoringService"], SCORING),
+    "deposits": (deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
+    "rental": (rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
+}
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """One public RPC."""
+
+    service: str
+    method: Any
+    roles: frozenset[Role]
+
+    def __str__(self) -> str:
+        return str(self.method.name)
+
+    async def call(self, town: Town, credential: str | None, request: Any = None) -> Any:
+        """Calls it, with an empty request unless there is one."""
+        answer = message_factory.GetMessageClass(self.method.output_type)
+        empty = message_factory.GetMessageClass(self.method.input_type)()
+        path = f"/{self.method.containing_service.full_name}/{self.method.name}"
+        async with grpc.aio.insecure_channel(town.ready.public[self.service]) as channel:
+            rpc: Any = channel.unary_unary(
+                path, request_serializer=lambda m: m.SerializeToString(), response_deserializer=answer.FromString
+            )
+            if credential is None:
+                return await rpc(empty, timeout=10)
+            return await town.api.call(rpc, empty if request is None else request, credential)
+
+
+RPCS = [
+    Rpc(service, method, access[method.name])
+    for service, (descriptor, access) in SERVICES.items()
+    for method in descriptor.methods
+]
+
+
+def credentials(town: Town) -> dict[Role, str]:
+    """A credential of each kind."""
+    return {Role.PARTNER: town.key, Role.RENTER: town.renter("above").token, Role.OPERATOR: town.operator}
+
+
+def test_every_rpc_says_who_may_call_it() -> None:
+    for descriptor, access in SERVICES.values():
+        assert set(access) == {method.name for method in descriptor.methods}
+        assert all(roles and Role.SERVICE not in roles for roles in access.values())
+
+
+@pytest.mark.parametrize("rpc", RPCS, ids=str)
+async def test_nobody_calls_it_without_a_credential_or_in_another_role(town: Town, rpc: Rpc) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await rpc.call(town, None)
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    for role, credential in credentials(town).items():
+        if role not in rpc.roles:
+            refusal = await refused(rpc.call(town, credential))
+            assert (refusal.category, refusal.reason) == (Category.PERMISSION_DENIED, "CALLER_NOT_ALLOWED"), role
+
+
+@pytest.mark.parametrize("rpc", RPCS, ids=str)
+async def test_an_empty_request_names_the_fields_that_are_missing(town: Town, rpc: Rpc) -> None:
+    names = {field.name for field in rpc.method.input_type.fields}
+    credential = next(held for role, held in credentials(town).items() if role in rpc.roles)
+    if rpc.method.name in NEED_NOTHING:
+        await rpc.call(town, credential)
+        return
+    refusal = await refused(rpc.call(town, credential))
+    assert (refusal.category, refusal.reason) == (Category.INVALID_ARGUMENT, "INVALID_FIELD")
+    blamed = {violation.field for violation in refusal.violations}
+    assert blamed <= names
+    assert "request_id" in blamed or "request_id" not in names
+
+
+def test_every_rpc_that_changes_something_carries_a_request_id() -> None:
+    for rpc in RPCS:
+        reads = rpc.method.name.startswith(("Get", "List", "Preview"))
+        assert reads is not ("request_id" in rpc.method.input_type.fields_by_name), rpc
+
+
+async def test_another_partner_finds_nothing_of_the_first(town: Town) -> None:
+    renter = town.renter("above")
+    mine = await town.start(renter.renter_id, await town.new_bike())
+    await town.end(mine.rental_id)
+    other, new = await town.other_partner(), new_id
+    wanted: list[tuple[str, Any, str]] = [
+        ("GetRental", rental.GetRentalRequest(rental_id=mine.rental_id), "RENTAL_NOT_FOUND"),
+        ("EndRental", rental.EndRentalRequest(request_id=new(), rental_id=mine.rental_id), "RENTAL_NOT_FOUND"),
+        ("CancelRental", rental.CancelRentalRequest(request_id=new(), rental_id=mine.rental_id), "RENTAL_NOT_FOUND"),
+        ("GetDeposit", deposits.GetDepositRequest(deposit_id=mine.deposit_id), "DEPOSIT_NOT_FOUND"),
+        ("GetRenter", identity.GetRenterRequest(renter_id=renter.renter_id), "RENTER_NOT_FOUND"),
+        (
+            "StartRental",
+            rental.StartRentalRequest(request_id=new(), renter_id=renter.renter_id, asset_code=town.city.bikes[0]),
+            "ASSET_NOT_FOUND",
+        ),
+    ]
+    for name, request, reason in wanted:
+        rpc = next(rpc for rpc in RPCS if rpc.method.name == name)
+        assert (await refused(rpc.call(town, other, request))).reason == reason, name
+    for name, empty in (("ListRentals", rental.ListRentalsRequest()), ("ListDeposits", deposits.ListDepositsRequest())):
+        rpc = next(rpc for rpc in RPCS if rpc.method.name == name)
+        answer = await rpc.call(town, other, empty)
+        assert not getattr(answer, name.removeprefix("List").lower())
+
+
+async def test_another_renter_finds_nothing_of_the_first(town: Town) -> None:
+    mine = await town.start(town.renter("above").renter_id, await town.new_bike())
+    await town.end(mine.rental_id)
+    other = town.renter("at").token
+    rpcs = {rpc.method.name: rpc for rpc in RPCS}
+    found = await refused(rpcs["GetRental"].call(town, other, rental.GetRentalRequest(rental_id=mine.rental_id)))
+    assert found.reason == "RENTAL_NOT_FOUND"
+    asked = deposits.GetDepositRequest(deposit_id=mine.deposit_id)
+    assert (await refused(rpcs["GetDeposit"].call(town, other, asked))).reason == "DEPOSIT_NOT_FOUND"
+    theirs = deposits.AddPaymentMethodRequest(
+        request_id=new_id(), renter_id=town.renter("above").renter_id, processor_token="tok_visa"
+    )
+    assert (await refused(rpcs["AddPaymentMethod"].call(town, other, theirs))).reason == "CALLER_NOT_ALLOWED"
+
+
+async def test_a_request_id_names_one_command(town: Town) -> None:
+    """The same id with the same content gives the first result; with other content it is refused."""
+    renter = await town.new_person(score=650)
+    yuan, plan = money_pb2.Money(currency_code="CNY", amount_minor=9900), new_id
+    bike, other_bike = await town.new_bike(), await town.new_bike()
+    ids = {name: new_id() for name in ("plan", "asset", "card", "start", "policy")}
+    segments = [rental.PriceSegment(rate_minor=100, interval_minutes=30)]
+
+    def price_plan(base: int) -> Any:
+        return rental.CreatePricePlanRequest(
+            request_id=ids["plan"], currency_code="CNY", base_minor=base, segments=segments
+        )
+
+    def asset(code: str) -> Any:
+        return rental.CreateAssetRequest(
+            request_id=ids["asset"], asset_kind="ASSET_KIND_BIKE", code=code, price_plan_id=town.city.price_plan_id
+        )
+
+    def card(token: str) -> Any:
+        return deposits.AddPaymentMethodRequest(
+            request_id=ids["card"], renter_id=renter.renter_id, processor_token=token
+        )
+
+    def start(code: str) -> Any:
+        return rental.StartRentalRequest(request_id=ids["start"], renter_id=renter.renter_id, asset_code=code)
+
+    def policy(threshold: int) -> Any:
+        return deposits.SetPolicyRequest(
+            request_id=ids["policy"], asset_kind="ASSET_KIND_E_BIKE", threshold=threshold, deposit=yuan, reason="test"
+        )
+
+    code = f"A-{plan()}"
+    pairs = {
+        "CreatePricePlan": (price_plan(1), price_plan(2), lambda a: a.price_plan.price_plan_id),
+        "CreateAsset": (asset(code), asset(f"{code}-2"), lambda a: a.asset.asset_id),
+        "AddPaymentMethod": (card("tok_visa"), card("tok_late"), lambda a: a.payment_method.payment_method_id),
+        "StartRental": (start(bike), start(other_bike), lambda a: a.rental.rental_id),
+        "SetPolicy": (policy(600), policy(610), lambda a: a.policy.policy_id),
+    }
+    rpcs = {rpc.method.name: rpc for rpc in RPCS}
+    for name, (same, other, identify) in pairs.items():
+        credential = renter.token if name == "AddPaymentMethod" else town.key
+        first = identify(await rpcs[name].call(town, credential, same))
+        assert identify(await rpcs[name].call(town, credential, same)) == first, name
+        refusal = await refused(rpcs[name].call(town, credential, other))
+        assert (refusal.category, refusal.reason) == (Category.ALREADY_EXISTS, "REQUEST_ID_REUSED"), name
