@@ -82,12 +82,12 @@ async def running(*relays: Relay) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 (has no event)
+    while not condition():
         await asyncio.sleep(0.01)
 
 
 async def until_empty(database: Database) -> None:
-    while await database.fetchval("SELECT count(*) FROM outbox"):  # noqa: ASYNC110 (in another process)
+    while await database.fetchval("SELECT count(*) FROM outbox"):
         await asyncio.sleep(0.02)
 
 

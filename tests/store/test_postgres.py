@@ -156,7 +156,7 @@ async def test_every_acknowledged_row_exists_after_the_server_is_killed_under_lo
         await asyncio.sleep(0.1)
         assert await asyncio.to_thread(server.ensure_running)
         async with asyncio.timeout(20):
-            while len(acknowledged) < before + 20:  # noqa: ASYNC110 (it is the clients' progress)
+            while len(acknowledged) < before + 20:
                 await asyncio.sleep(0.02)
     stopped.set()
     await asyncio.gather(*clients)
