@@ -23,11 +23,11 @@ from freehold.identity.v1 import (
 from services.identity.clients import HttpCarrier, HttpRegistry, ScoringEvents
 from services.identity.domain import Standing
 from services.identity.keys import Keys, load_keys, sign_token, verification_keys
-from services.identity.operations import Access, Checks, Consents, Partners, Renters
+from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Renters
 from services.identity.operations.checks import Check
 from services.identity.operations.ports import SignToken
 from services.identity.servicer import ACCESS, InternalServicer, PublicServicer
-from services.identity.store import CodeStore, ConsentStore, News, PartnerStore, RenterStore
+from services.identity.store import AccessStore, AccountStore, CodeStore, ConsentStore, News, PartnerStore, RenterStore
 from services.identity.vault import Vault
 from services.runtime.authenticators import Credentials, KnownKey, invalid_credentials
 from services.runtime.batching import Batcher
@@ -82,18 +82,19 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         carrier = HttpCarrier(session, settings.carrier_url, settings.carrier_secret.get_secret_value())
         real, vault = SystemClock(), Vault(keys)
         news = News(real.now, relay.wake)
-        people = RenterStore(db, news)
-        renters = Renters(people, vault, registry, tasks.spawn, clock, real)
-        access = Access(people, CodeStore(db, news), vault, carrier, _signer(keys), tasks.spawn, clock, real)
+        people, accesses = RenterStore(db, news), AccessStore(db)
+        renters = Renters(people, accesses, vault, registry, tasks.spawn, clock, real)
+        access = Access(people, CodeStore(db, news), accesses, vault, carrier, _signer(keys), tasks.spawn, clock, real)
         partners = Partners(PartnerStore(db), vault, clock, real)
-        public = PublicServicer(partners, renters, access, Consents(ConsentStore(db, news), clock))
         sweeper = Sweeper("verification", renters.verify_due, VERIFY_EVERY_SECONDS)
+        accounts = Accounts(people, AccountStore(db, news), accesses, vault, registry, sweeper.wake, clock, real)
+        public = PublicServicer(partners, renters, accounts, access, Consents(ConsentStore(db, news), clock))
         background = [
             asyncio.create_task(relay.run(), name="relay to scoring"),
             asyncio.create_task(sweeper.run(), name="verification sweeper"),
         ]
         try:
-            yield _server(settings, tracer, keys, partners, Checks(people, vault, clock), public)
+            yield _server(settings, tracer, keys, partners, Checks(people, accesses, vault, clock), public)
         finally:
             await tasks.drain(settings.drain_seconds)
             for task in background:

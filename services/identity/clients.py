@@ -25,24 +25,27 @@ DELIVER_SECONDS = 5.0
 
 
 class HttpRegistry:
-    """The ID registry; an unclear outcome is None, and the same key is used when it is asked again."""
+    """The ID registry and face check; an unclear outcome is None, and the same key is used when it is asked again."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, secret: str) -> None:
         self._session = session
-        self._url = url.rstrip("/") + "/v1/verifications"
+        self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {secret}"}
 
-    async def verify(self, renter_id: str, person: Person) -> Verdict | None:
+    async def verify(self, question_id: str, person: Person) -> Verdict | None:
         """What the registry says; None when it does not answer, or not in its own words."""
-        body = {
-            "document_type": person.document_type,
-            "document_number": person.document_number,
-            "name": person.full_name,
-        }
-        headers = {**self._headers, "Idempotency-Key": renter_id}
+        return await self._ask("/v1/verifications", question_id, _document(person))
+
+    async def compare(self, question_id: str, person: Person, face_token: str) -> bool | None:
+        """Whether the face behind a token is the document's; None when that is unclear."""
+        verdict = await self._ask("/v1/faces", question_id, _document(person) | {"face_token": face_token})
+        return None if verdict in (None, Verdict.UNCLEAR) else verdict is Verdict.MATCH
+
+    async def _ask(self, path: str, question_id: str, body: dict[str, str]) -> Verdict | None:
+        headers = {**self._headers, "Idempotency-Key": question_id}
         timeout = aiohttp.ClientTimeout(total=REGISTRY_SECONDS)
         try:
-            async with self._session.post(self._url, json=body, headers=headers, timeout=timeout) as response:
+            async with self._session.post(self._url + path, json=body, headers=headers, timeout=timeout) as response:
                 if response.status != 200:
                     log.warning("registry_refused", status=response.status)
                     return None
@@ -50,6 +53,14 @@ class HttpRegistry:
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
             log.warning("registry_unclear", error_type=type(error).__name__)
             return None
+
+
+def _document(person: Person) -> dict[str, str]:
+    return {
+        "document_type": person.document_type,
+        "document_number": person.document_number,
+        "name": person.full_name,
+    }
 
 
 class HttpCarrier:

@@ -44,12 +44,50 @@ RETURNING renter_id;
 INSERT INTO renters (bucket, renter_id, state, adult, wrapped_key, sealed, created_at, verify_after)
 VALUES ($1, $2, 'PENDING', $3, $4, $5, $6, $7);
 
--- name: read_renter
--- A person's state and sealed data; `linked` says whether the partner may see them.
-SELECT r.renter_id, r.state, r.created_at, r.phone_verified_at, r.wrapped_key, r.sealed,
+-- name: read_account
+-- A person's account; `linked` says whether the partner may see them.
+SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.created_at, r.verify_after, r.document_verified_at,
+       r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
        EXISTS (SELECT 1 FROM partner_links l
                WHERE l.bucket = r.bucket AND l.renter_id = r.renter_id AND l.partner_id = $3) AS linked
 FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
+
+-- name: lock_accounts
+-- Locks one or two accounts in their order, for a change.
+SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.created_at, r.verify_after, r.document_verified_at,
+       r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
+       EXISTS (SELECT 1 FROM consents c
+               WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
+                 AND c.withdrawn_at IS NULL) AS consenting
+FROM renters r JOIN unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
+  ON r.bucket = i.bucket AND r.renter_id = i.renter_id
+ORDER BY r.bucket, r.renter_id FOR UPDATE OF r;
+
+-- name: save_account
+-- Writes an account that is locked.
+UPDATE renters
+SET state = $3, wrapped_key = $4, sealed = $5, verify_after = $6, document_verified_at = $7, phone_verified_at = $8,
+    verified_until = $9, face_checked_at = $10, frozen_at = $11, merged_into = $12, verify_round = $13,
+    verify_attempts = CASE WHEN verify_round = $13 THEN verify_attempts ELSE 0 END
+WHERE bucket = $1 AND renter_id = $2;
+
+-- name: insert_account_change
+-- Why an account changed, append-only.
+INSERT INTO account_changes (bucket, renter_id, change_id, kind, actor, reason, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: insert_accesses
+-- Who saw what, append-only.
+INSERT INTO accesses (bucket, renter_id, access_id, actor, fields, reason, accessed_at)
+SELECT i.bucket, i.renter_id, i.access_id, i.actor, string_to_array(i.fields, ','), i.reason, i.accessed_at
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+  AS i (bucket, renter_id, access_id, actor, fields, reason, accessed_at);
+
+-- name: list_accesses
+-- Who saw a person's data before a key, newest first.
+SELECT access_id, renter_id, actor, fields, reason, accessed_at FROM accesses
+WHERE bucket = $1 AND renter_id = $2 AND ($3 = '' OR access_id < $3)
+ORDER BY access_id DESC LIMIT $4;
 
 -- name: lock_renter
 -- Locks a person for a change of what is verified of them or consented by them.
@@ -69,13 +107,7 @@ SET verify_after = $1::timestamptz + least($2::interval * (2 ^ least(r.verify_at
 FROM (SELECT bucket, renter_id FROM renters WHERE state = 'PENDING' AND verify_after <= $1
       ORDER BY verify_after LIMIT $4) AS due
 WHERE r.bucket = due.bucket AND r.renter_id = due.renter_id AND r.state = 'PENDING' AND r.verify_after <= $1
-RETURNING r.renter_id, r.wrapped_key, r.sealed;
-
--- name: finish_verification
--- Records the registry's verdict, once.
-UPDATE renters SET state = $3, document_verified_at = CASE WHEN $3 = 'VERIFIED' THEN $4::timestamptz END
-WHERE bucket = $1 AND renter_id = $2 AND state = 'PENDING'
-RETURNING renter_id;
+RETURNING r.renter_id, r.wrapped_key, r.sealed, r.verify_round;
 
 -- name: verify_phone
 -- Records that the phone answered with a code.
@@ -150,8 +182,10 @@ UPDATE codes SET used_at = $5 WHERE bucket = $1 AND renter_id = $2 AND partner_i
 UPDATE codes SET tries = tries + 1 WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND code_id = $4;
 
 -- name: check_renters
--- Standing, link and consent of n people in one read. A person without a row gives a null state.
-SELECT i.ordinal, r.state, r.adult,
+-- Standing, link and consent of n people in one read. A person without a row gives nulls.
+SELECT i.ordinal, r.adult,
+       r.state = 'VERIFIED' AND r.frozen_at IS NULL AND r.merged_into = ''
+       AND (r.verified_until IS NULL OR r.verified_until > $5) AS verified,
        CASE WHEN r.adult THEN NULL ELSE r.wrapped_key END AS wrapped_key,
        CASE WHEN r.adult THEN NULL ELSE r.sealed END AS sealed,
        EXISTS (SELECT 1 FROM partner_links l

@@ -31,7 +31,8 @@ class Vault:
         """Encrypts under a fresh key; the ciphertext is bound to the renter's id."""
         key = AESGCM.generate_key(256)
         fields = [person.document_type, person.document_number, person.full_name, person.phone]
-        clear = json.dumps([*fields, person.birth_date.isoformat()]).encode()
+        dates = [person.birth_date.isoformat(), person.expires_on and person.expires_on.isoformat()]
+        clear = json.dumps([*fields, *dates, person.document_key]).encode()
         name = renter_id.encode()
         return Sealed(_encrypt(self._key_encryption, key, name), _encrypt(AESGCM(key), clear, name))
 
@@ -39,12 +40,21 @@ class Vault:
         """Decrypts; raises cryptography's InvalidTag when either part was tampered with."""
         name = renter_id.encode()
         key = _decrypt(self._key_encryption, sealed.wrapped_key, name)
-        document_type, number, full_name, phone, born = json.loads(_decrypt(AESGCM(key), sealed.data, name))
-        return Person(DocumentType(document_type), number, full_name, phone, date.fromisoformat(born))
+        document_type, number, full_name, phone, born, *more = json.loads(_decrypt(AESGCM(key), sealed.data, name))
+        expires, document_key = more or (None, number)
+        return Person(
+            DocumentType(document_type),
+            number,
+            full_name,
+            phone,
+            date.fromisoformat(born),
+            document_key,
+            date.fromisoformat(expires) if expires else None,
+        )
 
-    def document_index(self, document_type: DocumentType, number: str) -> bytes:
+    def document_index(self, document_type: DocumentType, key: str) -> bytes:
         """The blind index of a document: equal documents have equal indexes, and nobody without the key can try."""
-        return self._index(f"document|{document_type}|{number}")
+        return self._index(f"document|{document_type}|{key}")
 
     def fingerprint(self, person: Person) -> str:
         """A keyed fingerprint of a person's data, for idempotency."""

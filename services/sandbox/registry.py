@@ -19,10 +19,13 @@ from aiohttp import web
 
 from services.sandbox.hosting import answer, arguments, host, wait_until_closing
 from services.sandbox.people import Case, find, named
-from services.sandbox.requests import body_of, idempotency_key, key_reused
+from services.sandbox.requests import Body, body_of, idempotency_key, key_reused
+from services.sandbox.travellers import Kind, find_traveller
 
-_DOCUMENT_TYPE = re.compile("RESIDENT_ID_CARD")
-_DOCUMENT_NUMBER = re.compile(r"[0-9A-Za-z]{1,32}")
+_RESIDENT_ID_CARD = "RESIDENT_ID_CARD"
+_DOCUMENT_TYPE = re.compile("|".join((_RESIDENT_ID_CARD, *Kind)))
+_DOCUMENT_NUMBER = re.compile(r"[0-9A-Za-z<]{1,44}")
+_FACE_TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _NAME = re.compile(r".{1,100}", re.DOTALL)
 _REMEMBERED = 10_000
 
@@ -43,10 +46,10 @@ class _Asked:
     ready_at: float
 
 
-def verdict(number: str, name: str) -> Result:
-    """What the registry says of a resident ID number (a small x is an X) and a name (compared as written)."""
+def verdict(kind: str, number: str, name: str) -> Result:
+    """What the registry says of a document's number (a small x is an X) and a name (compared as written)."""
     number = number.upper()
-    known = find(number)
+    known = find(number) if kind == _RESIDENT_ID_CARD else find_traveller(kind, number)
     if known is None:
         return Result.NOT_FOUND
     if known == named(Case.UNCLEAR):
@@ -54,8 +57,15 @@ def verdict(number: str, name: str) -> Result:
     return Result.MATCH if known.name == name else Result.MISMATCH
 
 
+def face_verdict(document: Result, token: str) -> Result:
+    """What the face check says: the token tells it (`face_match`, `face_unclear`; anything else does not match)."""
+    if document is not Result.MATCH:
+        return document
+    return {"face_match": Result.MATCH, "face_unclear": Result.UNCLEAR}.get(token, Result.MISMATCH)
+
+
 class Registry:
-    """The one call, and the memory of the last 10,000 idempotency keys. `slow_seconds`: how slow the slow case is."""
+    """The two calls, and the memory of the last 10,000 idempotency keys. `slow_seconds`: how slow the slow case is."""
 
     def __init__(self, slow_seconds: float) -> None:
         self._slow_seconds = slow_seconds
@@ -63,16 +73,22 @@ class Registry:
 
     async def verify(self, request: web.Request) -> web.Response:
         """POST /v1/verifications."""
-        key = idempotency_key(request)
         body = await body_of(request, "document_type", "document_number", "name")
-        body.text("document_type", _DOCUMENT_TYPE, "RESIDENT_ID_CARD")
-        number = body.text("document_number", _DOCUMENT_NUMBER, "1 to 32 letters and digits")
-        asked = self._ask(key, number, body.text("name", _NAME, "1 to 100 characters"))
+        return await self._answer(request, *_document(body), "")
+
+    async def compare(self, request: web.Request) -> web.Response:
+        """POST /v1/faces."""
+        body = await body_of(request, "document_type", "document_number", "name", "face_token")
+        token = body.text("face_token", _FACE_TOKEN, "1 to 200 letters, digits, _, . or -")
+        return await self._answer(request, *_document(body), token)
+
+    async def _answer(self, request: web.Request, kind: str, number: str, name: str, token: str) -> web.Response:
+        asked = self._ask(idempotency_key(request), kind, number, name, token)
         await wait_until_closing(request, asked.ready_at - time.monotonic())
         return answer({"result": asked.result})
 
-    def _ask(self, key: str, number: str, name: str) -> _Asked:
-        fingerprint = sha256(f"{number}\n{name}".encode(errors="surrogatepass")).digest()
+    def _ask(self, key: str, kind: str, number: str, name: str, token: str) -> _Asked:
+        fingerprint = sha256("\n".join((kind, number, name, token)).encode(errors="surrogatepass")).digest()
         before = self._asked.get(key)
         if before is not None:
             if before.fingerprint != fingerprint:
@@ -80,10 +96,17 @@ class Registry:
             return before
         slow = number.upper() == named(Case.SLOW).resident_id_number
         ready_at = time.monotonic() + (self._slow_seconds if slow else 0)
-        self._asked[key] = asked = _Asked(fingerprint, verdict(number, name), ready_at)
+        result = verdict(kind, number, name)
+        self._asked[key] = asked = _Asked(fingerprint, face_verdict(result, token) if token else result, ready_at)
         if len(self._asked) > _REMEMBERED:
             self._asked.popitem(last=False)
         return asked
+
+
+def _document(body: Body) -> tuple[str, str, str]:
+    kind = body.text("document_type", _DOCUMENT_TYPE, "a kind of document")
+    number = body.text("document_number", _DOCUMENT_NUMBER, "1 to 44 letters, digits or <")
+    return kind, number, body.text("name", _NAME, "1 to 100 characters")
 
 
 def main() -> int:
@@ -91,7 +114,9 @@ def main() -> int:
     parser = arguments("registry", "Stand-in for the registry of identity cards. It keeps nothing in its home.")
     parser.add_argument("--slow-seconds", type=float, default=5.0, help="how long the slow case takes (5)")
     options = parser.parse_args()
-    return host("registry", options, [web.post("/v1/verifications", Registry(options.slow_seconds).verify)])
+    registry = Registry(options.slow_seconds)
+    calls = [web.post("/v1/verifications", registry.verify), web.post("/v1/faces", registry.compare)]
+    return host("registry", options, calls)
 
 
 if __name__ == "__main__":

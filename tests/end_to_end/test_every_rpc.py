@@ -22,7 +22,7 @@ from services.scoring.servicer import ACCESS as SCORING
 from services.values.callers import Role
 from services.values.errors import Category
 
-NEED_NOTHING = {"GetMyScore", "GetTrialBalance", "ListRentals", "ListDeposits", "ListConsents"}
+NEED_NOTHING = {"GetMyScore", "GetTrialBalance", "ListRentals", "ListDeposits", "ListConsents", "ListAccesses"}
 SERVICES = {
     "identity": (identity.DESCRIPTOR.services_by_name["IdentityService"], IDENTITY),
     "scoring": (scoring.DESCRIPTOR.services_by_name["ScoringService"], SCORING),
@@ -101,7 +101,7 @@ async def test_an_empty_request_names_the_fields_that_are_missing(town: Town, rp
 
 def test_every_rpc_that_changes_something_carries_a_request_id() -> None:
     for rpc in RPCS:
-        reads = rpc.method.name.startswith(("Get", "List", "Preview"))
+        reads = rpc.method.name.startswith(("Get", "List", "Preview", "Show"))
         assert reads is not ("request_id" in rpc.method.input_type.fields_by_name), rpc
 
 

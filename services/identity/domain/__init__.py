@@ -1,5 +1,20 @@
 """Documents, people, consent, partners and codes: the rules of identity, without I/O."""
 
+from services.identity.domain.accesses import Access
+from services.identity.domain.accounts import (
+    Account,
+    AssuranceLevel,
+    ReviewDecision,
+    after_verdict,
+    face_checked,
+    frozen,
+    merged,
+    recovered,
+    retried,
+    reviewed,
+    unfrozen,
+    verified_until,
+)
 from services.identity.domain.codes import (
     CODE_DIGITS,
     CODE_LIFE,
@@ -11,7 +26,7 @@ from services.identity.domain.codes import (
     tries_exceeded,
 )
 from services.identity.domain.consent import PURPOSES, SCORING, Consent, after
-from services.identity.domain.documents import DocumentType, ResidentIdCard, parse_resident_id_card
+from services.identity.domain.documents import Document, DocumentType, parse_document
 from services.identity.domain.facts import ScoringNews, consent_news, verified_news
 from services.identity.domain.names import parse_phone, tidy_text
 from services.identity.domain.partners import ApiKey, Partner
@@ -27,16 +42,17 @@ from services.identity.domain.people import (
     is_adult,
     local_day,
     old_enough,
-    state_after,
 )
 from services.identity.domain.refusals import (
     api_key_not_found,
     consent_not_found,
     document_already_registered,
+    face_mismatch,
     partner_not_found,
     purpose_not_allowed,
     renter_not_found,
     renter_not_linked,
+    state_not_allowed,
 )
 
 __all__ = [
@@ -48,37 +64,51 @@ __all__ = [
     "MOST_TRIES",
     "PURPOSES",
     "SCORING",
+    "Access",
+    "Account",
     "ApiKey",
+    "AssuranceLevel",
     "CodeInForce",
     "Consent",
+    "Document",
     "DocumentType",
     "Partner",
     "Person",
     "Renter",
     "RenterState",
-    "ResidentIdCard",
+    "ReviewDecision",
     "ScoringNews",
     "Sealed",
     "Standing",
     "Verdict",
     "after",
+    "after_verdict",
     "age_on",
     "api_key_not_found",
     "consent_news",
     "consent_not_found",
     "document_already_registered",
+    "face_checked",
+    "face_mismatch",
+    "frozen",
     "is_adult",
     "local_day",
+    "merged",
     "old_enough",
+    "parse_document",
     "parse_phone",
-    "parse_resident_id_card",
     "partner_not_found",
     "purpose_not_allowed",
+    "recovered",
     "refusal_of_try",
     "renter_not_found",
     "renter_not_linked",
-    "state_after",
+    "retried",
+    "reviewed",
+    "state_not_allowed",
     "tidy_text",
     "tries_exceeded",
+    "unfrozen",
     "verified_news",
+    "verified_until",
 ]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from services.identity.domain.documents import DocumentType
+
+if TYPE_CHECKING:
+    from services.identity.domain.accounts import AssuranceLevel
 
 ADULT_AGE = 18
 MINIMUM_AGES = {"BIKE": 12, "E_BIKE": 16}
@@ -17,12 +21,18 @@ _LOCAL = timezone(timedelta(hours=8))
 
 
 class RenterState(StrEnum):
-    """How far a real name is verified; names as in `freehold.identity.v1.RenterState`."""
+    """How far a real name is verified; names as in `freehold.identity.v1.RenterState`.
+
+    The first four are what verification comes to and are stored; the others lie over them.
+    """
 
     PENDING = "PENDING"
     VERIFIED = "VERIFIED"
     REJECTED = "REJECTED"
     IN_REVIEW = "IN_REVIEW"
+    FROZEN = "FROZEN"
+    MERGED = "MERGED"
+    EXPIRED = "EXPIRED"
 
 
 class Verdict(StrEnum):
@@ -36,13 +46,18 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Personal data in the clear: never stored so, never logged; `repr` shows nothing."""
+    """Personal data in the clear: never stored so, never logged; `repr` shows nothing.
+
+    `document_key` is what makes the document one, however it is written; empty when that is the number itself.
+    """
 
     document_type: DocumentType
     document_number: str
     full_name: str
     phone: str
     birth_date: date
+    document_key: str = ""
+    expires_on: date | None = None
 
     def __repr__(self) -> str:
         return "Person(…)"
@@ -64,6 +79,9 @@ class Renter:
     state: RenterState
     phone_verified: bool
     created_at: datetime
+    assurance_level: AssuranceLevel
+    verified_until: datetime | None = None
+    merged_into: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +92,6 @@ class Standing:
     linked: bool
     old_enough: bool
     scoring_consent: bool
-
-
-def state_after(verdict: Verdict) -> RenterState:
-    """The state that a verdict leads to; what is unclear is for a person to review."""
-    if verdict is Verdict.MATCH:
-        return RenterState.VERIFIED
-    return RenterState.IN_REVIEW if verdict is Verdict.UNCLEAR else RenterState.REJECTED
 
 
 def local_day(now: datetime) -> date:

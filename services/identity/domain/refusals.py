@@ -38,3 +38,15 @@ def purpose_not_allowed() -> Refusal:
 def consent_not_found() -> Refusal:
     """The refusal to end a consent that is not in force."""
     return Refusal(Category.NOT_FOUND, "CONSENT_NOT_FOUND", "no such consent is in force")
+
+
+def state_not_allowed(state: str) -> Refusal:
+    """The refusal of a change that the thing's state does not allow; the state is told in the metadata."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "STATE_NOT_ALLOWED", f"not possible while {state}", metadata={"state": state}
+    )
+
+
+def face_mismatch() -> Refusal:
+    """The refusal of a face that is not the document's."""
+    return Refusal(Category.FAILED_PRECONDITION, "FACE_MISMATCH", "the face is not that of the document")

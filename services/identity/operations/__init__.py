@@ -1,9 +1,10 @@
 """The use cases of identity."""
 
 from services.identity.operations.access import Access
+from services.identity.operations.accounts import Accounts
 from services.identity.operations.checks import Checks
 from services.identity.operations.consents import Consents
 from services.identity.operations.partners import Partners
 from services.identity.operations.renters import Renters
 
-__all__ = ["Access", "Checks", "Consents", "Partners", "Renters"]
+__all__ = ["Access", "Accounts", "Checks", "Consents", "Partners", "Renters"]

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.identity.domain import CODE_DIGITS, CODE_LIFE
+from services.identity.domain import Access as Seen
 from services.identity.operations.ports import (
+    AccessStore,
     Carrier,
     CodeStore,
     FoundRenter,
@@ -23,7 +25,7 @@ from services.identity.operations.ports import (
     Vault,
 )
 from services.values.clock import Clock
-from services.values.ids import bucket_of
+from services.values.ids import bucket_of, new_id
 from services.values.requests import Request, fingerprint
 
 _HASH_BYTES = 32
@@ -47,6 +49,7 @@ class Access:
         self,
         renters: RenterStore,
         codes: CodeStore,
+        accesses: AccessStore,
         vault: Vault,
         carrier: Carrier,
         sign: SignToken,
@@ -56,6 +59,7 @@ class Access:
     ) -> None:
         self._renters = renters
         self._codes = codes
+        self._accesses = accesses
         self._vault = vault
         self._carrier = carrier
         self._sign = sign
@@ -95,5 +99,8 @@ class Access:
         return Token(*self._sign(renter_id, partner_id, now))
 
     async def _text(self, recipient: FoundRenter, code: str) -> None:
-        phone = self._vault.open(recipient.renter.renter_id, recipient.sealed).phone
+        renter_id = recipient.account.renter_id
+        seen = Seen(new_id("acc"), renter_id, "carrier", ("phone",), "one-time code", self._clock.now())
+        await self._accesses.record([seen])
+        phone = self._vault.open(renter_id, recipient.account.sealed).phone
         await self._carrier.send(phone, f"{code} is your Freehold code. It works for five minutes. Tell it to nobody.")

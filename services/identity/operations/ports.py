@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from services.identity.domain import (
+    Access,
+    Account,
     ApiKey,
     Consent,
     DocumentType,
     Partner,
     Person,
-    Renter,
-    RenterState,
     Sealed,
     Verdict,
 )
@@ -36,19 +36,29 @@ class NewRenter:
 
 @dataclass(frozen=True, slots=True)
 class FoundRenter:
-    """A person's state and sealed data, and whether the partner that was named has a link to them."""
+    """An account, and whether the partner that was named has a link to it."""
 
-    renter: Renter
-    sealed: Sealed
+    account: Account
     linked: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unverified:
-    """A person whom the registry is to be asked about."""
+    """A person whom the registry is to be asked about, in which round."""
 
     renter_id: str
     sealed: Sealed
+    verify_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why an account changes, for its history: what was done, by whom, in their words."""
+
+    kind: str
+    actor: str
+    reason: str
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,7 @@ class ShownCode:
 class CheckedRow:
     """What one read tells of a person; `sealed` only of those who may be minors."""
 
-    state: RenterState
+    verified: bool
     adult: bool
     sealed: Sealed | None
     linked: bool
@@ -102,9 +112,28 @@ class RenterStore(Protocol):
     async def lease_unverified(
         self, now: datetime, lease: timedelta, longest: timedelta, limit: int
     ) -> list[Unverified]: ...
-    async def finish_verification(self, renter_id: str, state: RenterState, now: datetime) -> None: ...
+    async def finish_verification(
+        self, renter_id: str, verify_round: int, verdict: Verdict, until: datetime, now: datetime
+    ) -> None: ...
     async def link(self, request: Request, renter_id: str, partner_id: str, now: datetime) -> datetime: ...
-    async def check(self, people: Sequence[tuple[str, str]]) -> list[CheckedRow | None]: ...
+    async def check(self, people: Sequence[tuple[str, str]], now: datetime) -> list[CheckedRow | None]: ...
+
+
+Apply = Callable[[Account, Account | None], Account]
+"""A change of an account, which may look at another one; raises a Refusal."""
+
+
+class AccountStore(Protocol):
+    """Changes of accounts, each with its note."""
+
+    async def change(self, request: Request, renter_id: str, note: Note, apply: Apply, beside: str = "") -> Account: ...
+
+
+class AccessStore(Protocol):
+    """Who saw what, append-only."""
+
+    async def record(self, accesses: Sequence[Access]) -> None: ...
+    async def list_accesses(self, renter_id: str, before: str, limit: int) -> list[Access]: ...
 
 
 class CodeStore(Protocol):
@@ -129,7 +158,7 @@ class Vault(Protocol):
 
     def seal(self, renter_id: str, person: Person) -> Sealed: ...
     def open(self, renter_id: str, sealed: Sealed) -> Person: ...
-    def document_index(self, document_type: DocumentType, number: str) -> bytes: ...
+    def document_index(self, document_type: DocumentType, key: str) -> bytes: ...
     def fingerprint(self, person: Person) -> str: ...
     def key_hash(self, key_digest: bytes) -> bytes: ...
     def code_hash(self, renter_id: str, code: str) -> bytes: ...
@@ -138,7 +167,13 @@ class Vault(Protocol):
 class Registry(Protocol):
     """Says whether a document and a name belong together; None when it does not answer."""
 
-    async def verify(self, renter_id: str, person: Person) -> Verdict | None: ...
+    async def verify(self, question_id: str, person: Person) -> Verdict | None: ...
+
+
+class Faces(Protocol):
+    """Says whether a face belongs to a document; None when it does not answer."""
+
+    async def compare(self, question_id: str, person: Person, face_token: str) -> bool | None: ...
 
 
 class Carrier(Protocol):

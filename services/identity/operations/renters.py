@@ -7,21 +7,31 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.identity.domain import (
+    Access,
     DocumentType,
     Person,
     Renter,
     is_adult,
     local_day,
+    parse_document,
     parse_phone,
-    parse_resident_id_card,
     renter_not_found,
-    state_after,
     tidy_text,
+    verified_until,
 )
-from services.identity.operations.ports import NewRenter, Registry, RenterStore, Spawn, Unverified, Vault
+from services.identity.operations.ports import (
+    AccessStore,
+    FoundRenter,
+    NewRenter,
+    Registry,
+    RenterStore,
+    Spawn,
+    Unverified,
+    Vault,
+)
 from services.values.callers import Caller, Role
 from services.values.clock import Clock
-from services.values.ids import bucket_of, new_renter_id
+from services.values.ids import bucket_of, new_id, new_renter_id
 from services.values.requests import Request, fingerprint
 
 ANSWER_SECONDS = 2.0
@@ -49,9 +59,17 @@ class Renters:
     """Registers people and verifies them."""
 
     def __init__(
-        self, store: RenterStore, vault: Vault, registry: Registry, spawn: Spawn, clock: Clock, real: Clock
+        self,
+        store: RenterStore,
+        accesses: AccessStore,
+        vault: Vault,
+        registry: Registry,
+        spawn: Spawn,
+        clock: Clock,
+        real: Clock,
     ) -> None:
         self._store = store
+        self._accesses = accesses
         self._vault = vault
         self._registry = registry
         self._spawn = spawn
@@ -65,8 +83,8 @@ class Renters:
             patience: seconds that the caller has; less than two shortens the wait.
 
         Raises:
-            Refusal: DOCUMENT_NUMBER_INVALID, PHONE_INVALID, INVALID_FIELD, DOCUMENT_ALREADY_REGISTERED,
-                REQUEST_ID_REUSED.
+            Refusal: DOCUMENT_NUMBER_INVALID, DOCUMENT_EXPIRED, PHONE_INVALID, INVALID_FIELD,
+                DOCUMENT_ALREADY_REGISTERED, REQUEST_ID_REUSED.
         """
         now = self._clock.now()
         person = _person(registration, now)
@@ -75,19 +93,19 @@ class Renters:
         fresh = self._sealed(partner_id, person, now)
         renter_id = await self._store.register(request, fresh)
         if renter_id == fresh.renter_id:
-            verification = self._spawn(self._verify(renter_id, person), "verification")
+            verification = self._spawn(self._verify(renter_id, 1, person), "verification")
             await asyncio.wait([verification], timeout=max(0.0, min(ANSWER_SECONDS, patience)))
         found = await self._store.find_renter(renter_id)
         if found is None:
             raise renter_not_found()
-        return found.renter
+        return found.account.as_renter(self._clock.now())
 
     def _sealed(self, partner_id: str, person: Person, now: datetime) -> NewRenter:
         renter_id = new_renter_id("rnt")
         return NewRenter(
             renter_id,
             partner_id,
-            self._vault.document_index(person.document_type, person.document_number),
+            self._vault.document_index(person.document_type, person.document_key),
             is_adult(person.birth_date, local_day(now)),
             self._vault.seal(renter_id, person),
             now,
@@ -97,16 +115,9 @@ class Renters:
     async def get(self, caller: Caller, renter_id: str) -> Renter:
         """A person's state, for themselves, linked partners and operators. Raises RENTER_NOT_FOUND."""
         found = await self._store.find_renter(renter_id, caller.partner_id or "")
-        if found is None:
+        if found is None or not may_see(caller, found):
             raise renter_not_found()
-        may_see = {
-            Role.OPERATOR: True,
-            Role.RENTER: caller.id == renter_id,
-            Role.PARTNER: found.linked,
-        }
-        if not may_see.get(caller.role, False):
-            raise renter_not_found()
-        return found.renter
+        return found.account.as_renter(self._clock.now())
 
     async def link(self, renter_id: str, request_id: str, partner_id: str) -> datetime:
         """Lets a further partner rent to the caller. Raises PARTNER_NOT_FOUND, REQUEST_ID_REUSED."""
@@ -125,16 +136,32 @@ class Renters:
                 raise outcome
         return len(due)
 
-    async def _verify_again(self, unverified: Unverified) -> None:
-        await self._verify(unverified.renter_id, self._vault.open(unverified.renter_id, unverified.sealed))
+    async def _verify_again(self, due: Unverified) -> None:
+        await self._verify(due.renter_id, due.verify_round, self._vault.open(due.renter_id, due.sealed))
 
-    async def _verify(self, renter_id: str, person: Person) -> None:
-        verdict = await self._registry.verify(renter_id, person)
+    async def _verify(self, renter_id: str, verify_round: int, person: Person) -> None:
+        now = self._clock.now()
+        seen = Access(new_id("acc"), renter_id, "registry", ("document_number", "full_name"), "verification", now)
+        await self._accesses.record([seen])
+        verdict = await self._registry.verify(f"{renter_id}.{verify_round}", person)
         if verdict is not None:
-            await self._store.finish_verification(renter_id, state_after(verdict), self._clock.now())
+            now = self._clock.now()
+            until = verified_until(person, now)
+            await self._store.finish_verification(renter_id, verify_round, verdict, until, now)
+
+
+def may_see(caller: Caller, found: FoundRenter) -> bool:
+    """Whether a caller may know that this person exists: operators, the person, and linked partners."""
+    return {
+        Role.OPERATOR: True,
+        Role.RENTER: caller.id == found.account.renter_id,
+        Role.PARTNER: found.linked,
+    }.get(caller.role, False)
 
 
 def _person(registration: Registration, now: datetime) -> Person:
-    card = parse_resident_id_card(registration.document_number, local_day(now))
+    document = parse_document(registration.document_type, registration.document_number, local_day(now))
     name, phone = tidy_text("full_name", registration.full_name), parse_phone(registration.phone)
-    return Person(registration.document_type, card.number, name, phone, card.birth_date)
+    return Person(
+        document.document_type, document.number, name, phone, document.birth_date, document.key, document.expires_on
+    )

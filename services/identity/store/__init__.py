@@ -3,10 +3,12 @@
 Each change is one transaction with its request_id and its events.
 """
 
+from services.identity.store.accesses import AccessStore
+from services.identity.store.accounts import AccountStore
 from services.identity.store.codes import CodeStore
 from services.identity.store.consents import ConsentStore
 from services.identity.store.news import News
 from services.identity.store.partners import PartnerStore
 from services.identity.store.renters import RenterStore
 
-__all__ = ["CodeStore", "ConsentStore", "News", "PartnerStore", "RenterStore"]
+__all__ = ["AccessStore", "AccountStore", "CodeStore", "ConsentStore", "News", "PartnerStore", "RenterStore"]

@@ -8,15 +8,14 @@ from typing import Any
 
 from services.identity.domain import (
     SCORING,
-    Renter,
-    RenterState,
-    ScoringNews,
     Sealed,
+    Verdict,
+    after_verdict,
     document_already_registered,
     partner_not_found,
-    verified_news,
 )
 from services.identity.operations.ports import CheckedRow, FoundRenter, NewRenter, Unverified
+from services.identity.store.accounts import account_of, lock_account, save_account
 from services.identity.store.news import News
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
@@ -52,31 +51,30 @@ class RenterStore:
         return await self._db.transaction(work)
 
     async def find_renter(self, renter_id: str, partner_id: str = "") -> FoundRenter | None:
-        """A person, and whether they are linked to the partner."""
-        row = await self._db.fetchrow(self._sql.read_renter, bucket_of(renter_id), renter_id, partner_id)
-        if row is None:
-            return None
-        renter = Renter(renter_id, RenterState(row["state"]), row["phone_verified_at"] is not None, row["created_at"])
-        return FoundRenter(renter, Sealed(row["wrapped_key"], row["sealed"]), row["linked"])
+        """An account, and whether it is linked to the partner."""
+        row = await self._db.fetchrow(self._sql.read_account, bucket_of(renter_id), renter_id, partner_id)
+        return None if row is None else FoundRenter(account_of(row), row["linked"])
 
     async def lease_unverified(
         self, now: datetime, lease: timedelta, longest: timedelta, limit: int
     ) -> list[Unverified]:
         """Takes people whose verification is due; each is due again after `lease`, doubled with every try."""
         rows = await self._db.fetch(self._sql.lease_unverified, now, lease, longest, limit)
-        return [Unverified(row["renter_id"], Sealed(row["wrapped_key"], row["sealed"])) for row in rows]
+        return [
+            Unverified(row["renter_id"], Sealed(row["wrapped_key"], row["sealed"]), row["verify_round"]) for row in rows
+        ]
 
-    async def finish_verification(self, renter_id: str, state: RenterState, now: datetime) -> None:
-        """Records the verdict, once, and tells scoring if the person consents."""
-        bucket = bucket_of(renter_id)
+    async def finish_verification(
+        self, renter_id: str, verify_round: int, verdict: Verdict, until: datetime, now: datetime
+    ) -> None:
+        """Records the verdict of a round, once, and tells scoring if the person consents."""
 
         async def work(connection: Any) -> bool:
-            person = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, SCORING)
-            done = await connection.fetchval(self._sql.finish_verification, bucket, renter_id, state.value, now)
-            news: list[ScoringNews] = []
-            if done is not None and state is RenterState.VERIFIED:
-                news = verified_news("DOCUMENT_VERIFIED", renter_id, now, consenting=person["consenting"])
-            return await self._news.publish(connection, renter_id, news)
+            before, consenting = await lock_account(connection, self._sql, renter_id)
+            if before.verify_round != verify_round:
+                return False
+            after = after_verdict(before, verdict, until, now)
+            return await save_account(connection, self._sql, self._news, before, after, consenting)
 
         self._news.tell(await self._db.transaction(work))
 
@@ -95,18 +93,17 @@ class RenterStore:
 
         return await self._db.transaction(work)
 
-    async def check(self, people: Sequence[tuple[str, str]]) -> list[CheckedRow | None]:
+    async def check(self, people: Sequence[tuple[str, str]], now: datetime) -> list[CheckedRow | None]:
         """Standing, link and consent per (renter_id, partner_id), in order; None for whom nobody knows."""
         renters = [renter_id for renter_id, _ in people]
         buckets = [bucket_of(renter_id) for renter_id in renters]
         partners = [partner_id for _, partner_id in people]
-        return [
-            _checked(row) for row in await self._db.fetch(self._sql.check_renters, buckets, renters, partners, SCORING)
-        ]
+        rows = await self._db.fetch(self._sql.check_renters, buckets, renters, partners, SCORING, now)
+        return [_checked(row) for row in rows]
 
 
 def _checked(row: Any) -> CheckedRow | None:
-    if row["state"] is None:
+    if row["adult"] is None:
         return None
     sealed = None if row["adult"] else Sealed(row["wrapped_key"], row["sealed"])
-    return CheckedRow(RenterState(row["state"]), row["adult"], sealed, row["linked"], row["consenting"])
+    return CheckedRow(row["verified"], row["adult"], sealed, row["linked"], row["consenting"])

@@ -8,6 +8,7 @@ import pytest
 from stand_ins import StandIn
 
 from services.sandbox.people import KNOWN, Case, Person, aged, named, person
+from services.sandbox.travellers import Kind, traveller
 
 
 def asking(somebody: Person, **other: Any) -> dict[str, Any]:
@@ -62,9 +63,9 @@ async def test_the_slow_case_is_ready_when_asked_again(registry: StandIn) -> Non
 @pytest.mark.parametrize(
     "change",
     [
-        {"document_type": "PASSPORT"},
+        {"document_type": "DRIVING_LICENCE"},
         {"document_number": ""},
-        {"document_number": "1" * 33},
+        {"document_number": "1" * 45},
         {"document_number": 110105},
         {"name": ""},
         {"name": None},
@@ -91,3 +92,25 @@ async def test_it_needs_a_key_and_the_secret(registry: StandIn) -> None:
 async def test_a_name_that_is_no_text_is_only_a_mismatch(registry: StandIn) -> None:
     body = asking(person(3), name="\ud800")
     assert await registry.post("/v1/verifications", body, key="surrogate") == (200, {"result": "MISMATCH"})
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_it_knows_people_with_other_documents(registry: StandIn, kind: Kind) -> None:
+    known = traveller(31_234, kind)
+    body = {"document_type": kind, "document_number": known.number, "name": known.name}
+    results = []
+    for number, changed in enumerate(({}, {"name": "Somebody Else"}, {"document_number": known.number[:-3] + "000"})):
+        _, answered = await registry.post("/v1/verifications", body | changed, key=f"{kind}-{number}")
+        results.append(answered["result"])
+    assert results[:2] == ["MATCH", "MISMATCH"]
+    assert results[2] == ("MATCH" if kind is Kind.PASSPORT else "NOT_FOUND"), "a passport's optional data may differ"
+
+
+@pytest.mark.parametrize(
+    ("token", "result"), [("face_match", "MATCH"), ("face_unclear", "UNCLEAR"), ("somebody", "MISMATCH")]
+)
+async def test_a_face_is_told_by_its_token(registry: StandIn, token: str, result: str) -> None:
+    body = asking(person(5)) | {"face_token": token}
+    assert (await registry.post("/v1/faces", body, key=f"face-{token}"))[1] == {"result": result}
+    other = body | {"name": "Somebody Else"}
+    assert (await registry.post("/v1/faces", other, key=f"other-{token}"))[1] == {"result": "MISMATCH"}

@@ -12,8 +12,6 @@ from services.identity.domain import (
     MOST_TRIES,
     CodeInForce,
     Person,
-    RenterState,
-    Verdict,
     after,
     age_on,
     consent_news,
@@ -22,7 +20,6 @@ from services.identity.domain import (
     old_enough,
     parse_phone,
     refusal_of_try,
-    state_after,
     tidy_text,
     verified_news,
 )
@@ -66,19 +63,6 @@ def test_each_kind_has_its_age(kind: str, years: int, may: bool) -> None:
 def test_the_day_is_the_renters_own() -> None:
     assert local_day(datetime(2026, 11, 23, 16, 0, tzinfo=UTC)) == date(2026, 11, 24)
     assert local_day(datetime(2026, 11, 23, 15, 59, tzinfo=UTC)) == date(2026, 11, 23)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "state"),
-    [
-        (Verdict.MATCH, RenterState.VERIFIED),
-        (Verdict.UNCLEAR, RenterState.IN_REVIEW),
-        (Verdict.MISMATCH, RenterState.REJECTED),
-        (Verdict.NOT_FOUND, RenterState.REJECTED),
-    ],
-)
-def test_only_a_match_verifies(verdict: Verdict, state: RenterState) -> None:
-    assert state_after(verdict) is state
 
 
 @pytest.mark.parametrize("text", ["+8613800138000", "+442071838750", "+14155552671"])

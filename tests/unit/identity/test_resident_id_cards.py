@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity.domain.documents import check_digit, parse_resident_id_card
+from services.identity.domain.documents import Document, DocumentType, parse_document
+from services.identity.domain.documents.cards import check_digit
 from services.sandbox.people import person
 from services.values.errors import Category, Refusal
 
@@ -19,6 +20,11 @@ CHARACTERS = "0123456789X"
 people = st.integers(0, 599_999).map(lambda index: person(index).resident_id_number)
 
 
+def parse_resident(number: str, today: date) -> Document:
+    """A resident identity card."""
+    return parse_document(DocumentType.RESIDENT_ID_CARD, number, today)
+
+
 def with_digit(first17: str) -> str:
     """The number with the check digit that belongs to it."""
     return first17 + check_digit(first17)
@@ -27,7 +33,7 @@ def with_digit(first17: str) -> str:
 def refusal_of(number: str, today: date = TODAY) -> Refusal:
     """Why a number is refused."""
     with pytest.raises(Refusal) as caught:
-        parse_resident_id_card(number, today)
+        parse_resident(number, today)
     assert caught.value.category is Category.INVALID_ARGUMENT
     assert caught.value.reason == "DOCUMENT_NUMBER_INVALID"
     (violation,) = caught.value.violations
@@ -37,17 +43,17 @@ def refusal_of(number: str, today: date = TODAY) -> Refusal:
 
 
 def test_the_standards_own_example_is_right() -> None:
-    card = parse_resident_id_card(GOOD, TODAY)
+    card = parse_resident(GOOD, TODAY)
     assert (card.number, card.birth_date) == (GOOD, date(1949, 12, 31))
 
 
 def test_a_small_x_and_spaces_around_are_the_same_number() -> None:
-    assert parse_resident_id_card(f" {GOOD.lower()} ", TODAY).number == GOOD
+    assert parse_resident(f" {GOOD.lower()} ", TODAY).number == GOOD
 
 
 @given(people)
 def test_everybody_of_the_registry_has_a_number_that_is_right(number: str) -> None:
-    born = parse_resident_id_card(number, TODAY).birth_date
+    born = parse_resident(number, TODAY).birth_date
     assert born.strftime("%Y%m%d") == number[6:14]
 
 
@@ -91,7 +97,7 @@ def test_each_rule_that_is_broken_is_named(number: str, says: str) -> None:
 
 def test_a_city_without_counties_is_a_region() -> None:
     dongguan = with_digit("44190019800101001")
-    assert parse_resident_id_card(dongguan, TODAY).birth_date == date(1980, 1, 1)
+    assert parse_resident(dongguan, TODAY).birth_date == date(1980, 1, 1)
 
 
 @pytest.mark.parametrize(("days", "right"), [(0, True), (-1, True), (1, False)])
@@ -99,11 +105,11 @@ def test_nobody_is_born_after_today(days: int, right: bool) -> None:
     born = TODAY + timedelta(days)
     number = with_digit(f"110105{born:%Y%m%d}002")
     if right:
-        assert parse_resident_id_card(number, TODAY).birth_date == born
+        assert parse_resident(number, TODAY).birth_date == born
     else:
         refusal_of(number)
 
 
 def test_29_february_exists_in_leap_years_only() -> None:
-    assert parse_resident_id_card(with_digit("11010520000229002"), TODAY).birth_date == date(2000, 2, 29)
+    assert parse_resident(with_digit("11010520000229002"), TODAY).birth_date == date(2000, 2, 29)
     refusal_of(with_digit("11010519000229002"))

@@ -7,7 +7,7 @@ import json
 import stat
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ HOUR = timedelta(hours=1)
 def somebody(index: int = 3) -> Person:
     """One of the invented people."""
     who = person(index)
-    return Person(DocumentType.RESIDENT_ID_CARD, who.resident_id_number, who.name, who.phone, who.birth_date)
+    number = who.resident_id_number
+    return Person(DocumentType.RESIDENT_ID_CARD, number, who.name, who.phone, who.birth_date, number, date(2049, 1, 1))
 
 
 @pytest.fixture

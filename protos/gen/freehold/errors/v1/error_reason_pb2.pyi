@@ -140,6 +140,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[NOT_FOUND] No such consent is in force.
     Example: WithdrawConsent twice with two request ids.
     """
+    ERROR_REASON_DOCUMENT_EXPIRED: _ErrorReason.ValueType  # 113
+    """[INVALID_ARGUMENT] The document was good and has run out.
+    Example: a passport after its last day.
+    """
+    ERROR_REASON_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 114
+    """[FAILED_PRECONDITION] The thing is in a state that does not allow this; `state` in the metadata says which.
+    Example: RetryVerification of a verified renter.
+    """
+    ERROR_REASON_FACE_MISMATCH: _ErrorReason.ValueType  # 115
+    """[FAILED_PRECONDITION] The face is not that of the document.
+    Example: CheckFace with somebody else's token.
+    """
     ERROR_REASON_CONSENT_REQUIRED: _ErrorReason.ValueType  # 200
     """[FAILED_PRECONDITION] The person has given no consent to scoring, so nothing about them may be recorded.
     Example: RecordFacts for someone who opted out.
@@ -339,6 +351,18 @@ Example: consent for "lending".
 ERROR_REASON_CONSENT_NOT_FOUND: ErrorReason.ValueType  # 112
 """[NOT_FOUND] No such consent is in force.
 Example: WithdrawConsent twice with two request ids.
+"""
+ERROR_REASON_DOCUMENT_EXPIRED: ErrorReason.ValueType  # 113
+"""[INVALID_ARGUMENT] The document was good and has run out.
+Example: a passport after its last day.
+"""
+ERROR_REASON_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 114
+"""[FAILED_PRECONDITION] The thing is in a state that does not allow this; `state` in the metadata says which.
+Example: RetryVerification of a verified renter.
+"""
+ERROR_REASON_FACE_MISMATCH: ErrorReason.ValueType  # 115
+"""[FAILED_PRECONDITION] The face is not that of the document.
+Example: CheckFace with somebody else's token.
 """
 ERROR_REASON_CONSENT_REQUIRED: ErrorReason.ValueType  # 200
 """[FAILED_PRECONDITION] The person has given no consent to scoring, so nothing about them may be recorded.

@@ -30,6 +30,14 @@ class _DocumentTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Document
     """Not a document."""
     DOCUMENT_TYPE_RESIDENT_ID_CARD: _DocumentType.ValueType  # 1
     """Resident identity card of the People's Republic of China, 18 characters (GB 11643)."""
+    DOCUMENT_TYPE_FOREIGN_PERMANENT_RESIDENT_CARD: _DocumentType.ValueType  # 2
+    """Foreign permanent resident card, 18 characters beginning with 9, or 15 of the older form."""
+    DOCUMENT_TYPE_PASSPORT: _DocumentType.ValueType  # 3
+    """Passport; its number is the second line of the machine-readable zone, 44 characters (ICAO Doc 9303)."""
+    DOCUMENT_TYPE_HK_MACAU_RESIDENCE_PERMIT: _DocumentType.ValueType  # 4
+    """Residence permit of a Hong Kong or Macau resident, beginning with 81 or 82."""
+    DOCUMENT_TYPE_TAIWAN_RESIDENCE_PERMIT: _DocumentType.ValueType  # 5
+    """Residence permit of a Taiwan resident, beginning with 83."""
 
 class DocumentType(_DocumentType, metaclass=_DocumentTypeEnumTypeWrapper):
     """DocumentType is the kind of identity document."""
@@ -38,6 +46,14 @@ DOCUMENT_TYPE_UNSPECIFIED: DocumentType.ValueType  # 0
 """Not a document."""
 DOCUMENT_TYPE_RESIDENT_ID_CARD: DocumentType.ValueType  # 1
 """Resident identity card of the People's Republic of China, 18 characters (GB 11643)."""
+DOCUMENT_TYPE_FOREIGN_PERMANENT_RESIDENT_CARD: DocumentType.ValueType  # 2
+"""Foreign permanent resident card, 18 characters beginning with 9, or 15 of the older form."""
+DOCUMENT_TYPE_PASSPORT: DocumentType.ValueType  # 3
+"""Passport; its number is the second line of the machine-readable zone, 44 characters (ICAO Doc 9303)."""
+DOCUMENT_TYPE_HK_MACAU_RESIDENCE_PERMIT: DocumentType.ValueType  # 4
+"""Residence permit of a Hong Kong or Macau resident, beginning with 81 or 82."""
+DOCUMENT_TYPE_TAIWAN_RESIDENCE_PERMIT: DocumentType.ValueType  # 5
+"""Residence permit of a Taiwan resident, beginning with 83."""
 Global___DocumentType: _TypeAlias = DocumentType  # noqa: Y015
 
 class _RenterState:
@@ -56,6 +72,12 @@ class _RenterStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RenterSta
     """The registry denied document and name: the person cannot rent."""
     RENTER_STATE_IN_REVIEW: _RenterState.ValueType  # 4
     """The registry's answer was unclear; an operator decides."""
+    RENTER_STATE_FROZEN: _RenterState.ValueType  # 5
+    """The account is frozen: the person cannot rent until an operator unfreezes it."""
+    RENTER_STATE_MERGED: _RenterState.ValueType  # 6
+    """The account was closed in favour of another one of the same person."""
+    RENTER_STATE_EXPIRED: _RenterState.ValueType  # 7
+    """The verification has run out, or the document has: RetryVerification."""
 
 class RenterState(_RenterState, metaclass=_RenterStateEnumTypeWrapper):
     """RenterState says how far a person's real name is verified."""
@@ -70,7 +92,41 @@ RENTER_STATE_REJECTED: RenterState.ValueType  # 3
 """The registry denied document and name: the person cannot rent."""
 RENTER_STATE_IN_REVIEW: RenterState.ValueType  # 4
 """The registry's answer was unclear; an operator decides."""
+RENTER_STATE_FROZEN: RenterState.ValueType  # 5
+"""The account is frozen: the person cannot rent until an operator unfreezes it."""
+RENTER_STATE_MERGED: RenterState.ValueType  # 6
+"""The account was closed in favour of another one of the same person."""
+RENTER_STATE_EXPIRED: RenterState.ValueType  # 7
+"""The verification has run out, or the document has: RetryVerification."""
 Global___RenterState: _TypeAlias = RenterState  # noqa: Y015
+
+class _AssuranceLevel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AssuranceLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssuranceLevel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ASSURANCE_LEVEL_UNSPECIFIED: _AssuranceLevel.ValueType  # 0
+    """Never sent."""
+    ASSURANCE_LEVEL_CLAIMED: _AssuranceLevel.ValueType  # 1
+    """The document is right in form, which proves nothing."""
+    ASSURANCE_LEVEL_DOCUMENT_CHECKED: _AssuranceLevel.ValueType  # 2
+    """The registry, or an operator after review, confirmed document and name."""
+    ASSURANCE_LEVEL_FACE_CHECKED: _AssuranceLevel.ValueType  # 3
+    """Besides, the person's face was compared with the document's."""
+
+class AssuranceLevel(_AssuranceLevel, metaclass=_AssuranceLevelEnumTypeWrapper):
+    """AssuranceLevel says on what grounds a person is believed to be who they say (after NIST SP 800-63A)."""
+
+ASSURANCE_LEVEL_UNSPECIFIED: AssuranceLevel.ValueType  # 0
+"""Never sent."""
+ASSURANCE_LEVEL_CLAIMED: AssuranceLevel.ValueType  # 1
+"""The document is right in form, which proves nothing."""
+ASSURANCE_LEVEL_DOCUMENT_CHECKED: AssuranceLevel.ValueType  # 2
+"""The registry, or an operator after review, confirmed document and name."""
+ASSURANCE_LEVEL_FACE_CHECKED: AssuranceLevel.ValueType  # 3
+"""Besides, the person's face was compared with the document's."""
+Global___AssuranceLevel: _TypeAlias = AssuranceLevel  # noqa: Y015
 
 class _ConsentPurpose:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -91,6 +147,30 @@ CONSENT_PURPOSE_UNSPECIFIED: ConsentPurpose.ValueType  # 0
 CONSENT_PURPOSE_DEPOSIT_SCORING: ConsentPurpose.ValueType  # 1
 """Score my rentals and payments, to decide on deposits and nothing else."""
 Global___ConsentPurpose: _TypeAlias = ConsentPurpose  # noqa: Y015
+
+class _ReviewDecision:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReviewDecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewDecision.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVIEW_DECISION_UNSPECIFIED: _ReviewDecision.ValueType  # 0
+    """Not a decision."""
+    REVIEW_DECISION_APPROVE: _ReviewDecision.ValueType  # 1
+    """Document and name belong together."""
+    REVIEW_DECISION_REJECT: _ReviewDecision.ValueType  # 2
+    """They do not."""
+
+class ReviewDecision(_ReviewDecision, metaclass=_ReviewDecisionEnumTypeWrapper):
+    """ReviewDecision is what an operator found."""
+
+REVIEW_DECISION_UNSPECIFIED: ReviewDecision.ValueType  # 0
+"""Not a decision."""
+REVIEW_DECISION_APPROVE: ReviewDecision.ValueType  # 1
+"""Document and name belong together."""
+REVIEW_DECISION_REJECT: ReviewDecision.ValueType  # 2
+"""They do not."""
+Global___ReviewDecision: _TypeAlias = ReviewDecision  # noqa: Y015
 
 @_typing.final
 class Partner(_message.Message):
@@ -176,15 +256,26 @@ class Renter(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PHONE_VERIFIED_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    ASSURANCE_LEVEL_FIELD_NUMBER: _builtins.int
+    VERIFIED_UNTIL_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_FIELD_NUMBER: _builtins.int
     renter_id: _builtins.str
     """Id, `rnt_…`."""
     state: Global___RenterState.ValueType
     """How far the real name is verified."""
     phone_verified: _builtins.bool
     """Whether the phone was confirmed by a one-time code."""
+    assurance_level: Global___AssuranceLevel.ValueType
+    """On what grounds the real name is believed."""
+    merged_into: _builtins.str
+    """The account that this one was merged into; empty unless MERGED."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the person registered."""
+
+    @_builtins.property
+    def verified_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when the verification counts; absent before the first."""
 
     def __init__(
         self,
@@ -193,14 +284,59 @@ class Renter(_message.Message):
         state: Global___RenterState.ValueType = ...,
         phone_verified: _builtins.bool = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        assurance_level: Global___AssuranceLevel.ValueType = ...,
+        verified_until: _timestamp_pb2.Timestamp | None = ...,
+        merged_into: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "verified_until", b"verified_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "phone_verified", b"phone_verified", "renter_id", b"renter_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assurance_level", b"assurance_level", "created_at", b"created_at", "merged_into", b"merged_into", "phone_verified", b"phone_verified", "renter_id", b"renter_id", "state", b"state", "verified_until", b"verified_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Renter: _TypeAlias = Renter  # noqa: Y015
+
+@_typing.final
+class Access(_message.Message):
+    """Access is one time that somebody saw a person's clear data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACCESSED_AT_FIELD_NUMBER: _builtins.int
+    access_id: _builtins.str
+    """Id, `acc_…`."""
+    actor: _builtins.str
+    """Who: an operator's name, or the service itself."""
+    reason: _builtins.str
+    """Why, in the words of whoever saw it."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was seen, for example "full_name"."""
+
+    @_builtins.property
+    def accessed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        access_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+        accessed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accessed_at", b"accessed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "accessed_at", b"accessed_at", "actor", b"actor", "fields", b"fields", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Access: _TypeAlias = Access  # noqa: Y015
 
 @_typing.final
 class Consent(_message.Message):
@@ -422,7 +558,7 @@ class RegisterRenterRequest(_message.Message):
     document_type: Global___DocumentType.ValueType
     """Kind of document."""
     document_number: _builtins.str
-    """Number on the document."""
+    """Number on the document; of a passport, the second line of its machine-readable zone."""
     full_name: _builtins.str
     """Name as on the document, 1 to 100 characters."""
     phone: _builtins.str
@@ -513,6 +649,506 @@ class GetRenterResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRenterResponse: _TypeAlias = GetRenterResponse  # noqa: Y015
+
+@_typing.final
+class RetryVerificationRequest(_message.Message):
+    """RetryVerificationRequest names a renter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    renter_id: _builtins.str
+    """The renter, `rnt_…`."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryVerificationRequest: _TypeAlias = RetryVerificationRequest  # noqa: Y015
+
+@_typing.final
+class RetryVerificationResponse(_message.Message):
+    """RetryVerificationResponse tells the renter after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def renter(self) -> Global___Renter:
+        """The renter."""
+
+    def __init__(
+        self,
+        *,
+        renter: Global___Renter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryVerificationResponse: _TypeAlias = RetryVerificationResponse  # noqa: Y015
+
+@_typing.final
+class CheckFaceRequest(_message.Message):
+    """CheckFaceRequest shows what the face provider gave the app."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    FACE_TOKEN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    renter_id: _builtins.str
+    """The renter, `rnt_…`."""
+    face_token: _builtins.str
+    """The provider's token of one face check."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        face_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["face_token", b"face_token", "renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckFaceRequest: _TypeAlias = CheckFaceRequest  # noqa: Y015
+
+@_typing.final
+class CheckFaceResponse(_message.Message):
+    """CheckFaceResponse tells the renter after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def renter(self) -> Global___Renter:
+        """The renter."""
+
+    def __init__(
+        self,
+        *,
+        renter: Global___Renter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckFaceResponse: _TypeAlias = CheckFaceResponse  # noqa: Y015
+
+@_typing.final
+class ReviewRenterRequest(_message.Message):
+    """ReviewRenterRequest decides about a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    renter_id: _builtins.str
+    """The renter, `rnt_…`."""
+    decision: Global___ReviewDecision.ValueType
+    """What was found."""
+    reason: _builtins.str
+    """Why, in the caller's words, 1 to 200 characters; no personal data."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        decision: Global___ReviewDecision.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "reason", b"reason", "renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewRenterRequest: _TypeAlias = ReviewRenterRequest  # noqa: Y015
+
+@_typing.final
+class ReviewRenterResponse(_message.Message):
+    """ReviewRenterResponse tells the renter after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def renter(self) -> Global___Renter:
+        """The renter."""
+
+    def __init__(
+        self,
+        *,
+        renter: Global___Renter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewRenterResponse: _TypeAlias = ReviewRenterResponse  # noqa: Y015
+
+@_typing.final
+class FreezeRenterRequest(_message.Message):
+    """FreezeRenterRequest names an account to stop."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    renter_id: _builtins.str
+    """The renter, `rnt_…`."""
+    reason: _builtins.str
+    """Why, in the caller's words, 1 to 200 characters; no personal data."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreezeRenterRequest: _TypeAlias = FreezeRenterRequest  # noqa: Y015
+
+@_typing.final
+class FreezeRenterResponse(_message.Message):
+    """FreezeRenterResponse tells the renter after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def renter(self) -> Global___Renter:
+        """The renter."""
+
+    def __init__(
+        self,
+        *,
+        renter: Global___Renter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreezeRenterResponse: _TypeAlias = FreezeRenterResponse  # noqa: Y015
+
+@_typing.final
+class UnfreezeRenterRequest(_message.Message):
+    """UnfreezeRenterRequest names an account to let go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    renter_id: _builtins.str
+    """The renter, `rnt_…`."""
+    reason: _builtins.str
+    """Why, in the caller's words, 1 to 200 characters; no personal data."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnfreezeRenterRequest: _TypeAlias = UnfreezeRenterRequest  # noqa: Y015
+
+@_typing.final
+class UnfreezeRenterResponse(_message.Message):
+    """UnfreezeRenterResponse tells the renter after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def renter(self) -> Global___Renter:
+        """The renter."""
+
+    def __init__(
+        self,
+        *,
+        renter: Global___Renter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnfreezeRenterResponse: _TypeAlias = UnfreezeRenterResponse  # noqa: Y015
+
+@_typing.final
+class RecoverRenterRequest(_message.Message):
+    """RecoverRenterRequest gives an account a new phone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    renter_id: _builtins.str
+    """The renter, `rnt_…`."""
+    phone: _builtins.str
+    """The new phone in E.164."""
+    reason: _builtins.str
+    """Why, in the caller's words, 1 to 200 characters; no personal data."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        phone: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["phone", b"phone", "reason", b"reason", "renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoverRenterRequest: _TypeAlias = RecoverRenterRequest  # noqa: Y015
+
+@_typing.final
+class RecoverRenterResponse(_message.Message):
+    """RecoverRenterResponse tells the renter after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def renter(self) -> Global___Renter:
+        """The renter."""
+
+    def __init__(
+        self,
+        *,
+        renter: Global___Renter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoverRenterResponse: _TypeAlias = RecoverRenterResponse  # noqa: Y015
+
+@_typing.final
+class MergeRentersRequest(_message.Message):
+    """MergeRentersRequest names two accounts of one person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FROM_RENTER_ID_FIELD_NUMBER: _builtins.int
+    INTO_RENTER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    from_renter_id: _builtins.str
+    """The account to close, `rnt_…`."""
+    into_renter_id: _builtins.str
+    """The account that stays, `rnt_…`."""
+    reason: _builtins.str
+    """Why, in the caller's words, 1 to 200 characters; no personal data."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        from_renter_id: _builtins.str = ...,
+        into_renter_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_renter_id", b"from_renter_id", "into_renter_id", b"into_renter_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeRentersRequest: _TypeAlias = MergeRentersRequest  # noqa: Y015
+
+@_typing.final
+class MergeRentersResponse(_message.Message):
+    """MergeRentersResponse tells the closed account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def renter(self) -> Global___Renter:
+        """The renter."""
+
+    def __init__(
+        self,
+        *,
+        renter: Global___Renter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeRentersResponse: _TypeAlias = MergeRentersResponse  # noqa: Y015
+
+@_typing.final
+class ShowRenterRequest(_message.Message):
+    """ShowRenterRequest asks for a person's clear data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    renter_id: _builtins.str
+    """The renter, `rnt_…`."""
+    reason: _builtins.str
+    """Why, in the caller's words, 1 to 200 characters; no personal data."""
+    def __init__(
+        self,
+        *,
+        renter_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "renter_id", b"renter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowRenterRequest: _TypeAlias = ShowRenterRequest  # noqa: Y015
+
+@_typing.final
+class ShowRenterResponse(_message.Message):
+    """ShowRenterResponse is a person's clear data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_NUMBER_FIELD_NUMBER: _builtins.int
+    FULL_NAME_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    document_type: Global___DocumentType.ValueType
+    """Kind of document."""
+    document_number: _builtins.str
+    """Number on the document."""
+    full_name: _builtins.str
+    """Name as on the document."""
+    phone: _builtins.str
+    """Phone in E.164."""
+    def __init__(
+        self,
+        *,
+        document_type: Global___DocumentType.ValueType = ...,
+        document_number: _builtins.str = ...,
+        full_name: _builtins.str = ...,
+        phone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_number", b"document_number", "document_type", b"document_type", "full_name", b"full_name", "phone", b"phone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowRenterResponse: _TypeAlias = ShowRenterResponse  # noqa: Y015
+
+@_typing.final
+class ListAccessesRequest(_message.Message):
+    """ListAccessesRequest pages through who saw the caller's clear data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many; 0 means 50."""
+    page_token: _builtins.str
+    """Token of the page to read; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAccessesRequest: _TypeAlias = ListAccessesRequest  # noqa: Y015
+
+@_typing.final
+class ListAccessesResponse(_message.Message):
+    """ListAccessesResponse is one page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESSES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty when there is none."""
+    @_builtins.property
+    def accesses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Access]:
+        """Accesses, newest first."""
+
+    def __init__(
+        self,
+        *,
+        accesses: _abc.Iterable[Global___Access] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accesses", b"accesses", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAccessesResponse: _TypeAlias = ListAccessesResponse  # noqa: Y015
 
 @_typing.final
 class SendRenterCodeRequest(_message.Message):

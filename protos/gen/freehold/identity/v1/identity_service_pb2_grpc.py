@@ -64,6 +64,51 @@ class IdentityServiceStub:
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterRequest.SerializeToString,
                 response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterResponse.FromString,
                 _registered_method=True)
+        self.RetryVerification = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/RetryVerification',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RetryVerificationRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RetryVerificationResponse.FromString,
+                _registered_method=True)
+        self.CheckFace = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/CheckFace',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.CheckFaceRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.CheckFaceResponse.FromString,
+                _registered_method=True)
+        self.ReviewRenter = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/ReviewRenter',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ReviewRenterRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ReviewRenterResponse.FromString,
+                _registered_method=True)
+        self.FreezeRenter = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/FreezeRenter',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.FreezeRenterRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.FreezeRenterResponse.FromString,
+                _registered_method=True)
+        self.UnfreezeRenter = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/UnfreezeRenter',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.UnfreezeRenterRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.UnfreezeRenterResponse.FromString,
+                _registered_method=True)
+        self.RecoverRenter = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/RecoverRenter',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RecoverRenterRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RecoverRenterResponse.FromString,
+                _registered_method=True)
+        self.MergeRenters = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/MergeRenters',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.MergeRentersRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.MergeRentersResponse.FromString,
+                _registered_method=True)
+        self.ShowRenter = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/ShowRenter',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ShowRenterRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ShowRenterResponse.FromString,
+                _registered_method=True)
+        self.ListAccesses = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/ListAccesses',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListAccessesRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListAccessesResponse.FromString,
+                _registered_method=True)
         self.SendRenterCode = channel.unary_unary(
                 '/freehold.identity.v1.IdentityService/SendRenterCode',
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.SendRenterCodeRequest.SerializeToString,
@@ -131,7 +176,8 @@ class IdentityServiceServicer:
     def RegisterRenter(self, request, context):
         """RegisterRenter registers a person by document, name and phone, links them to the calling partner and asks the
         registry to verify them. When the registry does not answer in time the state is PENDING and follows by itself.
-        Callers: partners. Errors: DOCUMENT_NUMBER_INVALID, PHONE_INVALID, DOCUMENT_ALREADY_REGISTERED, REQUEST_ID_REUSED.
+        Callers: partners. Errors: DOCUMENT_NUMBER_INVALID, DOCUMENT_EXPIRED, PHONE_INVALID, DOCUMENT_ALREADY_REGISTERED,
+        REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +186,81 @@ class IdentityServiceServicer:
     def GetRenter(self, request, context):
         """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
         renter, operators. Errors: RENTER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryVerification(self, request, context):
+        """RetryVerification asks the registry again about a person whose verification was rejected or has expired.
+        Callers: partners (linked renters only), the renter. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckFace(self, request, context):
+        """CheckFace raises a verified person to FACE_CHECKED by a token that the face provider gave the app, for walk-in
+        rentals. Callers: partners (linked renters only).
+        Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, FACE_MISMATCH, UPSTREAM_UNAVAILABLE, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReviewRenter(self, request, context):
+        """ReviewRenter decides about a person for whom the registry's answer was unclear. Callers: operators.
+        Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FreezeRenter(self, request, context):
+        """FreezeRenter stops an account, for example after theft of identity: nothing new can be rented, open rentals
+        still settle. Callers: the renter, operators. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnfreezeRenter(self, request, context):
+        """UnfreezeRenter lets a frozen account go on as it was. Callers: operators.
+        Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecoverRenter(self, request, context):
+        """RecoverRenter gives an account a new phone after an operator has seen that it is the person's own. The old
+        phone's codes and confirmation end. Callers: operators.
+        Errors: RENTER_NOT_FOUND, PHONE_INVALID, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeRenters(self, request, context):
+        """MergeRenters closes an account whose person has another one (two documents, one person). The closed account
+        keeps its records and can rent no more. Callers: operators, after review.
+        Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowRenter(self, request, context):
+        """ShowRenter tells a person's clear data to an operator, who says why. The person can read that it was done.
+        Callers: operators. Errors: RENTER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccesses(self, request, context):
+        """ListAccesses tells who saw the caller's clear data, what, why and when, newest first. Callers: the renter.
+        Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,6 +343,51 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GetRenter,
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterRequest.FromString,
                     response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterResponse.SerializeToString,
+            ),
+            'RetryVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryVerification,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RetryVerificationRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RetryVerificationResponse.SerializeToString,
+            ),
+            'CheckFace': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckFace,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.CheckFaceRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.CheckFaceResponse.SerializeToString,
+            ),
+            'ReviewRenter': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReviewRenter,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ReviewRenterRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ReviewRenterResponse.SerializeToString,
+            ),
+            'FreezeRenter': grpc.unary_unary_rpc_method_handler(
+                    servicer.FreezeRenter,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.FreezeRenterRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.FreezeRenterResponse.SerializeToString,
+            ),
+            'UnfreezeRenter': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnfreezeRenter,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.UnfreezeRenterRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.UnfreezeRenterResponse.SerializeToString,
+            ),
+            'RecoverRenter': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecoverRenter,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RecoverRenterRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RecoverRenterResponse.SerializeToString,
+            ),
+            'MergeRenters': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeRenters,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.MergeRentersRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.MergeRentersResponse.SerializeToString,
+            ),
+            'ShowRenter': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowRenter,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ShowRenterRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ShowRenterResponse.SerializeToString,
+            ),
+            'ListAccesses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccesses,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListAccessesRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListAccessesResponse.SerializeToString,
             ),
             'SendRenterCode': grpc.unary_unary_rpc_method_handler(
                     servicer.SendRenterCode,
@@ -394,6 +560,249 @@ class IdentityService:
             '/freehold.identity.v1.IdentityService/GetRenter',
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterRequest.SerializeToString,
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/RetryVerification',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.RetryVerificationRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.RetryVerificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckFace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/CheckFace',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.CheckFaceRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.CheckFaceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReviewRenter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/ReviewRenter',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.ReviewRenterRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.ReviewRenterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FreezeRenter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/FreezeRenter',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.FreezeRenterRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.FreezeRenterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnfreezeRenter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/UnfreezeRenter',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.UnfreezeRenterRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.UnfreezeRenterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecoverRenter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/RecoverRenter',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.RecoverRenterRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.RecoverRenterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeRenters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/MergeRenters',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.MergeRentersRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.MergeRentersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowRenter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/ShowRenter',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.ShowRenterRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.ShowRenterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccesses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/ListAccesses',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListAccessesRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListAccessesResponse.FromString,
             options,
             channel_credentials,
             insecure,

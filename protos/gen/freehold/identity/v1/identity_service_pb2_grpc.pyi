@@ -53,11 +53,51 @@ class IdentityServiceStub:
     RegisterRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterRenterRequest, _identity_service_pb2.RegisterRenterResponse]
     """RegisterRenter registers a person by document, name and phone, links them to the calling partner and asks the
     registry to verify them. When the registry does not answer in time the state is PENDING and follows by itself.
-    Callers: partners. Errors: DOCUMENT_NUMBER_INVALID, PHONE_INVALID, DOCUMENT_ALREADY_REGISTERED, REQUEST_ID_REUSED.
+    Callers: partners. Errors: DOCUMENT_NUMBER_INVALID, DOCUMENT_EXPIRED, PHONE_INVALID, DOCUMENT_ALREADY_REGISTERED,
+    REQUEST_ID_REUSED.
     """
     GetRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetRenterRequest, _identity_service_pb2.GetRenterResponse]
     """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
     renter, operators. Errors: RENTER_NOT_FOUND.
+    """
+    RetryVerification: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RetryVerificationRequest, _identity_service_pb2.RetryVerificationResponse]
+    """RetryVerification asks the registry again about a person whose verification was rejected or has expired.
+    Callers: partners (linked renters only), the renter. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    CheckFace: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CheckFaceRequest, _identity_service_pb2.CheckFaceResponse]
+    """CheckFace raises a verified person to FACE_CHECKED by a token that the face provider gave the app, for walk-in
+    rentals. Callers: partners (linked renters only).
+    Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, FACE_MISMATCH, UPSTREAM_UNAVAILABLE, REQUEST_ID_REUSED.
+    """
+    ReviewRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ReviewRenterRequest, _identity_service_pb2.ReviewRenterResponse]
+    """ReviewRenter decides about a person for whom the registry's answer was unclear. Callers: operators.
+    Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    FreezeRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.FreezeRenterRequest, _identity_service_pb2.FreezeRenterResponse]
+    """FreezeRenter stops an account, for example after theft of identity: nothing new can be rented, open rentals
+    still settle. Callers: the renter, operators. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    UnfreezeRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.UnfreezeRenterRequest, _identity_service_pb2.UnfreezeRenterResponse]
+    """UnfreezeRenter lets a frozen account go on as it was. Callers: operators.
+    Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    RecoverRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RecoverRenterRequest, _identity_service_pb2.RecoverRenterResponse]
+    """RecoverRenter gives an account a new phone after an operator has seen that it is the person's own. The old
+    phone's codes and confirmation end. Callers: operators.
+    Errors: RENTER_NOT_FOUND, PHONE_INVALID, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    MergeRenters: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.MergeRentersRequest, _identity_service_pb2.MergeRentersResponse]
+    """MergeRenters closes an account whose person has another one (two documents, one person). The closed account
+    keeps its records and can rent no more. Callers: operators, after review.
+    Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    ShowRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ShowRenterRequest, _identity_service_pb2.ShowRenterResponse]
+    """ShowRenter tells a person's clear data to an operator, who says why. The person can read that it was done.
+    Callers: operators. Errors: RENTER_NOT_FOUND.
+    """
+    ListAccesses: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListAccessesRequest, _identity_service_pb2.ListAccessesResponse]
+    """ListAccesses tells who saw the caller's clear data, what, why and when, newest first. Callers: the renter.
+    Errors: PAGE_TOKEN_INVALID.
     """
     SendRenterCode: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.SendRenterCodeRequest, _identity_service_pb2.SendRenterCodeResponse]
     """SendRenterCode sends a six-digit one-time code to the renter's phone, valid for five minutes. The answer is the
@@ -111,11 +151,51 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     RegisterRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterRenterRequest, _identity_service_pb2.RegisterRenterResponse]  # type: ignore[assignment]
     """RegisterRenter registers a person by document, name and phone, links them to the calling partner and asks the
     registry to verify them. When the registry does not answer in time the state is PENDING and follows by itself.
-    Callers: partners. Errors: DOCUMENT_NUMBER_INVALID, PHONE_INVALID, DOCUMENT_ALREADY_REGISTERED, REQUEST_ID_REUSED.
+    Callers: partners. Errors: DOCUMENT_NUMBER_INVALID, DOCUMENT_EXPIRED, PHONE_INVALID, DOCUMENT_ALREADY_REGISTERED,
+    REQUEST_ID_REUSED.
     """
     GetRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetRenterRequest, _identity_service_pb2.GetRenterResponse]  # type: ignore[assignment]
     """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
     renter, operators. Errors: RENTER_NOT_FOUND.
+    """
+    RetryVerification: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RetryVerificationRequest, _identity_service_pb2.RetryVerificationResponse]  # type: ignore[assignment]
+    """RetryVerification asks the registry again about a person whose verification was rejected or has expired.
+    Callers: partners (linked renters only), the renter. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    CheckFace: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CheckFaceRequest, _identity_service_pb2.CheckFaceResponse]  # type: ignore[assignment]
+    """CheckFace raises a verified person to FACE_CHECKED by a token that the face provider gave the app, for walk-in
+    rentals. Callers: partners (linked renters only).
+    Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, FACE_MISMATCH, UPSTREAM_UNAVAILABLE, REQUEST_ID_REUSED.
+    """
+    ReviewRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ReviewRenterRequest, _identity_service_pb2.ReviewRenterResponse]  # type: ignore[assignment]
+    """ReviewRenter decides about a person for whom the registry's answer was unclear. Callers: operators.
+    Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    FreezeRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.FreezeRenterRequest, _identity_service_pb2.FreezeRenterResponse]  # type: ignore[assignment]
+    """FreezeRenter stops an account, for example after theft of identity: nothing new can be rented, open rentals
+    still settle. Callers: the renter, operators. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    UnfreezeRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.UnfreezeRenterRequest, _identity_service_pb2.UnfreezeRenterResponse]  # type: ignore[assignment]
+    """UnfreezeRenter lets a frozen account go on as it was. Callers: operators.
+    Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    RecoverRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RecoverRenterRequest, _identity_service_pb2.RecoverRenterResponse]  # type: ignore[assignment]
+    """RecoverRenter gives an account a new phone after an operator has seen that it is the person's own. The old
+    phone's codes and confirmation end. Callers: operators.
+    Errors: RENTER_NOT_FOUND, PHONE_INVALID, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    MergeRenters: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.MergeRentersRequest, _identity_service_pb2.MergeRentersResponse]  # type: ignore[assignment]
+    """MergeRenters closes an account whose person has another one (two documents, one person). The closed account
+    keeps its records and can rent no more. Callers: operators, after review.
+    Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    ShowRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ShowRenterRequest, _identity_service_pb2.ShowRenterResponse]  # type: ignore[assignment]
+    """ShowRenter tells a person's clear data to an operator, who says why. The person can read that it was done.
+    Callers: operators. Errors: RENTER_NOT_FOUND.
+    """
+    ListAccesses: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListAccessesRequest, _identity_service_pb2.ListAccessesResponse]  # type: ignore[assignment]
+    """ListAccesses tells who saw the caller's clear data, what, why and when, newest first. Callers: the renter.
+    Errors: PAGE_TOKEN_INVALID.
     """
     SendRenterCode: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.SendRenterCodeRequest, _identity_service_pb2.SendRenterCodeResponse]  # type: ignore[assignment]
     """SendRenterCode sends a six-digit one-time code to the renter's phone, valid for five minutes. The answer is the
@@ -190,7 +270,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_service_pb2.RegisterRenterResponse, _abc.Awaitable[_identity_service_pb2.RegisterRenterResponse]]:
         """RegisterRenter registers a person by document, name and phone, links them to the calling partner and asks the
         registry to verify them. When the registry does not answer in time the state is PENDING and follows by itself.
-        Callers: partners. Errors: DOCUMENT_NUMBER_INVALID, PHONE_INVALID, DOCUMENT_ALREADY_REGISTERED, REQUEST_ID_REUSED.
+        Callers: partners. Errors: DOCUMENT_NUMBER_INVALID, DOCUMENT_EXPIRED, PHONE_INVALID, DOCUMENT_ALREADY_REGISTERED,
+        REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -201,6 +282,99 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_service_pb2.GetRenterResponse, _abc.Awaitable[_identity_service_pb2.GetRenterResponse]]:
         """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
         renter, operators. Errors: RENTER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryVerification(
+        self,
+        request: _identity_service_pb2.RetryVerificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.RetryVerificationResponse, _abc.Awaitable[_identity_service_pb2.RetryVerificationResponse]]:
+        """RetryVerification asks the registry again about a person whose verification was rejected or has expired.
+        Callers: partners (linked renters only), the renter. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckFace(
+        self,
+        request: _identity_service_pb2.CheckFaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.CheckFaceResponse, _abc.Awaitable[_identity_service_pb2.CheckFaceResponse]]:
+        """CheckFace raises a verified person to FACE_CHECKED by a token that the face provider gave the app, for walk-in
+        rentals. Callers: partners (linked renters only).
+        Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, FACE_MISMATCH, UPSTREAM_UNAVAILABLE, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ReviewRenter(
+        self,
+        request: _identity_service_pb2.ReviewRenterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ReviewRenterResponse, _abc.Awaitable[_identity_service_pb2.ReviewRenterResponse]]:
+        """ReviewRenter decides about a person for whom the registry's answer was unclear. Callers: operators.
+        Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def FreezeRenter(
+        self,
+        request: _identity_service_pb2.FreezeRenterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.FreezeRenterResponse, _abc.Awaitable[_identity_service_pb2.FreezeRenterResponse]]:
+        """FreezeRenter stops an account, for example after theft of identity: nothing new can be rented, open rentals
+        still settle. Callers: the renter, operators. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def UnfreezeRenter(
+        self,
+        request: _identity_service_pb2.UnfreezeRenterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.UnfreezeRenterResponse, _abc.Awaitable[_identity_service_pb2.UnfreezeRenterResponse]]:
+        """UnfreezeRenter lets a frozen account go on as it was. Callers: operators.
+        Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def RecoverRenter(
+        self,
+        request: _identity_service_pb2.RecoverRenterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.RecoverRenterResponse, _abc.Awaitable[_identity_service_pb2.RecoverRenterResponse]]:
+        """RecoverRenter gives an account a new phone after an operator has seen that it is the person's own. The old
+        phone's codes and confirmation end. Callers: operators.
+        Errors: RENTER_NOT_FOUND, PHONE_INVALID, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def MergeRenters(
+        self,
+        request: _identity_service_pb2.MergeRentersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.MergeRentersResponse, _abc.Awaitable[_identity_service_pb2.MergeRentersResponse]]:
+        """MergeRenters closes an account whose person has another one (two documents, one person). The closed account
+        keeps its records and can rent no more. Callers: operators, after review.
+        Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ShowRenter(
+        self,
+        request: _identity_service_pb2.ShowRenterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ShowRenterResponse, _abc.Awaitable[_identity_service_pb2.ShowRenterResponse]]:
+        """ShowRenter tells a person's clear data to an operator, who says why. The person can read that it was done.
+        Callers: operators. Errors: RENTER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAccesses(
+        self,
+        request: _identity_service_pb2.ListAccessesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ListAccessesResponse, _abc.Awaitable[_identity_service_pb2.ListAccessesResponse]]:
+        """ListAccesses tells who saw the caller's clear data, what, why and when, newest first. Callers: the renter.
+        Errors: PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod

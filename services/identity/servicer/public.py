@@ -1,0 +1,178 @@
+"""IdentityService: operators, partners' apps and people."""
+
+from __future__ import annotations
+
+from freehold.identity.v1 import identity_service_pb2 as public
+from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceServicer
+from services.identity.domain import DocumentType, ReviewDecision
+from services.identity.operations import Access, Accounts, Consents, Partners, Renters
+from services.identity.operations.renters import Registration
+from services.identity.servicer.encoding import access_pb, api_key_pb, consent_pb, renter_pb, timestamp
+from services.runtime.interceptors import Context, current_call
+from services.values.callers import Caller, Role
+
+ANSWER_MARGIN_SECONDS = 0.3
+_OPERATOR, _PARTNER, _RENTER = frozenset({Role.OPERATOR}), frozenset({Role.PARTNER}), frozenset({Role.RENTER})
+ACCESS = {
+    "RegisterPartner": _OPERATOR,
+    "CreateApiKey": _OPERATOR,
+    "RevokeApiKey": _OPERATOR,
+    "RegisterRenter": _PARTNER,
+    "GetRenter": _PARTNER | _RENTER | _OPERATOR,
+    "RetryVerification": _PARTNER | _RENTER,
+    "CheckFace": _PARTNER,
+    "ReviewRenter": _OPERATOR,
+    "FreezeRenter": _RENTER | _OPERATOR,
+    "UnfreezeRenter": _OPERATOR,
+    "RecoverRenter": _OPERATOR,
+    "MergeRenters": _OPERATOR,
+    "ShowRenter": _OPERATOR,
+    "ListAccesses": _RENTER,
+    "SendRenterCode": _PARTNER,
+    "IssueRenterToken": _PARTNER,
+    "LinkPartner": _RENTER,
+    "GrantConsent": _RENTER,
+    "WithdrawConsent": _RENTER,
+    "ListConsents": _RENTER,
+}
+
+
+class PublicServicer(IdentityServiceServicer):
+    """IdentityService: operators, partners' apps and people."""
+
+    def __init__(
+        self, partners: Partners, renters: Renters, accounts: Accounts, access: Access, consents: Consents
+    ) -> None:
+        self._partners = partners
+        self._renters = renters
+        self._accounts = accounts
+        self._access = access
+        self._consents = consents
+
+    async def RegisterPartner(
+        self, request: public.RegisterPartnerRequest, context: Context
+    ) -> public.RegisterPartnerResponse:
+        made = await self._partners.register(_caller().id, request.request_id, request.display_name)
+        return public.RegisterPartnerResponse(
+            partner=public.Partner(
+                partner_id=made.partner_id, display_name=made.display_name, created_at=timestamp(made.created_at)
+            )
+        )
+
+    async def CreateApiKey(self, request: public.CreateApiKeyRequest, context: Context) -> public.CreateApiKeyResponse:
+        key, secret = await self._partners.create_key(
+            _caller().id, request.request_id, request.partner_id, request.display_name
+        )
+        return public.CreateApiKeyResponse(api_key=api_key_pb(key), secret=secret)
+
+    async def RevokeApiKey(self, request: public.RevokeApiKeyRequest, context: Context) -> public.RevokeApiKeyResponse:
+        key = await self._partners.revoke_key(_caller().id, request.request_id, request.api_key_id)
+        return public.RevokeApiKeyResponse(api_key=api_key_pb(key))
+
+    async def RegisterRenter(
+        self, request: public.RegisterRenterRequest, context: Context
+    ) -> public.RegisterRenterResponse:
+        kind = DocumentType(public.DocumentType.Name(request.document_type).removeprefix("DOCUMENT_TYPE_"))
+        registration = Registration(request.request_id, kind, request.document_number, request.full_name, request.phone)
+        patience = current_call().remaining() - ANSWER_MARGIN_SECONDS
+        renter = await self._renters.register(_caller().id, registration, patience)
+        return public.RegisterRenterResponse(renter=renter_pb(renter))
+
+    async def GetRenter(self, request: public.GetRenterRequest, context: Context) -> public.GetRenterResponse:
+        renter = await self._renters.get(_caller(), request.renter_id)
+        return public.GetRenterResponse(renter=renter_pb(renter))
+
+    async def RetryVerification(
+        self, request: public.RetryVerificationRequest, context: Context
+    ) -> public.RetryVerificationResponse:
+        renter = await self._accounts.retry(_caller(), request.request_id, request.renter_id)
+        return public.RetryVerificationResponse(renter=renter_pb(renter))
+
+    async def CheckFace(self, request: public.CheckFaceRequest, context: Context) -> public.CheckFaceResponse:
+        renter = await self._accounts.check_face(_caller(), request.request_id, request.renter_id, request.face_token)
+        return public.CheckFaceResponse(renter=renter_pb(renter))
+
+    async def ReviewRenter(self, request: public.ReviewRenterRequest, context: Context) -> public.ReviewRenterResponse:
+        decision = ReviewDecision(public.ReviewDecision.Name(request.decision).removeprefix("REVIEW_DECISION_"))
+        renter = await self._accounts.review(_caller(), request.request_id, request.renter_id, decision, request.reason)
+        return public.ReviewRenterResponse(renter=renter_pb(renter))
+
+    async def FreezeRenter(self, request: public.FreezeRenterRequest, context: Context) -> public.FreezeRenterResponse:
+        renter = await self._accounts.freeze(_caller(), request.request_id, request.renter_id, request.reason)
+        return public.FreezeRenterResponse(renter=renter_pb(renter))
+
+    async def UnfreezeRenter(
+        self, request: public.UnfreezeRenterRequest, context: Context
+    ) -> public.UnfreezeRenterResponse:
+        renter = await self._accounts.unfreeze(_caller(), request.request_id, request.renter_id, request.reason)
+        return public.UnfreezeRenterResponse(renter=renter_pb(renter))
+
+    async def RecoverRenter(
+        self, request: public.RecoverRenterRequest, context: Context
+    ) -> public.RecoverRenterResponse:
+        renter = await self._accounts.recover(
+            _caller(), request.request_id, request.renter_id, request.phone, request.reason
+        )
+        return public.RecoverRenterResponse(renter=renter_pb(renter))
+
+    async def MergeRenters(self, request: public.MergeRentersRequest, context: Context) -> public.MergeRentersResponse:
+        renter = await self._accounts.merge(
+            _caller(), request.request_id, request.from_renter_id, request.into_renter_id, request.reason
+        )
+        return public.MergeRentersResponse(renter=renter_pb(renter))
+
+    async def ShowRenter(self, request: public.ShowRenterRequest, context: Context) -> public.ShowRenterResponse:
+        person = await self._accounts.show(_caller(), request.renter_id, request.reason)
+        return public.ShowRenterResponse(
+            document_type=public.DocumentType.Value(f"DOCUMENT_TYPE_{person.document_type}"),
+            document_number=person.document_number,
+            full_name=person.full_name,
+            phone=person.phone,
+        )
+
+    async def ListAccesses(self, request: public.ListAccessesRequest, context: Context) -> public.ListAccessesResponse:
+        found, more = await self._accounts.accesses(_caller().id, request.page_size, request.page_token)
+        return public.ListAccessesResponse(accesses=[access_pb(one) for one in found], next_page_token=more)
+
+    async def SendRenterCode(
+        self, request: public.SendRenterCodeRequest, context: Context
+    ) -> public.SendRenterCodeResponse:
+        expires_at = await self._access.send_code(_caller().id, request.request_id, request.renter_id)
+        return public.SendRenterCodeResponse(expires_at=timestamp(expires_at))
+
+    async def IssueRenterToken(
+        self, request: public.IssueRenterTokenRequest, context: Context
+    ) -> public.IssueRenterTokenResponse:
+        token = await self._access.issue_token(_caller().id, request.request_id, request.renter_id, request.code)
+        return public.IssueRenterTokenResponse(token=token.text, expires_at=timestamp(token.expires_at))
+
+    async def LinkPartner(self, request: public.LinkPartnerRequest, context: Context) -> public.LinkPartnerResponse:
+        linked_at = await self._renters.link(_caller().id, request.request_id, request.partner_id)
+        return public.LinkPartnerResponse(linked_at=timestamp(linked_at))
+
+    async def GrantConsent(self, request: public.GrantConsentRequest, context: Context) -> public.GrantConsentResponse:
+        purpose = _purpose(request.purpose)
+        consent = await self._consents.grant(
+            _caller().id, request.request_id, request.partner_id, purpose, request.text_version
+        )
+        return public.GrantConsentResponse(consent=consent_pb(consent))
+
+    async def WithdrawConsent(
+        self, request: public.WithdrawConsentRequest, context: Context
+    ) -> public.WithdrawConsentResponse:
+        purpose = _purpose(request.purpose)
+        consent = await self._consents.withdraw(_caller().id, request.request_id, request.partner_id, purpose)
+        return public.WithdrawConsentResponse(consent=consent_pb(consent))
+
+    async def ListConsents(self, request: public.ListConsentsRequest, context: Context) -> public.ListConsentsResponse:
+        found, more = await self._consents.list(_caller().id, request.page_size, request.page_token)
+        return public.ListConsentsResponse(consents=[consent_pb(consent) for consent in found], next_page_token=more)
+
+
+def _caller() -> Caller:
+    return current_call().caller
+
+
+def _purpose(value: int) -> str:
+    known = public.ConsentPurpose.DESCRIPTOR.values_by_number
+    return known[value].name.removeprefix("CONSENT_PURPOSE_") if value in known else ""

@@ -1,0 +1,118 @@
+"""Accounts: read, locked and written whole; every change by somebody leaves a note."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.identity.domain import (
+    SCORING,
+    Account,
+    RenterState,
+    ScoringNews,
+    Sealed,
+    renter_not_found,
+    verified_news,
+)
+from services.identity.operations.ports import Apply, Note
+from services.identity.store.news import News
+from services.runtime.database import Database
+from services.runtime.queries import Queries, load_queries
+from services.runtime.requests import claim
+from services.values.ids import bucket_of, new_id
+from services.values.requests import Request
+
+
+class AccountStore:
+    """Implements the `AccountStore` that operations need."""
+
+    def __init__(self, db: Database, news: News) -> None:
+        self._db = db
+        self._news = news
+        self._sql = load_queries("services.identity")
+
+    async def change(self, request: Request, renter_id: str, note: Note, apply: Apply, beside: str = "") -> Account:
+        """The account after the change, or as it is when the request was carried out before.
+
+        Raises:
+            Refusal: what `apply` raises, RENTER_NOT_FOUND, REQUEST_ID_REUSED.
+        """
+        bucket, change_id = bucket_of(renter_id), new_id("chg")
+
+        async def work(connection: Any) -> tuple[Account, bool]:
+            locked = await _lock(connection, self._sql, [renter_id, beside] if beside else [renter_id])
+            if renter_id not in locked:
+                raise renter_not_found()
+            before, consenting = locked[renter_id]
+            if await claim(connection, request, change_id, note.changed_at) is not None:
+                return before, False
+            after = apply(before, locked[beside][0] if beside in locked else None)
+            values = (bucket, renter_id, change_id, note.kind, note.actor, note.reason, note.changed_at)
+            await connection.execute(self._sql.insert_account_change, *values)
+            return after, await save_account(connection, self._sql, self._news, before, after, consenting)
+
+        account, published = await self._db.transaction(work)
+        self._news.tell(published)
+        return account
+
+
+async def lock_account(connection: Any, sql: Queries, renter_id: str) -> tuple[Account, bool]:
+    """The account, locked, and whether its person consents to scoring; raises RENTER_NOT_FOUND."""
+    locked = await _lock(connection, sql, [renter_id])
+    if renter_id not in locked:
+        raise renter_not_found()
+    return locked[renter_id]
+
+
+async def save_account(
+    connection: Any, sql: Queries, news: News, before: Account, after: Account, consenting: bool
+) -> bool:
+    """Writes a locked account and tells scoring what is newly verified; answers whether it told anything."""
+    if after == before:
+        return False
+    await connection.execute(
+        sql.save_account,
+        bucket_of(after.renter_id),
+        after.renter_id,
+        after.state.value,
+        after.sealed.wrapped_key,
+        after.sealed.data,
+        after.verify_after,
+        after.document_verified_at,
+        after.phone_verified_at,
+        after.verified_until,
+        after.face_checked_at,
+        after.frozen_at,
+        after.merged_into,
+        after.verify_round,
+    )
+    return await news.publish(connection, after.renter_id, _news_of(before, after, consenting))
+
+
+def _news_of(before: Account, after: Account, consenting: bool) -> list[ScoringNews]:
+    if after.document_verified_at is None or after.document_verified_at == before.document_verified_at:
+        return []
+    return verified_news("DOCUMENT_VERIFIED", after.renter_id, after.document_verified_at, consenting=consenting)
+
+
+async def _lock(connection: Any, sql: Queries, renter_ids: list[str]) -> dict[str, tuple[Account, bool]]:
+    buckets = [bucket_of(renter_id) for renter_id in renter_ids]
+    rows = await connection.fetch(sql.lock_accounts, buckets, renter_ids, SCORING)
+    return {row["renter_id"]: (account_of(row), row["consenting"]) for row in rows}
+
+
+def account_of(row: Any) -> Account:
+    """A row of `renters`."""
+    return Account(
+        row["renter_id"],
+        RenterState(row["state"]),
+        Sealed(row["wrapped_key"], row["sealed"]),
+        row["created_at"],
+        row["verify_after"],
+        row["document_verified_at"],
+        row["phone_verified_at"],
+        row["verified_until"],
+        row["face_checked_at"],
+        row["frozen_at"],
+        row["merged_into"],
+        row["verify_round"],
+    )
