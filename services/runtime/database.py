@@ -59,6 +59,10 @@ async def _set_codecs(connection: asyncpg.Connection[Any]) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
+_SESSION = {"plan_cache_mode": "force_generic_plan"}
+"""One plan per statement, made once: docs/decisions/0009."""
+
+
 class Database:
     """A pool of connections to one database.
 
@@ -73,7 +77,13 @@ class Database:
     async def connect(cls, dsn: str, *, pool_size: int, acquire_timeout: float = ACQUIRE_SECONDS) -> Database:
         """Opens a pool; the first connections are made when first used, so a service starts without its database."""
         pool = asyncpg.create_pool(
-            dsn, min_size=0, max_size=pool_size, init=_set_codecs, reset=_no_reset, command_timeout=DEFAULT_SECONDS
+            dsn,
+            min_size=0,
+            max_size=pool_size,
+            init=_set_codecs,
+            reset=_no_reset,
+            command_timeout=DEFAULT_SECONDS,
+            server_settings=_SESSION,
         )
         await pool
         return cls(pool, acquire_timeout)
