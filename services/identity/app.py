@@ -27,7 +27,16 @@ from services.identity.operations import Access, Accounts, Checks, Consents, Par
 from services.identity.operations.checks import Check
 from services.identity.operations.ports import SignToken
 from services.identity.servicer import ACCESS, InternalServicer, PublicServicer
-from services.identity.store import AccessStore, AccountStore, CodeStore, ConsentStore, News, PartnerStore, RenterStore
+from services.identity.store import (
+    AccessStore,
+    AccountStore,
+    CodeStore,
+    ConsentStore,
+    News,
+    PartnerStore,
+    RenterStore,
+    SessionStore,
+)
 from services.identity.vault import Vault
 from services.runtime.authenticators import Credentials, KnownKey, invalid_credentials
 from services.runtime.batching import Batcher
@@ -84,11 +93,13 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         news = News(real.now, relay.wake)
         people, accesses = RenterStore(db, news), AccessStore(db)
         renters = Renters(people, accesses, vault, registry, tasks.spawn, clock, real)
-        access = Access(people, CodeStore(db, news), accesses, vault, carrier, _signer(keys), tasks.spawn, clock, real)
+        codes, sessions, sign = CodeStore(db, news), SessionStore(db), _signer(keys)
+        access = Access(people, codes, sessions, accesses, vault, carrier, sign, tasks.spawn, clock, real)
         partners = Partners(PartnerStore(db), vault, clock, real)
         sweeper = Sweeper("verification", renters.verify_due, VERIFY_EVERY_SECONDS)
         accounts = Accounts(people, AccountStore(db, news), accesses, vault, registry, sweeper.wake, clock, real)
-        public = PublicServicer(partners, renters, accounts, access, Consents(ConsentStore(db, news), clock))
+        consents = Consents(ConsentStore(db, news), clock)
+        public = PublicServicer(partners, renters, accounts, access, consents, _jwks(keys))
         background = [
             asyncio.create_task(relay.run(), name="relay to scoring"),
             asyncio.create_task(sweeper.run(), name="verification sweeper"),
@@ -111,6 +122,10 @@ def _signer(keys: Keys) -> SignToken:
     return sign
 
 
+def _jwks(keys: Keys) -> str:
+    return json.dumps(verification_keys(keys).as_dict(private=False))
+
+
 def _server(
     settings: Settings, tracer: Tracer, keys: Keys, partners: Partners, checks: Checks, public: PublicServicer
 ) -> Server:
@@ -130,7 +145,6 @@ def _server(
         return await checks.check([item for _, item in items])
 
     batcher: Batcher[tuple[str, Check], Standing] = Batcher("check_renters", check, key=lambda item: item[0])
-    jwks_json = json.dumps(verifying.as_dict(private=False))
     public_service = PublicService(
         identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
         identity_service_pb2_grpc.add_IdentityServiceServicer_to_server,
@@ -140,7 +154,7 @@ def _server(
     internal_service = InternalService(
         identity_internal_service_pb2.DESCRIPTOR.services_by_name["IdentityInternalService"],
         identity_internal_service_pb2_grpc.add_IdentityInternalServiceServicer_to_server,
-        InternalServicer(partners, batcher, jwks_json),
+        InternalServicer(partners, batcher, _jwks(keys)),
         CALLERS,
     )
     credentials = Credentials(resolve, fetch_keys)

@@ -181,6 +181,41 @@ UPDATE codes SET used_at = $5 WHERE bucket = $1 AND renter_id = $2 AND partner_i
 -- Counts a wrong try.
 UPDATE codes SET tries = tries + 1 WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND code_id = $4;
 
+-- name: insert_refresh_token
+-- A refresh token, by its keyed hash.
+INSERT INTO refresh_tokens (bucket, renter_id, token_hash, session_id, partner_id, issued_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: lock_refresh_token
+-- The refresh token that is shown, locked for its exchange.
+SELECT session_id, expires_at, used_at, ended_at FROM refresh_tokens
+WHERE bucket = $1 AND renter_id = $2 AND token_hash = $3 AND partner_id = $4
+FOR UPDATE;
+
+-- name: use_refresh_token
+-- Marks it as exchanged.
+UPDATE refresh_tokens SET used_at = $4 WHERE bucket = $1 AND renter_id = $2 AND token_hash = $3;
+
+-- name: end_session
+-- Ends every refresh token of a session.
+UPDATE refresh_tokens SET ended_at = $4
+WHERE bucket = $1 AND renter_id = $2 AND session_id = $3 AND ended_at IS NULL;
+
+-- name: end_sessions
+-- Ends every refresh token of a person; gives the sessions that were open.
+WITH ended AS (
+    UPDATE refresh_tokens SET ended_at = $3
+    WHERE bucket = $1 AND renter_id = $2 AND ended_at IS NULL
+    RETURNING session_id, used_at, expires_at
+)
+SELECT count(DISTINCT session_id)::int FROM ended WHERE used_at IS NULL AND expires_at > $3;
+
+-- name: withdraw_all_consents
+-- Ends every agreement of a person for a purpose.
+UPDATE consents SET withdrawn_at = $4
+WHERE bucket = $1 AND renter_id = $2 AND purpose = $3 AND withdrawn_at IS NULL
+RETURNING consent_id;
+
 -- name: check_renters
 -- Standing, link and consent of n people in one read. A person without a row gives nulls.
 SELECT i.ordinal, r.adult,

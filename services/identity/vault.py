@@ -69,6 +69,10 @@ class Vault:
         """What is stored of a one-time code."""
         return hmac.digest(self._pepper, f"code|{renter_id}|{code}".encode(), hashlib.sha256)
 
+    def refresh_hash(self, token: str) -> bytes:
+        """What is stored of a refresh token."""
+        return hmac.digest(self._pepper, b"refresh|" + token.encode(), hashlib.sha256)
+
     def _index(self, text: str) -> bytes:
         return hmac.digest(self._index_key, text.encode(), hashlib.sha256)
 

@@ -21,7 +21,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "pro
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 _REASON = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)`")
-_STATES = re.compile(r"^(?:NOT_ADMITTED|CANNOT_ASSESS|CONSENT_PURPOSE_\w+|NOT_SERVING|DEPOSIT_STATE_\w+)$")
+_STATES = re.compile(
+    r"^(?:IN_REVIEW|RESIDENT_ID_CARD|\w+_PERMIT|FOREIGN_\w+|\w+_CHECKED|NOT_ADMITTED|CANNOT_ASSESS|CONSENT_PURPOSE_\w+|NOT_SERVING|DEPOSIT_STATE_\w+)$"
+)
 _CODES = {"INVALID_ARGUMENT", "PERMISSION_DENIED", "NOT_FOUND", "FAILED_PRECONDITION", "ALREADY_EXISTS"}
 _CODES |= {"RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
 

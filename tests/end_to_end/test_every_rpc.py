@@ -22,7 +22,15 @@ from services.scoring.servicer import ACCESS as SCORING
 from services.values.callers import Role
 from services.values.errors import Category
 
-NEED_NOTHING = {"GetMyScore", "GetTrialBalance", "ListRentals", "ListDeposits", "ListConsents", "ListAccesses"}
+NEED_NOTHING = {
+    "GetMyScore",
+    "GetTrialBalance",
+    "ListRentals",
+    "ListDeposits",
+    "ListConsents",
+    "ListAccesses",
+    "GetTokenKeys",
+}
 SERVICES = {
     "identity": (identity.DESCRIPTOR.services_by_name["IdentityService"], IDENTITY),
     "scoring": (scoring.DESCRIPTOR.services_by_name["ScoringService"], SCORING),

@@ -21,7 +21,16 @@ from services.identity.keys import create_keys, load_keys
 from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Renters
 from services.identity.operations.checks import Check
 from services.identity.operations.renters import LEASE, Registration
-from services.identity.store import AccessStore, AccountStore, CodeStore, ConsentStore, News, PartnerStore, RenterStore
+from services.identity.store import (
+    AccessStore,
+    AccountStore,
+    CodeStore,
+    ConsentStore,
+    News,
+    PartnerStore,
+    RenterStore,
+    SessionStore,
+)
 from services.identity.vault import Vault
 from services.runtime.database import Database
 from services.sandbox.people import aged, person
@@ -61,7 +70,16 @@ class Desk:
         people, seen, hands = RenterStore(self.db, news), AccessStore(self.db), self.clock
         self.renters = Renters(people, seen, self.vault, self, self._spawn, hands, hands)
         self.access = Access(
-            people, CodeStore(self.db, news), seen, self.vault, self, self._sign, self._spawn, hands, hands
+            people,
+            CodeStore(self.db, news),
+            SessionStore(self.db),
+            seen,
+            self.vault,
+            self,
+            self._sign,
+            self._spawn,
+            hands,
+            hands,
         )
         self.accounts = Accounts(people, AccountStore(self.db, news), seen, self.vault, self, self._tell, hands, hands)
         self.partners = Partners(PartnerStore(self.db), self.vault, self.clock, self.clock)
@@ -203,8 +221,8 @@ async def test_a_code_works_once_and_verifies_the_phone(desk: Desk) -> None:
     renter_id = await desk.register(partner)
     code = await desk.code(partner, renter_id)
     token = await desk.access.issue_token(partner, "issue", renter_id, code)
-    assert renter_id in token.text
-    assert token.text not in repr(token)
+    assert renter_id in token.token
+    assert token.token not in repr(token)
     assert (await desk.renters.get(OPERATOR, renter_id)).phone_verified
     assert await reason(desk.access.issue_token(partner, "issue", renter_id, code)) == "SECRET_ALREADY_SHOWN"
     assert await reason(desk.access.issue_token(partner, "other", renter_id, code)) == "CODE_INVALID"

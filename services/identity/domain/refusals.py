@@ -50,3 +50,8 @@ def state_not_allowed(state: str) -> Refusal:
 def face_mismatch() -> Refusal:
     """The refusal of a face that is not the document's."""
     return Refusal(Category.FAILED_PRECONDITION, "FACE_MISMATCH", "the face is not that of the document")
+
+
+def refresh_token_invalid() -> Refusal:
+    """The refusal of a refresh token that is unknown, used, ended or expired: all look alike."""
+    return Refusal(Category.INVALID_ARGUMENT, "REFRESH_TOKEN_INVALID", "ask for a one-time code again")

@@ -12,13 +12,16 @@ from datetime import datetime
 
 from services.identity.domain import CODE_DIGITS, CODE_LIFE
 from services.identity.domain import Access as Seen
+from services.identity.domain.sessions import REFRESH_LIFE, REFRESH_PREFIX, renter_of
 from services.identity.operations.ports import (
     AccessStore,
     Carrier,
     CodeStore,
     FoundRenter,
     NewCode,
+    NewRefresh,
     RenterStore,
+    SessionStore,
     ShownCode,
     SignToken,
     Spawn,
@@ -32,14 +35,16 @@ _HASH_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A token and its end; `repr` shows nothing."""
+class Tokens:
+    """A token and what it is refreshed by, with their ends; `repr` shows nothing."""
 
-    text: str
+    token: str
     expires_at: datetime
+    refresh: str
+    refresh_expires_at: datetime
 
     def __repr__(self) -> str:
-        return "Token(…)"
+        return "Tokens(…)"
 
 
 class Access:
@@ -49,6 +54,7 @@ class Access:
         self,
         renters: RenterStore,
         codes: CodeStore,
+        sessions: SessionStore,
         accesses: AccessStore,
         vault: Vault,
         carrier: Carrier,
@@ -59,6 +65,7 @@ class Access:
     ) -> None:
         self._renters = renters
         self._codes = codes
+        self._sessions = sessions
         self._accesses = accesses
         self._vault = vault
         self._carrier = carrier
@@ -85,8 +92,8 @@ class Access:
             self._spawn(self._text(recipient, code), "one-time code")
         return expires_at
 
-    async def issue_token(self, partner_id: str, request_id: str, renter_id: str, code: str) -> Token:
-        """A token for whoever has the code; the phone is verified by it.
+    async def issue_token(self, partner_id: str, request_id: str, renter_id: str, code: str) -> Tokens:
+        """Tokens for whoever has the code; the phone is verified by it.
 
         Raises:
             Refusal: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
@@ -95,8 +102,33 @@ class Access:
         hashed = self._vault.code_hash(renter_id, code)
         content = fingerprint(renter_id, hashed.hex())
         request = Request(bucket_of(renter_id), partner_id, "IssueRenterToken", request_id, content)
-        await self._codes.use_code(request, ShownCode(renter_id, partner_id, hashed, now, self._clock.now()))
-        return Token(*self._sign(renter_id, partner_id, now))
+        text, fresh = self._refresh(renter_id, partner_id, now)
+        shown = ShownCode(renter_id, partner_id, hashed, now, self._clock.now())
+        await self._codes.use_code(request, shown, fresh)
+        return Tokens(*self._sign(renter_id, partner_id, now), text, fresh.expires_at)
+
+    async def refresh(self, partner_id: str, request_id: str, token: str) -> Tokens:
+        """A fresh pair for a refresh token, once.
+
+        Raises:
+            Refusal: REFRESH_TOKEN_INVALID, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
+        now, renter_id, hashed = self._real.now(), renter_of(token), self._vault.refresh_hash(token)
+        content = fingerprint(hashed.hex())
+        request = Request(bucket_of(renter_id), partner_id, "RefreshRenterToken", request_id, content)
+        text, fresh = self._refresh(renter_id, partner_id, now)
+        await self._sessions.exchange(request, hashed, fresh)
+        return Tokens(*self._sign(renter_id, partner_id, now), text, fresh.expires_at)
+
+    async def end_sessions(self, renter_id: str, request_id: str) -> int:
+        """How many sessions of the caller ended. Raises REQUEST_ID_REUSED."""
+        request = Request(bucket_of(renter_id), renter_id, "EndRenterSessions", request_id, fingerprint())
+        return await self._sessions.end_sessions(request, renter_id, self._real.now())
+
+    def _refresh(self, renter_id: str, partner_id: str, now: datetime) -> tuple[str, NewRefresh]:
+        text = f"{REFRESH_PREFIX}{renter_id[4:]}_{secrets.token_urlsafe(_HASH_BYTES)}"
+        hashed, ends = self._vault.refresh_hash(text), now + REFRESH_LIFE
+        return text, NewRefresh(renter_id, partner_id, new_id("ses"), hashed, now, ends)
 
     async def _text(self, recipient: FoundRenter, code: str) -> None:
         renter_id = recipient.account.renter_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.identity.domain import PURPOSES, Consent, purpose_not_allowed, tidy_text
+from services.identity.domain import PURPOSES, SCORING, Consent, purpose_not_allowed, tidy_text
 from services.identity.operations.ports import ConsentStore
 from services.values import pages
 from services.values.clock import Clock
@@ -37,6 +37,11 @@ class Consents:
         content = fingerprint(partner_id, purpose)
         request = Request(bucket_of(renter_id), renter_id, "WithdrawConsent", request_id, content)
         return await self._store.withdraw(request, renter_id, partner_id, purpose, self._clock.now())
+
+    async def withdraw_all(self, renter_id: str, request_id: str) -> int:
+        """How many agreements ended: scoring is over for this person everywhere. Raises REQUEST_ID_REUSED."""
+        request = Request(bucket_of(renter_id), renter_id, "WithdrawAllConsents", request_id, fingerprint())
+        return await self._store.withdraw_all(request, renter_id, SCORING, self._clock.now())
 
     async def list(self, renter_id: str, page_size: int, page_token: str) -> tuple[list[Consent], str]:
         """A page of all agreements, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""

@@ -84,6 +84,18 @@ class ShownCode:
 
 
 @dataclass(frozen=True, slots=True)
+class NewRefresh:
+    """A refresh token about to be given out, by its keyed hash. Real time."""
+
+    renter_id: str
+    partner_id: str
+    session_id: str
+    token_hash: bytes
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedRow:
     """What one read tells of a person; `sealed` only of those who may be minors."""
 
@@ -140,7 +152,14 @@ class CodeStore(Protocol):
     """One-time codes, by their keyed hash."""
 
     async def send_code(self, request: Request, code: NewCode) -> tuple[datetime, bool]: ...
-    async def use_code(self, request: Request, code: ShownCode) -> None: ...
+    async def use_code(self, request: Request, code: ShownCode, refresh: NewRefresh) -> None: ...
+
+
+class SessionStore(Protocol):
+    """Refresh tokens, by their keyed hash. A session is the row of tokens that follow one another."""
+
+    async def exchange(self, request: Request, shown_hash: bytes, fresh: NewRefresh) -> None: ...
+    async def end_sessions(self, request: Request, renter_id: str, now: datetime) -> int: ...
 
 
 class ConsentStore(Protocol):
@@ -150,6 +169,7 @@ class ConsentStore(Protocol):
     async def withdraw(
         self, request: Request, renter_id: str, partner_id: str, purpose: str, now: datetime
     ) -> Consent: ...
+    async def withdraw_all(self, request: Request, renter_id: str, purpose: str, now: datetime) -> int: ...
     async def list_consents(self, renter_id: str, before: str, limit: int) -> list[Consent]: ...
 
 
@@ -162,6 +182,7 @@ class Vault(Protocol):
     def fingerprint(self, person: Person) -> str: ...
     def key_hash(self, key_digest: bytes) -> bytes: ...
     def code_hash(self, renter_id: str, code: str) -> bytes: ...
+    def refresh_hash(self, token: str) -> bytes: ...
 
 
 class Registry(Protocol):

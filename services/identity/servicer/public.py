@@ -30,6 +30,10 @@ ACCESS = {
     "ListAccesses": _RENTER,
     "SendRenterCode": _PARTNER,
     "IssueRenterToken": _PARTNER,
+    "RefreshRenterToken": _PARTNER,
+    "EndRenterSessions": _RENTER,
+    "GetTokenKeys": _PARTNER | _RENTER | _OPERATOR,
+    "WithdrawAllConsents": _RENTER,
     "LinkPartner": _RENTER,
     "GrantConsent": _RENTER,
     "WithdrawConsent": _RENTER,
@@ -41,13 +45,20 @@ class PublicServicer(IdentityServiceServicer):
     """IdentityService: operators, partners' apps and people."""
 
     def __init__(
-        self, partners: Partners, renters: Renters, accounts: Accounts, access: Access, consents: Consents
+        self,
+        partners: Partners,
+        renters: Renters,
+        accounts: Accounts,
+        access: Access,
+        consents: Consents,
+        jwks_json: str,
     ) -> None:
         self._partners = partners
         self._renters = renters
         self._accounts = accounts
         self._access = access
         self._consents = consents
+        self._jwks_json = jwks_json
 
     async def RegisterPartner(
         self, request: public.RegisterPartnerRequest, context: Context
@@ -143,8 +154,33 @@ class PublicServicer(IdentityServiceServicer):
     async def IssueRenterToken(
         self, request: public.IssueRenterTokenRequest, context: Context
     ) -> public.IssueRenterTokenResponse:
-        token = await self._access.issue_token(_caller().id, request.request_id, request.renter_id, request.code)
-        return public.IssueRenterTokenResponse(token=token.text, expires_at=timestamp(token.expires_at))
+        issued = await self._access.issue_token(_caller().id, request.request_id, request.renter_id, request.code)
+        return public.IssueRenterTokenResponse(
+            token=issued.token,
+            expires_at=timestamp(issued.expires_at),
+            refresh_token=issued.refresh,
+            refresh_expires_at=timestamp(issued.refresh_expires_at),
+        )
+
+    async def RefreshRenterToken(
+        self, request: public.RefreshRenterTokenRequest, context: Context
+    ) -> public.RefreshRenterTokenResponse:
+        issued = await self._access.refresh(_caller().id, request.request_id, request.refresh_token)
+        return public.RefreshRenterTokenResponse(
+            token=issued.token,
+            expires_at=timestamp(issued.expires_at),
+            refresh_token=issued.refresh,
+            refresh_expires_at=timestamp(issued.refresh_expires_at),
+        )
+
+    async def EndRenterSessions(
+        self, request: public.EndRenterSessionsRequest, context: Context
+    ) -> public.EndRenterSessionsResponse:
+        ended = await self._access.end_sessions(_caller().id, request.request_id)
+        return public.EndRenterSessionsResponse(ended=ended)
+
+    async def GetTokenKeys(self, request: public.GetTokenKeysRequest, context: Context) -> public.GetTokenKeysResponse:
+        return public.GetTokenKeysResponse(jwks_json=self._jwks_json)
 
     async def LinkPartner(self, request: public.LinkPartnerRequest, context: Context) -> public.LinkPartnerResponse:
         linked_at = await self._renters.link(_caller().id, request.request_id, request.partner_id)
@@ -156,6 +192,12 @@ class PublicServicer(IdentityServiceServicer):
             _caller().id, request.request_id, request.partner_id, purpose, request.text_version
         )
         return public.GrantConsentResponse(consent=consent_pb(consent))
+
+    async def WithdrawAllConsents(
+        self, request: public.WithdrawAllConsentsRequest, context: Context
+    ) -> public.WithdrawAllConsentsResponse:
+        ended = await self._consents.withdraw_all(_caller().id, request.request_id)
+        return public.WithdrawAllConsentsResponse(withdrawn=ended)
 
     async def WithdrawConsent(
         self, request: public.WithdrawConsentRequest, context: Context

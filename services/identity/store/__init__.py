@@ -10,5 +10,15 @@ from services.identity.store.consents import ConsentStore
 from services.identity.store.news import News
 from services.identity.store.partners import PartnerStore
 from services.identity.store.renters import RenterStore
+from services.identity.store.sessions import SessionStore
 
-__all__ = ["AccessStore", "AccountStore", "CodeStore", "ConsentStore", "News", "PartnerStore", "RenterStore"]
+__all__ = [
+    "AccessStore",
+    "AccountStore",
+    "CodeStore",
+    "ConsentStore",
+    "News",
+    "PartnerStore",
+    "RenterStore",
+    "SessionStore",
+]

@@ -15,8 +15,9 @@ from services.identity.domain import (
     tries_exceeded,
     verified_news,
 )
-from services.identity.operations.ports import NewCode, ShownCode
+from services.identity.operations.ports import NewCode, NewRefresh, ShownCode
 from services.identity.store.news import News
+from services.identity.store.sessions import insert_refresh
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
 from services.runtime.requests import claim, find
@@ -51,8 +52,10 @@ class CodeStore:
 
         return await self._db.transaction(work)
 
-    async def use_code(self, request: Request, shown: ShownCode) -> None:
-        """Uses the code up and marks the phone verified. A wrong try is counted and leaves the request_id free.
+    async def use_code(self, request: Request, shown: ShownCode, refresh: NewRefresh) -> None:
+        """Uses the code up, marks the phone verified and begins a session with `refresh`.
+
+        A wrong try is counted and leaves the request_id free.
 
         Raises:
             Refusal: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
@@ -64,6 +67,7 @@ class CodeStore:
             refusal = await self._try(connection, request, shown)
             if refusal is not None:
                 return refusal, False
+            await insert_refresh(connection, self._sql, refresh)
             fresh = await connection.fetchval(self._sql.verify_phone, bucket, renter_id, shown.verified_at)
             consenting = fresh is not None and person["consenting"]
             news = verified_news("PHONE_VERIFIED", renter_id, shown.verified_at, consenting=consenting)

@@ -85,6 +85,25 @@ class ConsentStore:
         self._news.tell(published)
         return withdrawn
 
+    async def withdraw_all(self, request: Request, renter_id: str, purpose: str, now: datetime) -> int:
+        """How many agreements ended; a repeat ends none. Raises REQUEST_ID_REUSED."""
+        bucket = bucket_of(renter_id)
+
+        async def work(connection: Any) -> tuple[int, bool]:
+            person = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, purpose)
+            if person is None:
+                raise renter_not_found()
+            if await claim(connection, request, renter_id, now) is not None:
+                return 0, False
+            moment = after(person["last_change"], now)
+            ended = await connection.fetch(self._sql.withdraw_all_consents, bucket, renter_id, purpose, moment)
+            news = [ScoringNews("CONSENT_WITHDRAWN", renter_id, moment)] if ended else []
+            return len(ended), await self._news.publish(connection, renter_id, news)
+
+        ended, published = await self._db.transaction(work)
+        self._news.tell(published)
+        return ended
+
     async def list_consents(self, renter_id: str, before: str, limit: int) -> list[Consent]:
         """A person's agreements before a key, newest first."""
         rows = await self._db.fetch(self._sql.list_consents, bucket_of(renter_id), renter_id, before, limit)

@@ -152,6 +152,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The face is not that of the document.
     Example: CheckFace with somebody else's token.
     """
+    ERROR_REASON_REFRESH_TOKEN_INVALID: _ErrorReason.ValueType  # 116
+    """[INVALID_ARGUMENT] The refresh token is unknown, used, ended or expired; which of them is not told. Ask for a
+    one-time code again. Example: a refresh token that was exchanged before.
+    """
     ERROR_REASON_CONSENT_REQUIRED: _ErrorReason.ValueType  # 200
     """[FAILED_PRECONDITION] The person has given no consent to scoring, so nothing about them may be recorded.
     Example: RecordFacts for someone who opted out.
@@ -363,6 +367,10 @@ Example: RetryVerification of a verified renter.
 ERROR_REASON_FACE_MISMATCH: ErrorReason.ValueType  # 115
 """[FAILED_PRECONDITION] The face is not that of the document.
 Example: CheckFace with somebody else's token.
+"""
+ERROR_REASON_REFRESH_TOKEN_INVALID: ErrorReason.ValueType  # 116
+"""[INVALID_ARGUMENT] The refresh token is unknown, used, ended or expired; which of them is not told. Ask for a
+one-time code again. Example: a refresh token that was exchanged before.
 """
 ERROR_REASON_CONSENT_REQUIRED: ErrorReason.ValueType  # 200
 """[FAILED_PRECONDITION] The person has given no consent to scoring, so nothing about them may be recorded.

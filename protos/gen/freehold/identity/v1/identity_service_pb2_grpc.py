@@ -119,6 +119,21 @@ class IdentityServiceStub:
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.IssueRenterTokenRequest.SerializeToString,
                 response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.IssueRenterTokenResponse.FromString,
                 _registered_method=True)
+        self.RefreshRenterToken = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/RefreshRenterToken',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RefreshRenterTokenRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RefreshRenterTokenResponse.FromString,
+                _registered_method=True)
+        self.EndRenterSessions = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/EndRenterSessions',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.EndRenterSessionsRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.EndRenterSessionsResponse.FromString,
+                _registered_method=True)
+        self.GetTokenKeys = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/GetTokenKeys',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetTokenKeysRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetTokenKeysResponse.FromString,
+                _registered_method=True)
         self.LinkPartner = channel.unary_unary(
                 '/freehold.identity.v1.IdentityService/LinkPartner',
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.LinkPartnerRequest.SerializeToString,
@@ -128,6 +143,11 @@ class IdentityServiceStub:
                 '/freehold.identity.v1.IdentityService/GrantConsent',
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GrantConsentRequest.SerializeToString,
                 response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GrantConsentResponse.FromString,
+                _registered_method=True)
+        self.WithdrawAllConsents = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/WithdrawAllConsents',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.WithdrawAllConsentsRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.WithdrawAllConsentsResponse.FromString,
                 _registered_method=True)
         self.WithdrawConsent = channel.unary_unary(
                 '/freehold.identity.v1.IdentityService/WithdrawConsent',
@@ -275,8 +295,33 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def IssueRenterToken(self, request, context):
-        """IssueRenterToken exchanges the one-time code for a token bound to the renter, valid for one hour. A code works
-        once. Callers: partners. Errors: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """IssueRenterToken exchanges the one-time code for a token bound to the renter, valid for one hour, and a refresh
+        token, valid for thirty days. A code works once.
+        Callers: partners. Errors: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefreshRenterToken(self, request, context):
+        """RefreshRenterToken exchanges a refresh token for a fresh pair. Each works once: showing one again ends the whole
+        session, because somebody has a copy. Callers: partners, for sessions that they began.
+        Errors: REFRESH_TOKEN_INVALID, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndRenterSessions(self, request, context):
+        """EndRenterSessions ends every refresh token of the caller, on all devices; tokens end within their hour.
+        Callers: the renter. Errors: REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTokenKeys(self, request, context):
+        """GetTokenKeys gives the public keys that verify renters' tokens. Callers: everybody with a credential.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -294,6 +339,14 @@ class IdentityServiceServicer:
         """GrantConsent records that the renter agrees to one purpose with one partner, having seen one version of the
         text. Callers: the renter, with their own token; never the app on their behalf.
         Errors: RENTER_NOT_LINKED, PARTNER_NOT_FOUND, PURPOSE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawAllConsents(self, request, context):
+        """WithdrawAllConsents ends every consent of the caller at once: scoring is over for them everywhere.
+        Callers: the renter. Errors: REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -399,6 +452,21 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.IssueRenterTokenRequest.FromString,
                     response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.IssueRenterTokenResponse.SerializeToString,
             ),
+            'RefreshRenterToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefreshRenterToken,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RefreshRenterTokenRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RefreshRenterTokenResponse.SerializeToString,
+            ),
+            'EndRenterSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndRenterSessions,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.EndRenterSessionsRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.EndRenterSessionsResponse.SerializeToString,
+            ),
+            'GetTokenKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTokenKeys,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetTokenKeysRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetTokenKeysResponse.SerializeToString,
+            ),
             'LinkPartner': grpc.unary_unary_rpc_method_handler(
                     servicer.LinkPartner,
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.LinkPartnerRequest.FromString,
@@ -408,6 +476,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GrantConsent,
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GrantConsentRequest.FromString,
                     response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GrantConsentResponse.SerializeToString,
+            ),
+            'WithdrawAllConsents': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawAllConsents,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.WithdrawAllConsentsRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.WithdrawAllConsentsResponse.SerializeToString,
             ),
             'WithdrawConsent': grpc.unary_unary_rpc_method_handler(
                     servicer.WithdrawConsent,
@@ -868,6 +941,87 @@ class IdentityService:
             _registered_method=True)
 
     @staticmethod
+    def RefreshRenterToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/RefreshRenterToken',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.RefreshRenterTokenRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.RefreshRenterTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndRenterSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/EndRenterSessions',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.EndRenterSessionsRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.EndRenterSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTokenKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/GetTokenKeys',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetTokenKeysRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetTokenKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def LinkPartner(request,
             target,
             options=(),
@@ -911,6 +1065,33 @@ class IdentityService:
             '/freehold.identity.v1.IdentityService/GrantConsent',
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.GrantConsentRequest.SerializeToString,
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.GrantConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawAllConsents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/WithdrawAllConsents',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.WithdrawAllConsentsRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.WithdrawAllConsentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -104,9 +104,21 @@ class IdentityServiceStub:
     same whether or not the renter exists. Callers: partners. Errors: CODE_TRIES_EXCEEDED, REQUEST_ID_REUSED.
     """
     IssueRenterToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.IssueRenterTokenRequest, _identity_service_pb2.IssueRenterTokenResponse]
-    """IssueRenterToken exchanges the one-time code for a token bound to the renter, valid for one hour. A code works
-    once. Callers: partners. Errors: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+    """IssueRenterToken exchanges the one-time code for a token bound to the renter, valid for one hour, and a refresh
+    token, valid for thirty days. A code works once.
+    Callers: partners. Errors: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
     """
+    RefreshRenterToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RefreshRenterTokenRequest, _identity_service_pb2.RefreshRenterTokenResponse]
+    """RefreshRenterToken exchanges a refresh token for a fresh pair. Each works once: showing one again ends the whole
+    session, because somebody has a copy. Callers: partners, for sessions that they began.
+    Errors: REFRESH_TOKEN_INVALID, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+    """
+    EndRenterSessions: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.EndRenterSessionsRequest, _identity_service_pb2.EndRenterSessionsResponse]
+    """EndRenterSessions ends every refresh token of the caller, on all devices; tokens end within their hour.
+    Callers: the renter. Errors: REQUEST_ID_REUSED.
+    """
+    GetTokenKeys: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetTokenKeysRequest, _identity_service_pb2.GetTokenKeysResponse]
+    """GetTokenKeys gives the public keys that verify renters' tokens. Callers: everybody with a credential."""
     LinkPartner: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LinkPartnerRequest, _identity_service_pb2.LinkPartnerResponse]
     """LinkPartner lets a further partner rent to this renter. Callers: the renter, with their own token.
     Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
@@ -115,6 +127,10 @@ class IdentityServiceStub:
     """GrantConsent records that the renter agrees to one purpose with one partner, having seen one version of the
     text. Callers: the renter, with their own token; never the app on their behalf.
     Errors: RENTER_NOT_LINKED, PARTNER_NOT_FOUND, PURPOSE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    WithdrawAllConsents: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.WithdrawAllConsentsRequest, _identity_service_pb2.WithdrawAllConsentsResponse]
+    """WithdrawAllConsents ends every consent of the caller at once: scoring is over for them everywhere.
+    Callers: the renter. Errors: REQUEST_ID_REUSED.
     """
     WithdrawConsent: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.WithdrawConsentRequest, _identity_service_pb2.WithdrawConsentResponse]
     """WithdrawConsent ends a consent; the very next decision knows. Facts recorded so far are sealed, open rentals
@@ -202,9 +218,21 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     same whether or not the renter exists. Callers: partners. Errors: CODE_TRIES_EXCEEDED, REQUEST_ID_REUSED.
     """
     IssueRenterToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.IssueRenterTokenRequest, _identity_service_pb2.IssueRenterTokenResponse]  # type: ignore[assignment]
-    """IssueRenterToken exchanges the one-time code for a token bound to the renter, valid for one hour. A code works
-    once. Callers: partners. Errors: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+    """IssueRenterToken exchanges the one-time code for a token bound to the renter, valid for one hour, and a refresh
+    token, valid for thirty days. A code works once.
+    Callers: partners. Errors: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
     """
+    RefreshRenterToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RefreshRenterTokenRequest, _identity_service_pb2.RefreshRenterTokenResponse]  # type: ignore[assignment]
+    """RefreshRenterToken exchanges a refresh token for a fresh pair. Each works once: showing one again ends the whole
+    session, because somebody has a copy. Callers: partners, for sessions that they began.
+    Errors: REFRESH_TOKEN_INVALID, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+    """
+    EndRenterSessions: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.EndRenterSessionsRequest, _identity_service_pb2.EndRenterSessionsResponse]  # type: ignore[assignment]
+    """EndRenterSessions ends every refresh token of the caller, on all devices; tokens end within their hour.
+    Callers: the renter. Errors: REQUEST_ID_REUSED.
+    """
+    GetTokenKeys: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetTokenKeysRequest, _identity_service_pb2.GetTokenKeysResponse]  # type: ignore[assignment]
+    """GetTokenKeys gives the public keys that verify renters' tokens. Callers: everybody with a credential."""
     LinkPartner: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LinkPartnerRequest, _identity_service_pb2.LinkPartnerResponse]  # type: ignore[assignment]
     """LinkPartner lets a further partner rent to this renter. Callers: the renter, with their own token.
     Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
@@ -213,6 +241,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """GrantConsent records that the renter agrees to one purpose with one partner, having seen one version of the
     text. Callers: the renter, with their own token; never the app on their behalf.
     Errors: RENTER_NOT_LINKED, PARTNER_NOT_FOUND, PURPOSE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    WithdrawAllConsents: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.WithdrawAllConsentsRequest, _identity_service_pb2.WithdrawAllConsentsResponse]  # type: ignore[assignment]
+    """WithdrawAllConsents ends every consent of the caller at once: scoring is over for them everywhere.
+    Callers: the renter. Errors: REQUEST_ID_REUSED.
     """
     WithdrawConsent: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.WithdrawConsentRequest, _identity_service_pb2.WithdrawConsentResponse]  # type: ignore[assignment]
     """WithdrawConsent ends a consent; the very next decision knows. Facts recorded so far are sealed, open rentals
@@ -393,9 +425,39 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.IssueRenterTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.IssueRenterTokenResponse, _abc.Awaitable[_identity_service_pb2.IssueRenterTokenResponse]]:
-        """IssueRenterToken exchanges the one-time code for a token bound to the renter, valid for one hour. A code works
-        once. Callers: partners. Errors: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """IssueRenterToken exchanges the one-time code for a token bound to the renter, valid for one hour, and a refresh
+        token, valid for thirty days. A code works once.
+        Callers: partners. Errors: CODE_INVALID, CODE_TRIES_EXCEEDED, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
+
+    @_abc_1.abstractmethod
+    def RefreshRenterToken(
+        self,
+        request: _identity_service_pb2.RefreshRenterTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.RefreshRenterTokenResponse, _abc.Awaitable[_identity_service_pb2.RefreshRenterTokenResponse]]:
+        """RefreshRenterToken exchanges a refresh token for a fresh pair. Each works once: showing one again ends the whole
+        session, because somebody has a copy. Callers: partners, for sessions that they began.
+        Errors: REFRESH_TOKEN_INVALID, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def EndRenterSessions(
+        self,
+        request: _identity_service_pb2.EndRenterSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.EndRenterSessionsResponse, _abc.Awaitable[_identity_service_pb2.EndRenterSessionsResponse]]:
+        """EndRenterSessions ends every refresh token of the caller, on all devices; tokens end within their hour.
+        Callers: the renter. Errors: REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTokenKeys(
+        self,
+        request: _identity_service_pb2.GetTokenKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.GetTokenKeysResponse, _abc.Awaitable[_identity_service_pb2.GetTokenKeysResponse]]:
+        """GetTokenKeys gives the public keys that verify renters' tokens. Callers: everybody with a credential."""
 
     @_abc_1.abstractmethod
     def LinkPartner(
@@ -416,6 +478,16 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         """GrantConsent records that the renter agrees to one purpose with one partner, having seen one version of the
         text. Callers: the renter, with their own token; never the app on their behalf.
         Errors: RENTER_NOT_LINKED, PARTNER_NOT_FOUND, PURPOSE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawAllConsents(
+        self,
+        request: _identity_service_pb2.WithdrawAllConsentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.WithdrawAllConsentsResponse, _abc.Awaitable[_identity_service_pb2.WithdrawAllConsentsResponse]]:
+        """WithdrawAllConsents ends every consent of the caller at once: scoring is over for them everywhere.
+        Callers: the renter. Errors: REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
