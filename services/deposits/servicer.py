@@ -14,20 +14,21 @@ from services.deposits.domain import AdmittanceOutcome, Deposit, DepositState, P
 from services.deposits.operations import PaymentMethods, Policies, Reading, Securing
 from services.deposits.operations.ports import PaymentMethod
 from services.runtime.interceptors import Context, current_call
+from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.money import Money
 
-_PARTNER, _BOTH = frozenset({Role.PARTNER}), frozenset({Role.PARTNER, Role.RENTER})
 ACCESS = {
-    "SetPolicy": _PARTNER,
-    "GetPolicy": frozenset({Role.PARTNER, Role.OPERATOR}),
-    "PreviewDeposit": _PARTNER,
-    "AddPaymentMethod": _BOTH,
-    "ListPaymentMethods": _BOTH,
-    "GetDeposit": frozenset({Role.PARTNER, Role.RENTER, Role.OPERATOR}),
-    "ListDeposits": _BOTH,
-    "GetTrialBalance": frozenset({Role.OPERATOR}),
+    "SetPolicy": Rule(partner=Reach.OWN, scope="POLICIES"),
+    "GetPolicy": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS"),
+    "PreviewDeposit": Rule(partner=Reach.OWN, scope="DEPOSITS"),
+    "AddPaymentMethod": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS"),
+    "ListPaymentMethods": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS"),
+    "GetDeposit": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS"),
+    "ListDeposits": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS"),
+    "GetTrialBalance": Rule(operator=Reach.ANY),
 }
+"""Who may call what."""
 
 
 class PublicServicer(DepositsServiceServicer):

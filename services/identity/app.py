@@ -38,7 +38,7 @@ from services.identity.store import (
     SessionStore,
 )
 from services.identity.vault import Vault
-from services.runtime.authenticators import Credentials, KnownKey, invalid_credentials
+from services.runtime.authenticators import Credentials, KnownKey, invalid_credentials, known_key
 from services.runtime.batching import Batcher
 from services.runtime.channels import open_channel
 from services.runtime.clock import SystemClock, clock_of
@@ -51,7 +51,6 @@ from services.runtime.settings import ServiceSettings
 from services.runtime.sweeper import Sweeper
 from services.runtime.tasks import Tasks
 from services.runtime.telemetry import Tracer
-from services.values.callers import Caller, Role
 from services.values.errors import Refusal
 
 SERVICE = "identity"
@@ -134,8 +133,8 @@ def _server(
     async def resolve(digests: list[bytes]) -> list[KnownKey | Refusal]:
         found = await partners.resolve(digests)
         return [
-            KnownKey(known[0], Caller(Role.PARTNER, known[1], known[1])) if known else invalid_credentials()
-            for known in found
+            known_key(key.api_key_id, key.partner_id, key.scopes, key.expires_at) if key else invalid_credentials()
+            for key in found
         ]
 
     async def fetch_keys() -> KeySet:

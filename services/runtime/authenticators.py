@@ -12,8 +12,9 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -36,14 +37,23 @@ ALGORITHM = "Ed25519"
 BEAT_SECONDS = 0.5
 KNOWN_LIMIT = 10_000
 KEYS_PAUSE_SECONDS = 5.0
+REMEMBER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """What an API key stands for."""
+    """What an API key stands for, and how long that may be remembered (seconds of `time.monotonic()`)."""
 
     api_key_id: str
     caller: Caller
+    good_until: float
+
+
+def known_key(api_key_id: str, partner_id: str, scopes: Iterable[str], expires_at: datetime | None) -> KnownKey:
+    """What identity says of a key; remembered for a minute, so that its use is noted and its end is seen."""
+    left = REMEMBER_SECONDS if expires_at is None else expires_at.timestamp() - time.time()
+    caller = Caller(Role.PARTNER, partner_id, partner_id, frozenset(scopes) or None)
+    return KnownKey(api_key_id, caller, time.monotonic() + min(REMEMBER_SECONDS, left))
 
 
 Resolve = Callable[[list[bytes]], Awaitable[Sequence[KnownKey | Refusal]]]
@@ -97,7 +107,7 @@ class Credentials:
 
     async def _api_key(self, digest: bytes) -> Caller:
         known = self._api_keys.get(digest)
-        if known is not None and self._fresh():
+        if known is not None and self._fresh() and known.good_until > time.monotonic():
             return known.caller
         asked = await self._batcher.submit(digest)
         _remember(self._api_keys, digest, asked)
@@ -180,7 +190,12 @@ class RemoteCredentials:
             raise statuses.of_rpc_error(error) from None
         return [
             statuses.of_item_status(result.status)
-            or KnownKey(result.api_key_id, Caller(Role.PARTNER, result.partner_id, result.partner_id))
+            or known_key(
+                result.api_key_id,
+                result.partner_id,
+                result.scopes,
+                result.expires_at.ToDatetime(tzinfo=UTC) if result.HasField("expires_at") else None,
+            )
             for result in answer.results
         ]
 

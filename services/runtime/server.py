@@ -24,7 +24,7 @@ from services.runtime.interceptors import Door, deadlines, internal_admit, publi
 from services.runtime.interceptors.authentication import Authenticate
 from services.runtime.settings import ServiceSettings
 from services.runtime.telemetry import Tracer
-from services.values.callers import Role
+from services.values.access import Rule
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +35,12 @@ MESSAGE_BYTES = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class PublicService:
-    """A proto service on the public port, with the roles that may call each of its RPCs (by short name)."""
+    """A proto service on the public port, with the rule of each of its RPCs (by short name)."""
 
     descriptor: ServiceDescriptor
     add: Any
     servicer: Any
-    access: Mapping[str, frozenset[Role]]
+    access: Mapping[str, Rule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Server:
 
     def _public_server(self) -> Any:
         access = {
-            f"/{s.descriptor.full_name}/{method.name}": _roles(s, method.name)
+            f"/{s.descriptor.full_name}/{method.name}": _rule(s, method.name)
             for s in self.public
             for method in s.descriptor.methods
         }
@@ -154,7 +154,7 @@ def _names(services: Sequence[PublicService | InternalService]) -> list[str]:
     return [service.descriptor.full_name for service in services]
 
 
-def _roles(service: PublicService, method: str) -> frozenset[Role]:
+def _rule(service: PublicService, method: str) -> Rule:
     if method not in service.access:
         raise ValueError(f"{service.descriptor.full_name}/{method} has no entry in its access")
     return service.access[method]

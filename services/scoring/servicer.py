@@ -17,13 +17,14 @@ from services.runtime.interceptors import Context, current_call
 from services.runtime.statuses import to_item_status
 from services.scoring.domain import Admittance, Assessment, ConsentChange, Event, Fact, FactKind, band_of
 from services.scoring.operations import Question, Scoring
-from services.values.callers import Role
+from services.values.access import Reach, Rule
 from services.values.errors import Refusal
 
 public = scoring_service_pb2
 internal = scoring_internal_service_pb2
 
-ACCESS = {"GetMyScore": frozenset({Role.RENTER}), "RecordFacts": frozenset({Role.OPERATOR})}
+ACCESS = {"GetMyScore": Rule(renter=Reach.OWN), "RecordFacts": Rule(operator=Reach.ANY)}
+"""Who may call what."""
 
 
 class PublicServicer(ScoringServiceServicer):

@@ -20,9 +20,11 @@ class Caller:
     """An authenticated caller.
 
     `id` is stable and safe to store and log: the partner id, the renter id, the operator's name or the service's
-    name. `partner_id` is the partner whose app or key it is (None for operators and services).
+    name. `partner_id` is the partner whose app or key it is (None for operators and services). `scopes` is what a
+    partner's key may be used for, None for everything.
     """
 
     role: Role
     id: str
     partner_id: str | None = None
+    scopes: frozenset[str] | None = None

@@ -22,10 +22,11 @@ from services.runtime.frames import Push, serve_frames
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.settings import ServiceSettings
 from services.runtime.telemetry import Tracer
+from services.values.access import Reach, Rule
 from services.values.callers import Caller, Role
 from services.values.errors import Category, Refusal
 
-ACCESS = {"GetMyScore": frozenset({Role.RENTER}), "RecordFacts": frozenset({Role.OPERATOR})}
+ACCESS = {"GetMyScore": Rule(renter=Reach.OWN), "RecordFacts": Rule(operator=Reach.ANY)}
 PEOPLE = {
     "renter": Caller(Role.RENTER, "rnt_1", "ptn_1"),
     "operator": Caller(Role.OPERATOR, "ann", None),

@@ -19,6 +19,7 @@ from services.deposits.servicer import ACCESS as DEPOSITS
 from services.identity.servicer import ACCESS as IDENTITY
 from services.rental.servicer import ACCESS as RENTAL
 from services.scoring.servicer import ACCESS as SCORING
+from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
@@ -45,7 +46,12 @@ class Rpc:
 
     service: str
     method: Any
-    roles: frozenset[Role]
+    rule: Rule
+
+    @property
+    def roles(self) -> set[Role]:
+        """Who may call it."""
+        return {role for role in Role if self.rule.reach(role) is not Reach.NONE}
 
     def __str__(self) -> str:
         return str(self.method.name)
@@ -79,7 +85,8 @@ def credentials(town: Town) -> dict[Role, str]:
 def test_every_rpc_says_who_may_call_it() -> None:
     for descriptor, access in SERVICES.values():
         assert set(access) == {method.name for method in descriptor.methods}
-        assert all(roles and Role.SERVICE not in roles for roles in access.values())
+    assert all(rpc.roles and Role.SERVICE not in rpc.roles for rpc in RPCS)
+    assert all(rpc.rule.scope for rpc in RPCS if rpc.rule.partner is Reach.OWN), "a partner's key has a scope for it"
 
 
 @pytest.mark.parametrize("rpc", RPCS, ids=str)

@@ -353,7 +353,7 @@ async def test_a_key_is_shown_once_works_and_ends(desk: Desk) -> None:
     assert await reason(desk.partners.create_key("ann", "k1", partner, "other")) == "REQUEST_ID_REUSED"
     assert await reason(desk.partners.create_key("ann", "k2", new_id("ptn"), "app")) == "PARTNER_NOT_FOUND"
     digest = sha256(secret.encode()).digest()
-    assert await desk.partners.resolve([digest, b"0" * 32]) == [(key.api_key_id, partner), None]
+    assert await desk.partners.resolve([digest, b"0" * 32]) == [key, None]
     ended = await desk.partners.revoke_key("ann", "r1", key.api_key_id)
     assert ended.revoked_at is not None
     assert await desk.partners.resolve([digest]) == [None]

@@ -29,7 +29,7 @@ from services.identity.domain.consent import PURPOSES, SCORING, Consent, after
 from services.identity.domain.documents import Document, DocumentType, parse_document
 from services.identity.domain.facts import ScoringNews, consent_news, verified_news
 from services.identity.domain.names import parse_phone, tidy_text
-from services.identity.domain.partners import ApiKey, Partner
+from services.identity.domain.partners import ApiKey, ApiKeyScope, Partner
 from services.identity.domain.people import (
     MINIMUM_AGES,
     Person,
@@ -68,6 +68,7 @@ __all__ = [
     "Access",
     "Account",
     "ApiKey",
+    "ApiKeyScope",
     "AssuranceLevel",
     "CodeInForce",
     "Consent",

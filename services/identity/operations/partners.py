@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from services.identity.domain import ApiKey, Partner, tidy_text
+from services.identity.domain import ApiKey, ApiKeyScope, Partner, tidy_text
 from services.identity.operations.ports import PartnerStore, Vault
+from services.values import pages
 from services.values.clock import Clock
 from services.values.ids import new_id
 from services.values.requests import Request, fingerprint
@@ -34,27 +35,64 @@ class Partners:
         request = Request(0, caller, "RegisterPartner", request_id, fingerprint(name))
         return await self._store.create_partner(request, Partner(new_id("ptn"), name, self._clock.now()))
 
-    async def create_key(self, caller: str, request_id: str, partner_id: str, display_name: str) -> tuple[ApiKey, str]:
-        """A new key with its secret.
+    async def create_key(
+        self,
+        caller: str,
+        request_id: str,
+        partner_id: str,
+        display_name: str,
+        scopes: tuple[ApiKeyScope, ...] = (),
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A new key with its secret, for everything unless scopes are given.
 
         Raises:
             Refusal: INVALID_FIELD, PARTNER_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
         name = tidy_text("display_name", display_name)
-        request = Request(0, caller, "CreateApiKey", request_id, fingerprint(partner_id, name))
-        secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-        key = ApiKey(new_id("key"), partner_id, name, self._clock.now())
-        await self._store.create_api_key(request, key, self._vault.key_hash(sha256(secret.encode()).digest()))
+        content = fingerprint(partner_id, name, sorted(scopes), expires_at)
+        request = Request(0, caller, "CreateApiKey", request_id, content)
+        secret, hashed = self._secret()
+        key = ApiKey(
+            new_id("key"), partner_id, name, self._clock.now(), scopes=tuple(sorted(scopes)), expires_at=expires_at
+        )
+        await self._store.create_api_key(request, key, hashed)
         return key, secret
+
+    async def rotate_key(self, caller: str, request_id: str, api_key_id: str, overlap: timedelta) -> tuple[ApiKey, str]:
+        """A successor with its secret; the old key ends after the overlap, or when it would have ended anyway.
+
+        Raises:
+            Refusal: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
+        content = fingerprint(api_key_id, overlap.total_seconds())
+        request = Request(0, caller, "RotateApiKey", request_id, content)
+        secret, hashed = self._secret()
+        blank = ApiKey(new_id("key"), "", "", self._clock.now())
+        ends_at = self._real.now() + overlap
+        return await self._store.rotate_api_key(request, api_key_id, blank, hashed, ends_at), secret
+
+    async def list_keys(self, partner_id: str, page_size: int, page_token: str) -> tuple[list[ApiKey], str]:
+        """A page of a partner's keys, newest first. Raises PAGE_TOKEN_INVALID."""
+        size = pages.page_size(page_size)
+        before = pages.decode(page_token, "api_keys", partner_id)
+        found = await self._store.list_api_keys(partner_id, before, size + 1)
+        more = pages.encode(found[size - 1].api_key_id, "api_keys", partner_id) if len(found) > size else ""
+        return found[:size], more
+
+    def _secret(self) -> tuple[str, bytes]:
+        secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
+        return secret, self._vault.key_hash(sha256(secret.encode()).digest())
 
     async def revoke_key(self, caller: str, request_id: str, api_key_id: str) -> ApiKey:
         """Ends a key. Raises API_KEY_NOT_FOUND, REQUEST_ID_REUSED."""
         request = Request(0, caller, "RevokeApiKey", request_id, fingerprint(api_key_id))
         return await self._store.revoke_api_key(request, api_key_id, self._clock.now(), self._real.now())
 
-    async def resolve(self, key_digests: Sequence[bytes]) -> list[tuple[str, str] | None]:
-        """(api_key_id, partner_id) per digest, in order; None for what is unknown or revoked."""
-        return await self._store.resolve_api_keys([self._vault.key_hash(digest) for digest in key_digests])
+    async def resolve(self, key_digests: Sequence[bytes]) -> list[ApiKey | None]:
+        """The key per digest, in order; None for what is unknown, revoked or expired. Their use is noted."""
+        hashes = [self._vault.key_hash(digest) for digest in key_digests]
+        return await self._store.resolve_api_keys(hashes, self._real.now())
 
     async def recently_revoked(self) -> list[str]:
         """Ids of the keys revoked in the last half minute of real time."""

@@ -49,6 +49,9 @@ def api_key_pb(key: ApiKey) -> public.ApiKey:
         display_name=key.display_name,
         created_at=timestamp(key.created_at),
         revoked_at=timestamp(key.revoked_at) if key.revoked_at else None,
+        scopes=[public.ApiKeyScope.Value(f"API_KEY_SCOPE_{scope}") for scope in key.scopes],
+        expires_at=timestamp(key.expires_at) if key.expires_at else None,
+        last_used_at=timestamp(key.last_used_at) if key.last_used_at else None,
     )
 
 

@@ -12,6 +12,7 @@ from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInte
 from services.identity.domain import Standing
 from services.identity.operations import Partners
 from services.identity.operations.checks import Check
+from services.identity.servicer.encoding import timestamp
 from services.runtime.authenticators import invalid_credentials
 from services.runtime.batching import Batcher
 from services.runtime.frames import Push, serve_frames
@@ -37,10 +38,15 @@ class InternalServicer(IdentityInternalServiceServicer):
         unknown = to_item_status(invalid_credentials())
         return internal.AuthenticateResponse(
             results=[
-                internal.AuthenticateResult(api_key_id=known[0], partner_id=known[1])
-                if known
+                internal.AuthenticateResult(
+                    api_key_id=key.api_key_id,
+                    partner_id=key.partner_id,
+                    scopes=key.scopes,
+                    expires_at=timestamp(key.expires_at) if key.expires_at else None,
+                )
+                if key
                 else internal.AuthenticateResult(status=unknown)
-                for known in found
+                for key in found
             ]
         )
 

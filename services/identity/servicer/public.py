@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
+
 from freehold.identity.v1 import identity_service_pb2 as public
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceServicer
-from services.identity.domain import DocumentType, ReviewDecision
+from services.identity.domain import ApiKeyScope, DocumentType, ReviewDecision
 from services.identity.operations import Access, Accounts, Consents, Partners, Renters
 from services.identity.operations.renters import Registration
 from services.identity.servicer.encoding import access_pb, api_key_pb, consent_pb, renter_pb, timestamp
 from services.runtime.interceptors import Context, current_call
-from services.values.callers import Caller, Role
+from services.values.access import Reach, Rule
+from services.values.callers import Caller
 
 ANSWER_MARGIN_SECONDS = 0.3
-_OPERATOR, _PARTNER, _RENTER = frozenset({Role.OPERATOR}), frozenset({Role.PARTNER}), frozenset({Role.RENTER})
 ACCESS = {
-    "RegisterPartner": _OPERATOR,
-    "CreateApiKey": _OPERATOR,
-    "RevokeApiKey": _OPERATOR,
-    "RegisterRenter": _PARTNER,
-    "GetRenter": _PARTNER | _RENTER | _OPERATOR,
-    "RetryVerification": _PARTNER | _RENTER,
-    "CheckFace": _PARTNER,
-    "ReviewRenter": _OPERATOR,
-    "FreezeRenter": _RENTER | _OPERATOR,
-    "UnfreezeRenter": _OPERATOR,
-    "RecoverRenter": _OPERATOR,
-    "MergeRenters": _OPERATOR,
-    "ShowRenter": _OPERATOR,
-    "ListAccesses": _RENTER,
-    "SendRenterCode": _PARTNER,
-    "IssueRenterToken": _PARTNER,
-    "RefreshRenterToken": _PARTNER,
-    "EndRenterSessions": _RENTER,
-    "GetTokenKeys": _PARTNER | _RENTER | _OPERATOR,
-    "WithdrawAllConsents": _RENTER,
-    "LinkPartner": _RENTER,
-    "GrantConsent": _RENTER,
-    "WithdrawConsent": _RENTER,
-    "ListConsents": _RENTER,
+    "RegisterPartner": Rule(operator=Reach.ANY),
+    "CreateApiKey": Rule(operator=Reach.ANY),
+    "RotateApiKey": Rule(operator=Reach.ANY),
+    "RevokeApiKey": Rule(operator=Reach.ANY),
+    "ListApiKeys": Rule(operator=Reach.ANY),
+    "RegisterRenter": Rule(partner=Reach.OWN, scope="RENTERS"),
+    "GetRenter": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTERS"),
+    "RetryVerification": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTERS"),
+    "CheckFace": Rule(partner=Reach.OWN, scope="RENTERS"),
+    "ReviewRenter": Rule(operator=Reach.ANY),
+    "FreezeRenter": Rule(renter=Reach.OWN, operator=Reach.ANY),
+    "UnfreezeRenter": Rule(operator=Reach.ANY),
+    "RecoverRenter": Rule(operator=Reach.ANY),
+    "MergeRenters": Rule(operator=Reach.ANY),
+    "ShowRenter": Rule(operator=Reach.ANY),
+    "ListAccesses": Rule(renter=Reach.OWN),
+    "SendRenterCode": Rule(partner=Reach.OWN, scope="RENTERS"),
+    "IssueRenterToken": Rule(partner=Reach.OWN, scope="RENTERS"),
+    "RefreshRenterToken": Rule(partner=Reach.OWN, scope="RENTERS"),
+    "EndRenterSessions": Rule(renter=Reach.OWN),
+    "GetTokenKeys": Rule(partner=Reach.ANY, renter=Reach.ANY, operator=Reach.ANY),
+    "LinkPartner": Rule(renter=Reach.OWN),
+    "GrantConsent": Rule(renter=Reach.OWN),
+    "WithdrawConsent": Rule(renter=Reach.OWN),
+    "WithdrawAllConsents": Rule(renter=Reach.OWN),
+    "ListConsents": Rule(renter=Reach.OWN),
 }
+"""Who may call what."""
 
 
 class PublicServicer(IdentityServiceServicer):
@@ -71,10 +76,25 @@ class PublicServicer(IdentityServiceServicer):
         )
 
     async def CreateApiKey(self, request: public.CreateApiKeyRequest, context: Context) -> public.CreateApiKeyResponse:
+        scopes = (public.ApiKeyScope.Name(scope).removeprefix("API_KEY_SCOPE_") for scope in request.scopes)
         key, secret = await self._partners.create_key(
-            _caller().id, request.request_id, request.partner_id, request.display_name
+            _caller().id,
+            request.request_id,
+            request.partner_id,
+            request.display_name,
+            tuple(ApiKeyScope(scope) for scope in scopes),
+            request.expires_at.ToDatetime(tzinfo=UTC) if request.HasField("expires_at") else None,
         )
         return public.CreateApiKeyResponse(api_key=api_key_pb(key), secret=secret)
+
+    async def RotateApiKey(self, request: public.RotateApiKeyRequest, context: Context) -> public.RotateApiKeyResponse:
+        overlap = timedelta(seconds=request.overlap_seconds)
+        key, secret = await self._partners.rotate_key(_caller().id, request.request_id, request.api_key_id, overlap)
+        return public.RotateApiKeyResponse(api_key=api_key_pb(key), secret=secret)
+
+    async def ListApiKeys(self, request: public.ListApiKeysRequest, context: Context) -> public.ListApiKeysResponse:
+        found, more = await self._partners.list_keys(request.partner_id, request.page_size, request.page_token)
+        return public.ListApiKeysResponse(api_keys=[api_key_pb(key) for key in found], next_page_token=more)
 
     async def RevokeApiKey(self, request: public.RevokeApiKeyRequest, context: Context) -> public.RevokeApiKeyResponse:
         key = await self._partners.revoke_key(_caller().id, request.request_id, request.api_key_id)

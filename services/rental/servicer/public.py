@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import grpc
@@ -31,17 +31,18 @@ from services.rental.servicer.encoding import encode_asset, encode_plan, encode_
 from services.rental.servicer.paging import read_token, token_after
 from services.rental.wire import ASSET_KINDS, RENTAL_STATES
 from services.runtime.interceptors import current_call
+from services.values.access import Reach, Rule
 from services.values.callers import Caller, Role
 from services.values.errors import invalid
 
-ACCESS: Mapping[str, frozenset[Role]] = {
-    "CreatePricePlan": frozenset({Role.PARTNER}),
-    "CreateAsset": frozenset({Role.PARTNER}),
-    "StartRental": frozenset({Role.PARTNER}),
-    "EndRental": frozenset({Role.PARTNER}),
-    "CancelRental": frozenset({Role.PARTNER}),
-    "GetRental": frozenset({Role.PARTNER, Role.RENTER, Role.OPERATOR}),
-    "ListRentals": frozenset({Role.PARTNER, Role.RENTER}),
+ACCESS = {
+    "CreatePricePlan": Rule(partner=Reach.OWN, scope="ASSETS"),
+    "CreateAsset": Rule(partner=Reach.OWN, scope="ASSETS"),
+    "StartRental": Rule(partner=Reach.OWN, scope="RENTALS"),
+    "EndRental": Rule(partner=Reach.OWN, scope="RENTALS"),
+    "CancelRental": Rule(partner=Reach.OWN, scope="RENTALS"),
+    "GetRental": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTALS"),
+    "ListRentals": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTALS"),
 }
 """Who may call what."""
 

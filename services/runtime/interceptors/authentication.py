@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from services.runtime.interceptors.calls import Context
+from services.values.access import Rule
 from services.values.callers import Caller, Role
 from services.values.errors import Category, Refusal
 
 Authenticate = Callable[[str], Awaitable[Caller]]
-Access = Mapping[str, frozenset[Role]]
+Access = Mapping[str, Rule]
 
 _SUFFIX = ".freehold.internal"
 
@@ -22,10 +23,10 @@ def bearer_of(context: Context) -> str:
     raise Refusal(Category.UNAUTHENTICATED, "CREDENTIALS_MISSING", "send `authorization: Bearer …` metadata")
 
 
-def allow(caller: Caller, roles: frozenset[Role]) -> None:
-    """Raises CALLER_NOT_ALLOWED when this kind of caller may not call the RPC."""
-    if caller.role not in roles:
-        raise Refusal(Category.PERMISSION_DENIED, "CALLER_NOT_ALLOWED", f"a {caller.role.lower()} may not call this")
+def allow(caller: Caller, rule: Rule) -> None:
+    """Raises CALLER_NOT_ALLOWED when this kind of caller, or this key, may not call the RPC."""
+    if not rule.admits(caller):
+        raise Refusal(Category.PERMISSION_DENIED, "CALLER_NOT_ALLOWED", f"this {caller.role.lower()} may not call this")
 
 
 def peer_of(context: Context) -> Caller | None:

@@ -49,6 +49,16 @@ class IdentityServiceStub:
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.CreateApiKeyRequest.SerializeToString,
                 response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.CreateApiKeyResponse.FromString,
                 _registered_method=True)
+        self.RotateApiKey = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/RotateApiKey',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RotateApiKeyRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RotateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.ListApiKeys = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/ListApiKeys',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListApiKeysRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListApiKeysResponse.FromString,
+                _registered_method=True)
         self.RevokeApiKey = channel.unary_unary(
                 '/freehold.identity.v1.IdentityService/RevokeApiKey',
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RevokeApiKeyRequest.SerializeToString,
@@ -180,6 +190,22 @@ class IdentityServiceServicer:
     def CreateApiKey(self, request, context):
         """CreateApiKey makes a key for a partner's rental app. The secret is in this answer only; repeating the request
         gives SECRET_ALREADY_SHOWN. Callers: operators. Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateApiKey(self, request, context):
+        """RotateApiKey makes a successor with a secret of its own; the old key goes on working for the overlap.
+        Callers: operators. Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListApiKeys(self, request, context):
+        """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators.
+        Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -382,6 +408,16 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.CreateApiKeyRequest.FromString,
                     response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.CreateApiKeyResponse.SerializeToString,
             ),
+            'RotateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateApiKey,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RotateApiKeyRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RotateApiKeyResponse.SerializeToString,
+            ),
+            'ListApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApiKeys,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListApiKeysRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListApiKeysResponse.SerializeToString,
+            ),
             'RevokeApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeApiKey,
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RevokeApiKeyRequest.FromString,
@@ -552,6 +588,60 @@ class IdentityService:
             '/freehold.identity.v1.IdentityService/CreateApiKey',
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.CreateApiKeyRequest.SerializeToString,
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.CreateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/RotateApiKey',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.RotateApiKeyRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.RotateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/ListApiKeys',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListApiKeysRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.ListApiKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

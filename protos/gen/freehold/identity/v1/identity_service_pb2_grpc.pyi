@@ -46,6 +46,14 @@ class IdentityServiceStub:
     """CreateApiKey makes a key for a partner's rental app. The secret is in this answer only; repeating the request
     gives SECRET_ALREADY_SHOWN. Callers: operators. Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
     """
+    RotateApiKey: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RotateApiKeyRequest, _identity_service_pb2.RotateApiKeyResponse]
+    """RotateApiKey makes a successor with a secret of its own; the old key goes on working for the overlap.
+    Callers: operators. Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+    """
+    ListApiKeys: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListApiKeysRequest, _identity_service_pb2.ListApiKeysResponse]
+    """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators.
+    Errors: PAGE_TOKEN_INVALID.
+    """
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeApiKeyRequest, _identity_service_pb2.RevokeApiKeyResponse]
     """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators.
     Errors: API_KEY_NOT_FOUND, REQUEST_ID_REUSED.
@@ -159,6 +167,14 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateApiKeyRequest, _identity_service_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """CreateApiKey makes a key for a partner's rental app. The secret is in this answer only; repeating the request
     gives SECRET_ALREADY_SHOWN. Callers: operators. Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
+    """
+    RotateApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RotateApiKeyRequest, _identity_service_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
+    """RotateApiKey makes a successor with a secret of its own; the old key goes on working for the overlap.
+    Callers: operators. Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+    """
+    ListApiKeys: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListApiKeysRequest, _identity_service_pb2.ListApiKeysResponse]  # type: ignore[assignment]
+    """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators.
+    Errors: PAGE_TOKEN_INVALID.
     """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeApiKeyRequest, _identity_service_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
     """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators.
@@ -282,6 +298,26 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_service_pb2.CreateApiKeyResponse, _abc.Awaitable[_identity_service_pb2.CreateApiKeyResponse]]:
         """CreateApiKey makes a key for a partner's rental app. The secret is in this answer only; repeating the request
         gives SECRET_ALREADY_SHOWN. Callers: operators. Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateApiKey(
+        self,
+        request: _identity_service_pb2.RotateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.RotateApiKeyResponse, _abc.Awaitable[_identity_service_pb2.RotateApiKeyResponse]]:
+        """RotateApiKey makes a successor with a secret of its own; the old key goes on working for the overlap.
+        Callers: operators. Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListApiKeys(
+        self,
+        request: _identity_service_pb2.ListApiKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ListApiKeysResponse, _abc.Awaitable[_identity_service_pb2.ListApiKeysResponse]]:
+        """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators.
+        Errors: PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod

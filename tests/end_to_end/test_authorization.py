@@ -1,0 +1,143 @@
+"""The authorization matrix, cell by cell, called for real: each RPC × role × what is one's own, and what is another's.
+
+The matrix is the ACCESS of the four services; an RPC without a row fails `test_every_rpc`. Here every RPC that reaches
+something has a request about something of the first partner and its renter: the owner gets it, and to everybody else of
+the same role it does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from test_every_rpc import RPCS, Rpc
+from town import Town, new_id, refused
+
+from freehold.deposits.v1 import deposits_service_pb2 as deposits
+from freehold.identity.v1 import identity_service_pb2 as identity
+from freehold.rental.v1 import rental_service_pb2 as rental
+from services.cli.seeding import Renter
+from services.identity.domain import ApiKeyScope
+from services.values.access import Reach
+from services.values.callers import Role
+from services.values.errors import Category, Refusal
+
+BIKE, CNY = "ASSET_KIND_BIKE", "CNY"
+NOT_THERE = {"RENTER_NOT_FOUND", "RENTAL_NOT_FOUND", "DEPOSIT_NOT_FOUND", "ASSET_NOT_FOUND", "CALLER_NOT_ALLOWED"}
+NOT_THERE |= {"RENTER_NOT_LINKED", "CODE_INVALID", "REFRESH_TOKEN_INVALID", "PRICE_PLAN_NOT_FOUND"}
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Two businesses and two people who have nothing to do with each other."""
+
+    town: Town
+    mine: Renter
+    theirs: Renter
+    other_key: str
+    rental_id: str
+    deposit_id: str
+
+    def credential(self, role: Role, *, own: bool) -> str:
+        """The credential of the owner, or of somebody else in the same role."""
+        return {
+            Role.PARTNER: self.town.key if own else self.other_key,
+            Role.RENTER: self.mine.token if own else self.theirs.token,
+            Role.OPERATOR: self.town.operator,
+        }[role]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def cast(town: Town) -> Cast:
+    """The cast, with a rental that is over."""
+    mine, theirs = await town.new_person(score=650), await town.new_person(score=640)
+    started = await town.start(mine.renter_id, await town.new_bike())
+    await town.end(started.rental_id)
+    return Cast(town, mine, theirs, await town.other_partner(), started.rental_id, started.deposit_id)
+
+
+REACHING: dict[str, Callable[[Cast], Any]] = {
+    "GetRenter": lambda c: identity.GetRenterRequest(renter_id=c.mine.renter_id),
+    "RetryVerification": lambda c: identity.RetryVerificationRequest(request_id=new_id(), renter_id=c.mine.renter_id),
+    "CheckFace": lambda c: identity.CheckFaceRequest(
+        request_id=new_id(), renter_id=c.mine.renter_id, face_token="face_match"
+    ),
+    "FreezeRenter": lambda c: identity.FreezeRenterRequest(
+        request_id=new_id(), renter_id=c.mine.renter_id, reason="matrix"
+    ),
+    "IssueRenterToken": lambda c: identity.IssueRenterTokenRequest(
+        request_id=new_id(), renter_id=c.mine.renter_id, code="000000"
+    ),
+    "GetRental": lambda c: rental.GetRentalRequest(rental_id=c.rental_id),
+    "EndRental": lambda c: rental.EndRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "CancelRental": lambda c: rental.CancelRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "StartRental": lambda c: rental.StartRentalRequest(
+        request_id=new_id(), renter_id=c.mine.renter_id, asset_code=c.town.city.bikes[0]
+    ),
+    "CreateAsset": lambda c: rental.CreateAssetRequest(
+        request_id=new_id(), asset_kind=BIKE, code=f"M-{new_id()}", price_plan_id=c.town.city.price_plan_id
+    ),
+    "GetDeposit": lambda c: deposits.GetDepositRequest(deposit_id=c.deposit_id),
+    "PreviewDeposit": lambda c: deposits.PreviewDepositRequest(renter_id=c.mine.renter_id, asset_kind=BIKE),
+    "AddPaymentMethod": lambda c: deposits.AddPaymentMethodRequest(
+        request_id=new_id(), renter_id=c.mine.renter_id, processor_token="tok_visa"
+    ),
+    "ListPaymentMethods": lambda c: deposits.ListPaymentMethodsRequest(renter_id=c.mine.renter_id),
+}
+"""RPCs that name something which belongs to somebody."""
+
+OF_THE_CALLER = {
+    "RegisterRenter", "SendRenterCode", "RefreshRenterToken", "EndRenterSessions", "LinkPartner", "GrantConsent",
+    "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "SetPolicy", "GetPolicy",
+    "ListDeposits", "CreatePricePlan", "ListRentals",
+}  # fmt: skip
+"""RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""
+
+CELLS = [(rpc, role) for rpc in RPCS for role in (Role.PARTNER, Role.RENTER) if rpc.rule.reach(role) is Reach.OWN]
+
+
+def test_every_cell_is_called() -> None:
+    assert {str(rpc) for rpc, _ in CELLS} == set(REACHING) | OF_THE_CALLER
+
+
+async def outcome(call: Any) -> str:
+    """The reason of a refusal; nothing when the call is answered."""
+    try:
+        await call
+    except Refusal as refusal:
+        return refusal.reason
+    return ""
+
+
+@pytest.mark.parametrize(("rpc", "role"), [cell for cell in CELLS if str(cell[0]) in REACHING], ids=str)
+async def test_the_owner_reaches_it_and_nobody_else_in_that_role(cast: Cast, rpc: Rpc, role: Role) -> None:
+    request = REACHING[str(rpc)](cast)
+    refusal = await refused(rpc.call(cast.town, cast.credential(role, own=False), request))
+    assert refusal.reason in NOT_THERE, "to others it does not exist"
+    assert refusal.category in (Category.NOT_FOUND, Category.PERMISSION_DENIED, Category.FAILED_PRECONDITION) or (
+        refusal.reason == "CODE_INVALID"
+    )
+    own = await outcome(rpc.call(cast.town, cast.credential(role, own=True), request))
+    assert own not in NOT_THERE - {"CODE_INVALID"}, "the owner is told about the thing itself"
+    if str(rpc) == "FreezeRenter":
+        thaw = identity.UnfreezeRenterRequest(request_id=new_id(), renter_id=cast.mine.renter_id, reason="matrix")
+        await cast.town.api.call(cast.town.api.identity.UnfreezeRenter, thaw, cast.town.operator)
+
+
+async def test_a_key_reaches_only_what_its_scopes_say(cast: Cast) -> None:
+    for scope in ApiKeyScope:
+        create = identity.CreateApiKeyRequest(
+            request_id=new_id(),
+            partner_id=cast.town.city.partner_id,
+            display_name=scope,
+            scopes=[f"API_KEY_SCOPE_{scope}"],
+        )
+        secret = (await cast.town.api.call(cast.town.api.identity.CreateApiKey, create, cast.town.operator)).secret
+        for rpc in RPCS:
+            if rpc.rule.partner is not Reach.OWN:
+                continue
+            reason = await outcome(rpc.call(cast.town, secret))
+            assert (reason == "CALLER_NOT_ALLOWED") is (rpc.rule.scope != scope), f"{rpc} by a key for {scope}"
