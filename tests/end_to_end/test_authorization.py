@@ -75,7 +75,7 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "EndRental": lambda c: rental.EndRentalRequest(request_id=new_id(), rental_id=c.rental_id),
     "CancelRental": lambda c: rental.CancelRentalRequest(request_id=new_id(), rental_id=c.rental_id),
     "StartRental": lambda c: rental.StartRentalRequest(
-        request_id=new_id(), renter_id=c.mine.renter_id, asset_code=c.town.city.bikes[0]
+        request_id=new_id(), renter_id=c.mine.renter_id, asset_code=c.town.city.bikes[-1]
     ),
     "CreateAsset": lambda c: rental.CreateAssetRequest(
         request_id=new_id(), asset_kind=BIKE, code=f"M-{new_id()}", price_plan_id=c.town.city.price_plan_id
