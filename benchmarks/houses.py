@@ -23,6 +23,7 @@ from services.cli.home import SERVICES, Home, Ports, free_port_base
 from services.cli.processes import service_spec
 from services.cli.ready import Ready
 from services.cli.running import running_house
+from services.identity.key_ring import FileKeyRing
 from services.identity.keys import load_keys
 from services.identity.vault import Vault
 from services.runtime.postgres import EmbeddedPostgres
@@ -61,7 +62,7 @@ async def plain_build(folder: Path, ready: Ready, names: Names) -> AsyncIterator
     home, ports = Home(folder), Ports(free_port_base())
     home.prepare()
     secret = f"fhk_{secrets.token_urlsafe(32)}"
-    key_hash = Vault(load_keys(home.keys)).key_hash(sha256(secret.encode()).digest())
+    key_hash = Vault(load_keys(home.keys), FileKeyRing(home.keys)).key_hash(sha256(secret.encode()).digest())
     dsns = await scratch(ready.home.path, "plain", names, key_hash)
     children = []
     for service in SERVICES:

@@ -11,6 +11,7 @@ from benchmarks.peers import contract
 from freehold.identity.v1 import identity_internal_service_pb2 as pb
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as rpc
 from services.identity.app import CALLERS, SERVICE, Settings
+from services.identity.key_ring import FileKeyRing
 from services.identity.keys import load_keys, verification_keys
 from services.identity.operations import Partners
 from services.identity.servicer import InternalServicer
@@ -55,7 +56,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     """The service."""
     keys = load_keys(settings.keys_dir)
     db = await Database.connect(settings.dsn.get_secret_value(), pool_size=settings.pool_size)
-    partners = Partners(PartnerStore(db), Vault(keys), SystemClock(), SystemClock())
+    partners = Partners(PartnerStore(db), Vault(keys, FileKeyRing(settings.keys_dir)), SystemClock(), SystemClock())
     real = InternalServicer(partners, None, json.dumps(verification_keys(keys).as_dict(private=False)))  # type: ignore[arg-type]
     internal = [
         InternalService(

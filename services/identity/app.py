@@ -22,8 +22,9 @@ from freehold.identity.v1 import (
 )
 from services.identity.clients import HttpCarrier, HttpRegistry, ScoringEvents
 from services.identity.domain import Standing
+from services.identity.key_ring import FileKeyRing
 from services.identity.keys import Keys, load_keys, sign_token, verification_keys
-from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Renters
+from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Renters, Rewrapping
 from services.identity.operations.checks import Check
 from services.identity.operations.ports import SignToken
 from services.identity.servicer import ACCESS, InternalServicer, PublicServicer
@@ -36,6 +37,7 @@ from services.identity.store import (
     PartnerStore,
     RenterStore,
     SessionStore,
+    WrapStore,
 )
 from services.identity.vault import Vault
 from services.runtime.authenticators import Credentials, KnownKey, invalid_credentials, known_key
@@ -57,7 +59,7 @@ SERVICE = "identity"
 CALLS: frozenset[str] = frozenset()
 PUBLISHES_TO = frozenset({"scoring"})
 CALLERS = frozenset({"scoring", "deposits", "rental"})
-VERIFY_EVERY_SECONDS = 2.0
+VERIFY_EVERY_SECONDS, REWRAP_EVERY_SECONDS = 2.0, 5.0
 TOKEN_LIFE = timedelta(hours=1)
 
 
@@ -88,7 +90,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     async with aiohttp.ClientSession() as session:
         registry = HttpRegistry(session, settings.registry_url, settings.registry_secret.get_secret_value())
         carrier = HttpCarrier(session, settings.carrier_url, settings.carrier_secret.get_secret_value())
-        real, vault = SystemClock(), Vault(keys)
+        real, vault = SystemClock(), Vault(keys, FileKeyRing(settings.keys_dir))
         news = News(real.now, relay.wake)
         people, accesses = RenterStore(db, news), AccessStore(db)
         renters = Renters(people, accesses, vault, registry, tasks.spawn, clock, real)
@@ -96,12 +98,14 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         access = Access(people, codes, sessions, accesses, vault, carrier, sign, tasks.spawn, clock, real)
         partners = Partners(PartnerStore(db), vault, clock, real)
         sweeper = Sweeper("verification", renters.verify_due, VERIFY_EVERY_SECONDS)
+        rewrapping = Sweeper("rewrapping", Rewrapping(WrapStore(db), vault).run, REWRAP_EVERY_SECONDS)
         accounts = Accounts(people, AccountStore(db, news), accesses, vault, registry, sweeper.wake, clock, real)
         consents = Consents(ConsentStore(db, news), clock)
         public = PublicServicer(partners, renters, accounts, access, consents, _jwks(keys))
         background = [
             asyncio.create_task(relay.run(), name="relay to scoring"),
             asyncio.create_task(sweeper.run(), name="verification sweeper"),
+            asyncio.create_task(rewrapping.run(), name="rewrapping sweeper"),
         ]
         try:
             yield _server(settings, tracer, keys, partners, Checks(people, accesses, vault, clock), public)

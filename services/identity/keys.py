@@ -16,8 +16,10 @@ from joserfc.jwk import KeySet, OKPKey
 
 from services.runtime.authenticators import ALGORITHM, AUDIENCE, ISSUER
 
-_SECRETS = ("kek.key", "blind_index.key", "api_key_pepper.key")
+_SECRETS = ("blind_index.key", "api_key_pepper.key")
+_KEY_ENCRYPTION = "kek.key"
 _SIGNING = "token_signing.pem"
+KEY_BYTES = 32
 OPERATOR_HOURS_LIMIT = 24 * 30
 
 
@@ -29,7 +31,6 @@ class KeysError(Exception):
 class Keys:
     """The keys, in memory."""
 
-    key_encryption: bytes
     blind_index: bytes
     api_key_pepper: bytes
     signing: OKPKey
@@ -41,15 +42,16 @@ class Keys:
 def create_keys(folder: Path) -> None:
     """Makes the keys that are missing in `folder`; those that exist are left alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in _SECRETS:
-        _write_new(folder / name, secrets.token_bytes(32))
+    for name in (_KEY_ENCRYPTION, *_SECRETS):
+        write_secret(folder / name, secrets.token_bytes(KEY_BYTES))
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write_new(folder / _SIGNING, pem)
+    write_secret(folder / _SIGNING, pem)
 
 
-def _write_new(file: Path, content: bytes) -> None:
+def write_secret(file: Path, content: bytes) -> None:
+    """Writes a file for its owner only, unless it exists."""
     if not file.exists():
         file.touch(mode=0o600)
         file.write_bytes(content)
@@ -58,18 +60,22 @@ def _write_new(file: Path, content: bytes) -> None:
 def load_keys(folder: Path) -> Keys:
     """The keys in `folder`; raises KeysError."""
     try:
-        encryption, index, pepper = (_read_secret(folder / name) for name in _SECRETS)
+        index, pepper = (read_secret(folder / name) for name in _SECRETS)
         signing = OKPKey.import_key((folder / _SIGNING).read_bytes())
     except (OSError, ValueError) as error:
         raise KeysError(f"{folder}: {type(error).__name__}: a key is missing or malformed") from None
     signing.ensure_kid()
-    return Keys(encryption, index, pepper, signing)
+    return Keys(index, pepper, signing)
 
 
-def _read_secret(file: Path) -> bytes:
-    content = file.read_bytes()
-    if len(content) != 32:
-        raise ValueError(file.name)
+def read_secret(file: Path) -> bytes:
+    """The 32 bytes in a file; raises KeysError, which never shows them."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        raise KeysError(f"{file}: a key is missing or malformed") from None
+    if len(content) != KEY_BYTES:
+        raise KeysError(f"{file}: a key is missing or malformed")
     return content
 
 

@@ -64,12 +64,12 @@ RETURNING renter_id;
 
 -- name: insert_renter
 -- A new person, sealed.
-INSERT INTO renters (bucket, renter_id, state, adult, wrapped_key, sealed, created_at, verify_after)
-VALUES ($1, $2, 'PENDING', $3, $4, $5, $6, $7);
+INSERT INTO renters (bucket, renter_id, state, adult, wrapped_key, sealed, key_version, created_at, verify_after)
+VALUES ($1, $2, 'PENDING', $3, $4, $5, $6, $7, $8);
 
 -- name: read_account
 -- A person's account; `linked` says whether the partner may see them.
-SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.created_at, r.verify_after, r.document_verified_at,
+SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,
        r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
        EXISTS (SELECT 1 FROM partner_links l
                WHERE l.bucket = r.bucket AND l.renter_id = r.renter_id AND l.partner_id = $3) AS linked
@@ -77,7 +77,7 @@ FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
 
 -- name: lock_accounts
 -- Locks one or two accounts in their order, for a change.
-SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.created_at, r.verify_after, r.document_verified_at,
+SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,
        r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
        EXISTS (SELECT 1 FROM consents c
                WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
@@ -91,8 +91,19 @@ ORDER BY r.bucket, r.renter_id FOR UPDATE OF r;
 UPDATE renters
 SET state = $3, wrapped_key = $4, sealed = $5, verify_after = $6, document_verified_at = $7, phone_verified_at = $8,
     verified_until = $9, face_checked_at = $10, frozen_at = $11, merged_into = $12, verify_round = $13,
+    key_version = $14,
     verify_attempts = CASE WHEN verify_round = $13 THEN verify_attempts ELSE 0 END
 WHERE bucket = $1 AND renter_id = $2;
+
+-- name: find_old_wraps
+-- People whose data key is wrapped by an older key.
+SELECT renter_id, wrapped_key, sealed, key_version FROM renters WHERE key_version < $1 ORDER BY key_version LIMIT $2;
+
+-- name: save_wraps
+-- Writes data keys that were wrapped again, over those that they were made from.
+UPDATE renters r SET wrapped_key = i.fresh, key_version = $5
+FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bytea[]) AS i (bucket, renter_id, old, fresh)
+WHERE r.bucket = i.bucket AND r.renter_id = i.renter_id AND r.wrapped_key = i.old;
 
 -- name: insert_account_change
 -- Why an account changed, append-only.
@@ -130,7 +141,7 @@ SET verify_after = $1::timestamptz + least($2::interval * (2 ^ least(r.verify_at
 FROM (SELECT bucket, renter_id FROM renters WHERE state = 'PENDING' AND verify_after <= $1
       ORDER BY verify_after LIMIT $4) AS due
 WHERE r.bucket = due.bucket AND r.renter_id = due.renter_id AND r.state = 'PENDING' AND r.verify_after <= $1
-RETURNING r.renter_id, r.wrapped_key, r.sealed, r.verify_round;
+RETURNING r.renter_id, r.wrapped_key, r.sealed, r.key_version, r.verify_round;
 
 -- name: verify_phone
 -- Records that the phone answered with a code.
@@ -185,6 +196,10 @@ WITH older AS (
 )
 INSERT INTO codes (bucket, renter_id, partner_id, code_id, code_hash, sent_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: end_codes
+-- Ends every code of a person that was not used.
+UPDATE codes SET expires_at = sent_at WHERE bucket = $1 AND renter_id = $2 AND used_at IS NULL;
 
 -- name: lock_code
 -- The code that is in force, locked for a try.
@@ -246,6 +261,7 @@ SELECT i.ordinal, r.adult,
        AND (r.verified_until IS NULL OR r.verified_until > $5) AS verified,
        CASE WHEN r.adult THEN NULL ELSE r.wrapped_key END AS wrapped_key,
        CASE WHEN r.adult THEN NULL ELSE r.sealed END AS sealed,
+       r.key_version,
        EXISTS (SELECT 1 FROM partner_links l
                WHERE l.bucket = i.bucket AND l.renter_id = i.renter_id AND l.partner_id = i.partner_id) AS linked,
        EXISTS (SELECT 1 FROM consents c

@@ -9,11 +9,13 @@ import hashlib
 import hmac
 import json
 import os
+from dataclasses import replace
 from datetime import date
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.identity.domain import DocumentType, Person, Sealed
+from services.identity.key_ring import KeyRing
 from services.identity.keys import Keys
 
 _NONCE = 12
@@ -22,8 +24,8 @@ _NONCE = 12
 class Vault:
     """Seals and opens people, and hashes what is looked up."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._key_encryption = AESGCM(keys.key_encryption)
+    def __init__(self, keys: Keys, ring: KeyRing) -> None:
+        self._ring = ring
         self._index_key = keys.blind_index
         self._pepper = keys.api_key_pepper
 
@@ -34,12 +36,13 @@ class Vault:
         dates = [person.birth_date.isoformat(), person.expires_on and person.expires_on.isoformat()]
         clear = json.dumps([*fields, *dates, person.document_key]).encode()
         name = renter_id.encode()
-        return Sealed(_encrypt(self._key_encryption, key, name), _encrypt(AESGCM(key), clear, name))
+        version, wrapped = self._ring.wrap(name, key)
+        return Sealed(wrapped, _encrypt(AESGCM(key), clear, name), version)
 
     def open(self, renter_id: str, sealed: Sealed) -> Person:
         """Decrypts; raises cryptography's InvalidTag when either part was tampered with."""
         name = renter_id.encode()
-        key = _decrypt(self._key_encryption, sealed.wrapped_key, name)
+        key = self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)
         document_type, number, full_name, phone, born, *more = json.loads(_decrypt(AESGCM(key), sealed.data, name))
         expires, document_key = more or (None, number)
         return Person(
@@ -51,6 +54,18 @@ class Vault:
             document_key,
             date.fromisoformat(expires) if expires else None,
         )
+
+    def rewrap(self, renter_id: str, sealed: Sealed) -> Sealed:
+        """The same data under the active key-encryption key; the data itself is not opened."""
+        name = renter_id.encode()
+        key = self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)
+        version, wrapped = self._ring.wrap(name, key)
+        return replace(sealed, wrapped_key=wrapped, key_version=version)
+
+    def active_key(self) -> int:
+        """The version that wraps what is new; keys that were added since are noticed."""
+        self._ring.refresh()
+        return self._ring.active
 
     def document_index(self, document_type: DocumentType, key: str) -> bytes:
         """The blind index of a document: equal documents have equal indexes, and nobody without the key can try."""

@@ -9,13 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psutil
 import pytest
 from deaths import kill, process_of
 from town import Town, a_town
 
+from freehold.identity.v1 import identity_service_pb2 as identity
 from services.cli.home import Home, Ports, free_port_base
 from services.cli.ready import read_ready
+from services.runtime.postgres import EmbeddedPostgres
+from services.sandbox.people import person
 
 READY_SECONDS = 60.0
 
@@ -84,6 +88,27 @@ async def test_another_copy_runs_beside_and_keeps_its_own(town: Town, tmp_path: 
         started = await second.start(second.renter("above").renter_id, second.city.bikes[0])
         await second.end(started.rental_id)
         assert (await town.ledger()).balanced
+
+        rotate = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.cli", "rotate-keys", "--home", str(second.ready.home.path)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert b"key-encryption key 2" in (await rotate.communicate())[0]
+        await _until_wrapped_by(2, second)
+        await second.new_person(score=None)
+        show = identity.ShowRenterRequest(renter_id=second.renter("above").renter_id, reason="after rotation")
+        shown = await second.api.call(second.api.identity.ShowRenter, show, second.operator)
+        assert shown.full_name == person(1).name
+
+
+async def _until_wrapped_by(version: int, town: Town) -> None:
+    connection = await asyncpg.connect(EmbeddedPostgres(town.ready.home.path).dsn("identity"))
+    try:
+        async with asyncio.timeout(30):
+            while await connection.fetchval("SELECT min(key_version) FROM renters") != version:
+                await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
 
 
 @pytest.mark.parametrize("name", ["scoring", "processor"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from test_identity_store import OPERATOR, Desk, reason, registration
+from test_identity_store import OPERATOR, Desk, reason, registration, vault_of
 
 from services.identity.domain import (
     SCORING,
@@ -20,9 +20,11 @@ from services.identity.domain import (
     Verdict,
 )
 from services.identity.domain.accounts import VERIFICATION_LASTS
-from services.identity.keys import create_keys, load_keys
+from services.identity.key_ring import create_next_key
+from services.identity.keys import create_keys
+from services.identity.operations import Rewrapping
 from services.identity.operations.checks import Check
-from services.identity.vault import Vault
+from services.identity.store import WrapStore
 from services.runtime.database import Database
 from services.sandbox.people import aged, person
 from services.values.callers import Caller, Role
@@ -42,7 +44,7 @@ async def desk(dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
     create_keys(tmp_path / "keys")
     db = await Database.connect(dsn, pool_size=8)
     await db.execute("DELETE FROM outbox")
-    yield Desk(db, Vault(load_keys(tmp_path / "keys")))
+    yield Desk(db, vault_of(tmp_path / "keys"))
     await db.close()
 
 
@@ -199,3 +201,23 @@ async def test_an_age_that_has_to_be_looked_up_is_on_record(desk: Desk) -> None:
     reasons = [access.reason for access in (await desk.accounts.accesses(minor, 0, ""))[0]]
     assert reasons.count("age check") == 2
     assert "age check" not in [access.reason for access in (await desk.accounts.accesses(adult, 0, ""))[0]]
+
+
+async def test_keys_rotate_while_people_come_and_go(desk: Desk, tmp_path: Path) -> None:
+    partner = await desk.partner()
+    people = [await desk.register(partner, index) for index in range(10, 22)]
+    rewrapping = Rewrapping(WrapStore(desk.db), desk.vault)
+    await desk.db.execute("DELETE FROM renters WHERE NOT renter_id = ANY($1)", people)
+    assert await rewrapping.run() == 0
+    create_next_key(tmp_path / "keys")
+    changes = (desk.accounts.recover(OPERATOR, "p", who, "+8613900139000", "new phone") for who in people[:4])
+    await asyncio.gather(rewrapping.run(), rewrapping.run(), *changes)
+    while await rewrapping.run():
+        pass
+    versions = await desk.db.fetch("SELECT DISTINCT key_version FROM renters")
+    assert [row["key_version"] for row in versions] == [2]
+    (tmp_path / "keys" / "kek.key").unlink()
+    desk.accounts._vault = vault_of(tmp_path / "keys")
+    shown = [await desk.accounts.show(OPERATOR, who, "after rotation") for who in people]
+    assert [one.full_name for one in shown] == [person(index).name for index in range(10, 22)]
+    assert [one.phone for one in shown[:4]] == ["+8613900139000"] * 4

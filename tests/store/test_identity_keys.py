@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from test_identity_store import Desk, reason
+from test_identity_store import Desk, reason, vault_of
 
 from services.identity.domain import ApiKey, ApiKeyScope
-from services.identity.keys import create_keys, load_keys
+from services.identity.keys import create_keys
 from services.identity.store.partners import USE_NOTED_EVERY
-from services.identity.vault import Vault
 from services.runtime.database import Database
 from services.values.ids import new_id
 
@@ -32,7 +31,7 @@ async def desk(dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
     """A desk with fresh keys."""
     create_keys(tmp_path / "keys")
     db = await Database.connect(dsn, pool_size=4)
-    yield Desk(db, Vault(load_keys(tmp_path / "keys")))
+    yield Desk(db, vault_of(tmp_path / "keys"))
     await db.close()
 
 

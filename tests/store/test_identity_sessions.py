@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from test_identity_store import OPERATOR, Desk, reason
+from test_identity_store import OPERATOR, Desk, reason, vault_of
 
 from services.identity.domain import SCORING
 from services.identity.domain.sessions import REFRESH_LIFE
-from services.identity.keys import create_keys, load_keys
-from services.identity.vault import Vault
+from services.identity.keys import create_keys
 from services.runtime.database import Database
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_renter_id
@@ -32,7 +31,7 @@ async def desk(dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
     create_keys(tmp_path / "keys")
     db = await Database.connect(dsn, pool_size=8)
     await db.execute("DELETE FROM outbox")
-    yield Desk(db, Vault(load_keys(tmp_path / "keys")))
+    yield Desk(db, vault_of(tmp_path / "keys"))
     await db.close()
 
 

@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from services.identity.domain import MOST_CODES, MOST_TRIES, SCORING, Person, RenterState, Standing, Verdict
 from services.identity.domain.documents import DocumentType
+from services.identity.key_ring import FileKeyRing
 from services.identity.keys import create_keys, load_keys
 from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Renters
 from services.identity.operations.checks import Check
@@ -130,6 +131,11 @@ def registration(index: int, request_id: str, **changed: str) -> Registration:
     return Registration(request_id, DocumentType.RESIDENT_ID_CARD, **values)
 
 
+def vault_of(folder: Path) -> Vault:
+    """A vault with the keys of a folder."""
+    return Vault(load_keys(folder), FileKeyRing(folder))
+
+
 async def reason(work: Coroutine[Any, Any, Any]) -> str:
     """Why it is refused."""
     with pytest.raises(Refusal) as caught:
@@ -149,7 +155,7 @@ async def desk(dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
     create_keys(tmp_path / "keys")
     db = await Database.connect(dsn, pool_size=8)
     await db.execute("DELETE FROM outbox")
-    yield Desk(db, Vault(load_keys(tmp_path / "keys")))
+    yield Desk(db, vault_of(tmp_path / "keys"))
     await db.close()
 
 

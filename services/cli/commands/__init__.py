@@ -6,6 +6,7 @@ from services.cli.commands.demo import demo
 from services.cli.commands.doctor import doctor
 from services.cli.commands.migrate import migrate
 from services.cli.commands.operator_token import operator_token
+from services.cli.commands.rotate_keys import rotate_keys
 from services.cli.commands.seed import seed
 from services.cli.commands.serve import serve
 from services.cli.commands.up import up
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, seed, doctor, migrate, operator_token, serve):
+for command in (demo, up, seed, doctor, migrate, operator_token, rotate_keys, serve):
     app.command()(command)
 
 __all__ = ["app"]

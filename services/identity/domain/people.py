@@ -69,6 +69,7 @@ class Sealed:
 
     wrapped_key: bytes
     data: bytes
+    key_version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

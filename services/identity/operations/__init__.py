@@ -6,5 +6,6 @@ from services.identity.operations.checks import Checks
 from services.identity.operations.consents import Consents
 from services.identity.operations.partners import Partners
 from services.identity.operations.renters import Renters
+from services.identity.operations.rewrapping import Rewrapping
 
-__all__ = ["Access", "Accounts", "Checks", "Consents", "Partners", "Renters"]
+__all__ = ["Access", "Accounts", "Checks", "Consents", "Partners", "Renters", "Rewrapping"]

@@ -76,13 +76,14 @@ class Accounts:
         now = self._clock.now()
         face_checked(found.account, now)
         person = await self._open(found, "faces", ("document_number", "full_name"), "face check")
-        same = await self._faces.compare(f"{renter_id}.{request_id}", person, face_token)
+        shown = fingerprint(face_token).hex()
+        same = await self._faces.compare(f"{renter_id}.{request_id}.{shown[:32]}", person, face_token)
         if same is None:
             raise Refusal(Category.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "the face provider did not answer; retry")
         if not same:
             raise face_mismatch()
         return await self._change(
-            caller, "CheckFace", request_id, renter_id, "", lambda account: face_checked(account, now)
+            caller, "CheckFace", request_id, renter_id, "", lambda account: face_checked(account, now), shown
         )
 
     async def review(

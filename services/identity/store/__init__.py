@@ -4,7 +4,7 @@ Each change is one transaction with its request_id and its events.
 """
 
 from services.identity.store.accesses import AccessStore
-from services.identity.store.accounts import AccountStore
+from services.identity.store.accounts import AccountStore, WrapStore
 from services.identity.store.codes import CodeStore
 from services.identity.store.consents import ConsentStore
 from services.identity.store.news import News
@@ -21,4 +21,5 @@ __all__ = [
     "PartnerStore",
     "RenterStore",
     "SessionStore",
+    "WrapStore",
 ]

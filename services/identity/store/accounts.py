@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.identity.domain import (
@@ -55,6 +56,31 @@ class AccountStore:
         return account
 
 
+class WrapStore:
+    """Implements the `WrapStore` that operations need."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._sql = load_queries("services.identity")
+
+    async def find_old_wraps(self, active: int, limit: int) -> list[tuple[str, Sealed]]:
+        """People whose data key is wrapped by an older key than the active one."""
+        rows = await self._db.fetch(self._sql.find_old_wraps, active, limit)
+        return [(row["renter_id"], sealed_of(row)) for row in rows]
+
+    async def save_wraps(self, wraps: Sequence[tuple[str, Sealed, Sealed]]) -> None:
+        """Writes (renter_id, before, after), where nothing else has changed the key meanwhile."""
+        if wraps:
+            await self._db.execute(
+                self._sql.save_wraps,
+                [bucket_of(renter_id) for renter_id, _, _ in wraps],
+                [renter_id for renter_id, _, _ in wraps],
+                [before.wrapped_key for _, before, _ in wraps],
+                [after.wrapped_key for _, _, after in wraps],
+                wraps[0][2].key_version,
+            )
+
+
 async def lock_account(connection: Any, sql: Queries, renter_id: str) -> tuple[Account, bool]:
     """The account, locked, and whether its person consents to scoring; raises RENTER_NOT_FOUND."""
     locked = await _lock(connection, sql, [renter_id])
@@ -84,7 +110,10 @@ async def save_account(
         after.frozen_at,
         after.merged_into,
         after.verify_round,
+        after.sealed.key_version,
     )
+    if after.sealed != before.sealed:  # another phone: what was sent to the old one ends
+        await connection.execute(sql.end_codes, bucket_of(after.renter_id), after.renter_id)
     return await news.publish(connection, after.renter_id, _news_of(before, after, consenting))
 
 
@@ -105,7 +134,7 @@ def account_of(row: Any) -> Account:
     return Account(
         row["renter_id"],
         RenterState(row["state"]),
-        Sealed(row["wrapped_key"], row["sealed"]),
+        sealed_of(row),
         row["created_at"],
         row["verify_after"],
         row["document_verified_at"],
@@ -116,3 +145,8 @@ def account_of(row: Any) -> Account:
         row["merged_into"],
         row["verify_round"],
     )
+
+
+def sealed_of(row: Any) -> Sealed:
+    """A person's sealed data."""
+    return Sealed(row["wrapped_key"], row["sealed"], row["key_version"])

@@ -8,14 +8,13 @@ from typing import Any
 
 from services.identity.domain import (
     SCORING,
-    Sealed,
     Verdict,
     after_verdict,
     document_already_registered,
     partner_not_found,
 )
 from services.identity.operations.ports import CheckedRow, FoundRenter, NewRenter, Unverified
-from services.identity.store.accounts import account_of, lock_account, save_account
+from services.identity.store.accounts import account_of, lock_account, save_account, sealed_of
 from services.identity.store.news import News
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
@@ -43,8 +42,8 @@ class RenterStore:
             if await connection.fetchval(self._sql.insert_document, renter.document_index, renter_id) is None:
                 raise document_already_registered()
             sealed, made = renter.sealed, renter.created_at
-            values = (bucket, renter_id, renter.adult, sealed.wrapped_key, sealed.data, made, renter.verify_after)
-            await connection.execute(self._sql.insert_renter, *values)
+            values = (bucket, renter_id, renter.adult, sealed.wrapped_key, sealed.data, sealed.key_version)
+            await connection.execute(self._sql.insert_renter, *values, made, renter.verify_after)
             await connection.fetchval(self._sql.insert_link, bucket, renter_id, renter.partner_id, made)
             return renter_id
 
@@ -60,9 +59,7 @@ class RenterStore:
     ) -> list[Unverified]:
         """Takes people whose verification is due; each is due again after `lease`, doubled with every try."""
         rows = await self._db.fetch(self._sql.lease_unverified, now, lease, longest, limit)
-        return [
-            Unverified(row["renter_id"], Sealed(row["wrapped_key"], row["sealed"]), row["verify_round"]) for row in rows
-        ]
+        return [Unverified(row["renter_id"], sealed_of(row), row["verify_round"]) for row in rows]
 
     async def finish_verification(
         self, renter_id: str, verify_round: int, verdict: Verdict, until: datetime, now: datetime
@@ -105,5 +102,5 @@ class RenterStore:
 def _checked(row: Any) -> CheckedRow | None:
     if row["adult"] is None:
         return None
-    sealed = None if row["adult"] else Sealed(row["wrapped_key"], row["sealed"])
+    sealed = None if row["adult"] else sealed_of(row)
     return CheckedRow(row["verified"], row["adult"], sealed, row["linked"], row["consenting"])

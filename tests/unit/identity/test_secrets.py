@@ -18,6 +18,7 @@ from joserfc.jwk import KeySet, OctKey
 
 from services.identity.domain import Person
 from services.identity.domain.documents import DocumentType
+from services.identity.key_ring import FileKeyRing, create_next_key
 from services.identity.keys import (
     KeysError,
     create_keys,
@@ -50,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_is_sealed_opens_for_its_own_renter_only(folder: Path) -> None:
-    vault, who = Vault(load_keys(folder)), somebody()
+    vault, who = Vault(load_keys(folder), FileKeyRing(folder)), somebody()
     sealed = vault.seal("rnt_a", who)
     assert vault.open("rnt_a", sealed) == who
     with pytest.raises(InvalidTag):
@@ -58,7 +59,7 @@ def test_what_is_sealed_opens_for_its_own_renter_only(folder: Path) -> None:
 
 
 def test_each_byte_that_is_changed_is_noticed(folder: Path) -> None:
-    vault = Vault(load_keys(folder))
+    vault = Vault(load_keys(folder), FileKeyRing(folder))
     sealed = vault.seal("rnt_a", somebody())
     for name in ("wrapped_key", "data"):
         content = getattr(sealed, name)
@@ -69,7 +70,7 @@ def test_each_byte_that_is_changed_is_noticed(folder: Path) -> None:
 
 
 def test_nothing_shows_in_what_is_sealed_and_nothing_repeats(folder: Path) -> None:
-    vault, who = Vault(load_keys(folder)), somebody()
+    vault, who = Vault(load_keys(folder), FileKeyRing(folder)), somebody()
     first, second = vault.seal("rnt_a", who), vault.seal("rnt_a", who)
     assert first.data != second.data
     assert first.wrapped_key != second.wrapped_key
@@ -79,7 +80,10 @@ def test_nothing_shows_in_what_is_sealed_and_nothing_repeats(folder: Path) -> No
 
 def test_the_blind_index_finds_a_document_and_needs_the_key(folder: Path, tmp_path: Path) -> None:
     create_keys(tmp_path / "others")
-    vault, other = Vault(load_keys(folder)), Vault(load_keys(tmp_path / "others"))
+    vault, other = (
+        Vault(load_keys(folder), FileKeyRing(folder)),
+        Vault(load_keys(tmp_path / "others"), FileKeyRing(tmp_path / "others")),
+    )
     kind, number = DocumentType.RESIDENT_ID_CARD, somebody().document_number
     assert vault.document_index(kind, number) == vault.document_index(kind, number)
     assert vault.document_index(kind, number) != vault.document_index(kind, somebody(4).document_number)
@@ -88,7 +92,7 @@ def test_the_blind_index_finds_a_document_and_needs_the_key(folder: Path, tmp_pa
 
 
 def test_a_code_is_hashed_for_its_renter(folder: Path) -> None:
-    vault = Vault(load_keys(folder))
+    vault = Vault(load_keys(folder), FileKeyRing(folder))
     assert vault.code_hash("rnt_a", "123456") != vault.code_hash("rnt_b", "123456")
     assert vault.key_hash(b"1" * 32) != vault.key_hash(b"2" * 32)
 
@@ -102,13 +106,36 @@ def test_keys_are_made_once_and_readable_by_their_owner_only(folder: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["kek.key", "blind_index.key", "api_key_pepper.key", "token_signing.pem"])
-def test_a_key_that_is_missing_or_short_is_named_by_its_folder_not_shown(folder: Path, name: str) -> None:
+def test_a_key_that_is_missing_or_short_is_named_not_shown(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"short")
     with pytest.raises(KeysError, match="missing or malformed"):
-        load_keys(folder)
+        Vault(load_keys(folder), FileKeyRing(folder))
     (folder / name).unlink()
     with pytest.raises(KeysError):
-        load_keys(folder)
+        Vault(load_keys(folder), FileKeyRing(folder))
+
+
+def test_a_new_key_is_noticed_and_the_old_one_still_opens(folder: Path) -> None:
+    vault, who = Vault(load_keys(folder), FileKeyRing(folder)), somebody()
+    old = vault.seal("rnt_a", who)
+    assert (old.key_version, create_next_key(folder), vault.active_key()) == (1, 2, 2)
+    new, moved = vault.seal("rnt_a", who), vault.rewrap("rnt_a", old)
+    assert (new.key_version, moved.key_version) == (2, 2)
+    assert moved.data == old.data, "only the key is wrapped again"
+    for sealed in (old, new, moved):
+        assert vault.open("rnt_a", sealed) == who
+    (folder / "kek.key").unlink()
+    later = Vault(load_keys(folder), FileKeyRing(folder))
+    assert later.open("rnt_a", moved) == who
+    with pytest.raises(KeysError, match="no key-encryption key 1"):
+        later.open("rnt_a", old)
+
+
+def test_another_copy_that_has_not_looked_yet_finds_the_new_key_when_it_needs_it(folder: Path) -> None:
+    ahead, behind = (Vault(load_keys(folder), FileKeyRing(folder)) for _ in range(2))
+    create_next_key(folder)
+    assert ahead.active_key() == 2
+    assert behind.open("rnt_a", ahead.seal("rnt_a", somebody())) == somebody()
 
 
 class Gate:
