@@ -80,6 +80,7 @@ async def test_a_home_in_use_is_refused(town: Town) -> None:
     assert process.returncode not in (0, None)
     assert b"Traceback" not in output
     assert process_of(town.ready, "postgres") is not None, "the first copy lives on"
+    assert read_ready(town.ready.home.ready_file).public == town.ready.public, "and says where it is"
 
 
 async def test_another_copy_runs_beside_and_keeps_its_own(town: Town, tmp_path: Path) -> None:

@@ -42,22 +42,25 @@ async def _up(home: Home, ports: Ports, ready_file: Path | None, clock_scale: fl
     house = House(home, ports, open_clock(home.clock_file, clock_scale), lambda line: console.print(line, markup=False))
     stopped = _stop_signal()
     ready_files = [file for file in (home.ready_file, ready_file) if file is not None]
+    written: list[Path] = []
     try:
-        if await _unless(stopped, _open(console, house, demo, ready_files)):
+        if await _unless(stopped, _open(console, house, demo, ready_files, written)):
             await stopped.wait()
         console.print("draining …")
     finally:
-        for file in ready_files:
+        for file in written:
             file.unlink(missing_ok=True)
         await house.stop()
     console.print("stopped")
     return 0
 
 
-async def _open(console: Console, house: House, demo: bool, ready_files: list[Path]) -> None:
+async def _open(console: Console, house: House, demo: bool, ready_files: list[Path], written: list[Path]) -> None:
+    """Starts everything and says so; what a copy did not write, it does not remove."""
     await house.start()
     city = await _city(house) if demo else None
     for file in ready_files:
+        written.append(file)
         write_ready(file, house, city)
     _greet(console, house)
 
