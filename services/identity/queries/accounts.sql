@@ -1,0 +1,71 @@
+-- name: read_account
+-- A person's account; `linked` says whether the partner may see them.
+SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,
+       r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
+       EXISTS (SELECT 1 FROM partner_links l
+               WHERE l.bucket = r.bucket AND l.renter_id = r.renter_id AND l.partner_id = $3) AS linked
+FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
+
+-- name: lock_accounts
+-- Locks one or two accounts in their order, for a change.
+SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,
+       r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
+       EXISTS (SELECT 1 FROM consents c
+               WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
+                 AND c.withdrawn_at IS NULL) AS consenting
+FROM renters r JOIN unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
+  ON r.bucket = i.bucket AND r.renter_id = i.renter_id
+ORDER BY r.bucket, r.renter_id FOR UPDATE OF r;
+
+-- name: save_account
+-- Writes an account that is locked.
+UPDATE renters
+SET state = $3, wrapped_key = $4, sealed = $5, verify_after = $6, document_verified_at = $7, phone_verified_at = $8,
+    verified_until = $9, face_checked_at = $10, frozen_at = $11, merged_into = $12, verify_round = $13,
+    key_version = $14,
+    verify_attempts = CASE WHEN verify_round = $13 THEN verify_attempts ELSE 0 END
+WHERE bucket = $1 AND renter_id = $2;
+
+-- name: lock_renter
+-- Locks a person for a change of what is verified of them or consented by them.
+SELECT r.created_at, r.document_verified_at, r.phone_verified_at,
+       EXISTS (SELECT 1 FROM consents c
+               WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
+                 AND c.withdrawn_at IS NULL) AS consenting,
+       (SELECT max(greatest(c.granted_at, c.withdrawn_at)) FROM consents c
+        WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3) AS last_change
+FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2 FOR UPDATE OF r;
+
+-- name: insert_account_change
+-- Why an account changed, append-only.
+INSERT INTO account_changes (bucket, renter_id, change_id, kind, actor, reason, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: insert_accesses
+-- Who saw what, append-only.
+INSERT INTO accesses (bucket, renter_id, access_id, actor, fields, reason, accessed_at)
+SELECT i.bucket, i.renter_id, i.access_id, i.actor, string_to_array(i.fields, ','), i.reason, i.accessed_at
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+  AS i (bucket, renter_id, access_id, actor, fields, reason, accessed_at);
+
+-- name: list_accesses
+-- Who saw a person's data before a key, newest first.
+SELECT access_id, renter_id, actor, fields, reason, accessed_at FROM accesses
+WHERE bucket = $1 AND renter_id = $2 AND ($3 = '' OR access_id < $3)
+ORDER BY access_id DESC LIMIT $4;
+
+-- name: find_old_wraps
+-- People whose data key is wrapped by an older key.
+SELECT renter_id, wrapped_key, sealed, key_version FROM renters WHERE key_version < $1 ORDER BY key_version LIMIT $2;
+
+-- name: save_wraps
+-- Writes data keys that were wrapped again, over those that they were made from.
+UPDATE renters r SET wrapped_key = i.fresh, key_version = $5
+FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bytea[]) AS i (bucket, renter_id, old, fresh)
+WHERE r.bucket = i.bucket AND r.renter_id = i.renter_id AND r.wrapped_key = i.old;
+
+-- name: insert_news
+-- Events for scoring, into the outbox.
+INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
+SELECT $1, i.event_id, 'scoring', i.kind, $2, i.payload, $6, $6, 0
+FROM unnest($3::text[], $4::text[], $5::jsonb[]) AS i (event_id, kind, payload);
