@@ -23,7 +23,6 @@ from services.runtime.postgres import EmbeddedPostgres, PostgresError
 from services.runtime.postgres.places import places_of
 
 WATCH_SECONDS = 0.2
-PUBLISHERS = ("identity", "deposits", "rental")
 R = TypeVar("R")
 
 
@@ -88,7 +87,7 @@ class Databases:
 
 async def events_waiting(home: Home) -> int:
     """Events that wait in any service's outbox."""
-    return sum(await asyncio.gather(*(_waiting(home, service) for service in PUBLISHERS)))
+    return sum(await asyncio.gather(*(_waiting(home, service) for service in SERVICES)))
 
 
 async def _waiting(home: Home, service: str) -> int:

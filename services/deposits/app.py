@@ -36,6 +36,8 @@ from services.runtime.clock import SystemClock, clock_of
 from services.runtime.database import Database
 from services.runtime.migrations import verify
 from services.runtime.outbox import Relay
+from services.runtime.personal_data import DataHolder
+from services.runtime.queries import load_queries
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.service import run
 from services.runtime.settings import ServiceSettings
@@ -46,7 +48,7 @@ from services.values.clock import Clock
 
 SERVICE = "deposits"
 CALLS = frozenset({"identity", "scoring"})
-PUBLISHES_TO = frozenset({"rental", "scoring"})
+PUBLISHES_TO = frozenset({"rental", "scoring", "identity"})
 CALLERS = frozenset({"rental"})
 
 
@@ -102,7 +104,9 @@ class House:
         self.identity, self.scoring = IdentityClient(channels["identity"]), ScoringClient(channels["scoring"])
         self.credentials = RemoteCredentials(IdentityInternalServiceStub(channels["identity"]))
         facts = ScoringEvents(channels["scoring"], self.identity)
+        self.holder = DataHolder(db, load_queries("services.deposits"), channels["identity"])
         self.relays = [
+            self.holder.relay,
             Relay(db, "rental", RentalEvents(channels["rental"]).deliver),
             Relay(db, "scoring", facts.deliver),
         ]
@@ -145,7 +149,9 @@ class House:
             self.internal,
             CALLERS,
         )
-        return Server(SERVICE, settings, self.credentials.authenticate, [public], [internal], tracer)
+        return Server(
+            SERVICE, settings, self.credentials.authenticate, [public], [internal, self.holder.service], tracer
+        )
 
     async def close(self, patience: float) -> None:
         """Lets processor operations end, then the streams."""

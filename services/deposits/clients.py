@@ -120,12 +120,15 @@ class ScoringEvents:
             request = scoring.DeliverRequest(events=[_fact_event(row) for row in told])
             answer = await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
             taken = {row.event_id for row, status in zip(told, answer.statuses, strict=True) if status.code == 0}
-        silent = {
-            row.event_id
-            for row, standing in zip(rows, standings, strict=True)
-            if isinstance(standing, RenterAtPartner) and not standing.scoring_consent
-        }
+        silent = {row.event_id for row, standing in zip(rows, standings, strict=True) if _keeps_silent(standing)}
         return [row.event_id in taken or row.event_id in silent for row in rows]
+
+
+def _keeps_silent(standing: RenterAtPartner | Refusal) -> bool:
+    """Nothing is told of people who do not consent, or who are no more."""
+    if isinstance(standing, Refusal):
+        return standing.reason == "RENTER_NOT_FOUND"
+    return not standing.scoring_consent
 
 
 def _fact_event(row: OutboxRow) -> scoring.ScoringEvent:

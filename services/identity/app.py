@@ -19,15 +19,26 @@ from freehold.identity.v1 import (
     identity_internal_service_pb2_grpc,
     identity_service_pb2,
     identity_service_pb2_grpc,
+    privacy_internal_service_pb2,
+    privacy_internal_service_pb2_grpc,
+    privacy_service_pb2,
+    privacy_service_pb2_grpc,
 )
-from services.identity.clients import HttpCarrier, HttpRegistry, ScoringEvents
+from services.identity.clients import Asks, HttpCarrier, HttpRegistry, ScoringEvents
 from services.identity.domain import Standing
 from services.identity.key_ring import FileKeyRing
-from services.identity.keys import Keys, load_keys, sign_token, verification_keys
-from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Renters, Rewrapping
+from services.identity.keys import Keys, load_keys, sign_statement, sign_token, verification_keys
+from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Privacy, Renters, Rewrapping
 from services.identity.operations.checks import Check
-from services.identity.operations.ports import SignToken
-from services.identity.servicer import ACCESS, InternalServicer, PublicServicer
+from services.identity.operations.ports import SignReceipt, SignToken
+from services.identity.servicer import (
+    ACCESS,
+    PRIVACY_ACCESS,
+    InternalServicer,
+    PrivacyInternalServicer,
+    PrivacyServicer,
+    PublicServicer,
+)
 from services.identity.store import (
     AccessStore,
     AccountStore,
@@ -35,6 +46,7 @@ from services.identity.store import (
     ConsentStore,
     News,
     PartnerStore,
+    PrivacyStore,
     RenterStore,
     SessionStore,
     WrapStore,
@@ -57,9 +69,10 @@ from services.values.errors import Refusal
 
 SERVICE = "identity"
 CALLS: frozenset[str] = frozenset()
-PUBLISHES_TO = frozenset({"scoring"})
+PUBLISHES_TO = frozenset({"scoring", "deposits", "rental"})
 CALLERS = frozenset({"scoring", "deposits", "rental"})
-VERIFY_EVERY_SECONDS, REWRAP_EVERY_SECONDS = 2.0, 5.0
+VERIFY_EVERY_SECONDS, REWRAP_EVERY_SECONDS, PRIVACY_EVERY_SECONDS = 2.0, 5.0, 5.0
+RECEIPT_AUDIENCE = "erasure-receipt"
 TOKEN_LIFE = timedelta(hours=1)
 
 
@@ -70,6 +83,8 @@ class Settings(ServiceSettings):
 
     keys_dir: Path
     scoring_address: str
+    deposits_address: str
+    rental_address: str
     registry_url: str
     registry_secret: SecretStr
     carrier_url: str
@@ -83,15 +98,31 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     keys = load_keys(settings.keys_dir)
     await verify(dsn, "services.identity")
     db = await Database.connect(dsn, pool_size=settings.pool_size)
-    channel = open_channel(settings.scoring_address, "scoring", settings.tls_dir, SERVICE)
-    relay = Relay(db, "scoring", ScoringEvents(channel).deliver)
+    channels = {
+        peer: open_channel(address, peer, settings.tls_dir, SERVICE)
+        for peer, address in (
+            ("scoring", settings.scoring_address),
+            ("deposits", settings.deposits_address),
+            ("rental", settings.rental_address),
+        )
+    }
+    relays = [
+        Relay(db, "scoring", ScoringEvents(channels["scoring"]).deliver),
+        Relay(db, "deposits", Asks(channels["deposits"]).deliver),
+        Relay(db, "rental", Asks(channels["rental"]).deliver),
+    ]
+
+    def wake() -> None:
+        for relay in relays:
+            relay.wake()
+
     clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
     tasks = Tasks()
     async with aiohttp.ClientSession() as session:
         registry = HttpRegistry(session, settings.registry_url, settings.registry_secret.get_secret_value())
         carrier = HttpCarrier(session, settings.carrier_url, settings.carrier_secret.get_secret_value())
         real, vault = SystemClock(), Vault(keys, FileKeyRing(settings.keys_dir))
-        news = News(real.now, relay.wake)
+        news = News(real.now, wake)
         people, accesses = RenterStore(db, news), AccessStore(db)
         renters = Renters(people, accesses, vault, registry, tasks.spawn, clock, real)
         codes, sessions, sign = CodeStore(db, news), SessionStore(db), _signer(keys)
@@ -102,19 +133,22 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         accounts = Accounts(people, AccountStore(db, news), accesses, vault, registry, sweeper.wake, clock, real)
         consents = Consents(ConsentStore(db, news), clock)
         public = PublicServicer(partners, renters, accounts, access, consents, _jwks(keys))
+        privacy = Privacy(PrivacyStore(db, news), accesses, vault, _receipts(keys), clock, real)
+        jobs = Sweeper("privacy", privacy.sweep, PRIVACY_EVERY_SECONDS)
         background = [
-            asyncio.create_task(relay.run(), name="relay to scoring"),
+            *(asyncio.create_task(relay.run(), name="relay") for relay in relays),
+            asyncio.create_task(jobs.run(), name="privacy sweeper"),
             asyncio.create_task(sweeper.run(), name="verification sweeper"),
             asyncio.create_task(rewrapping.run(), name="rewrapping sweeper"),
         ]
         try:
-            yield _server(settings, tracer, keys, partners, Checks(people, accesses, vault, clock), public)
+            yield _server(settings, tracer, keys, partners, Checks(people, accesses, vault, clock), public, privacy)
         finally:
             await tasks.drain(settings.drain_seconds)
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            await channel.close()
+            await asyncio.gather(*(channel.close() for channel in channels.values()))
             await db.close()
 
 
@@ -125,12 +159,22 @@ def _signer(keys: Keys) -> SignToken:
     return sign
 
 
+def _receipts(keys: Keys) -> SignReceipt:
+    return lambda statement: sign_statement(keys, RECEIPT_AUDIENCE, statement)
+
+
 def _jwks(keys: Keys) -> str:
     return json.dumps(verification_keys(keys).as_dict(private=False))
 
 
 def _server(
-    settings: Settings, tracer: Tracer, keys: Keys, partners: Partners, checks: Checks, public: PublicServicer
+    settings: Settings,
+    tracer: Tracer,
+    keys: Keys,
+    partners: Partners,
+    checks: Checks,
+    public: PublicServicer,
+    privacy: Privacy,
 ) -> Server:
     verifying = verification_keys(keys)
 
@@ -160,8 +204,27 @@ def _server(
         InternalServicer(partners, batcher, _jwks(keys)),
         CALLERS,
     )
+    publics, internals = [public_service, _privacy_public(privacy)], [internal_service, _privacy_internal(privacy)]
     credentials = Credentials(resolve, fetch_keys)
-    return Server(SERVICE, settings, credentials.authenticate, [public_service], [internal_service], tracer)
+    return Server(SERVICE, settings, credentials.authenticate, publics, internals, tracer)
+
+
+def _privacy_public(privacy: Privacy) -> PublicService:
+    return PublicService(
+        privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
+        privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
+        PrivacyServicer(privacy),
+        PRIVACY_ACCESS,
+    )
+
+
+def _privacy_internal(privacy: Privacy) -> InternalService:
+    return InternalService(
+        privacy_internal_service_pb2.DESCRIPTOR.services_by_name["PrivacyInternalService"],
+        privacy_internal_service_pb2_grpc.add_PrivacyInternalServiceServicer_to_server,
+        PrivacyInternalServicer(privacy),
+        CALLERS,
+    )
 
 
 def main() -> int:

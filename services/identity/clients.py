@@ -13,15 +13,19 @@ import aiohttp
 import grpc
 import structlog
 
+from freehold.privacy.v1 import data_holder_internal_service_pb2 as data_holder
+from freehold.privacy.v1.data_holder_internal_service_pb2_grpc import DataHolderInternalServiceStub
 from freehold.scoring.v1 import fact_pb2, scoring_internal_service_pb2
 from freehold.scoring.v1.scoring_internal_service_pb2_grpc import ScoringInternalServiceStub
 from services.identity.domain import Person, Verdict
+from services.identity.domain.privacy import PrivacyStep
 from services.runtime.outbox import OutboxRow
 
 log = structlog.get_logger(__name__)
 REGISTRY_SECONDS = 8.0
 CARRIER_SECONDS = 5.0
 DELIVER_SECONDS = 5.0
+_STEPS = frozenset(PrivacyStep)
 
 
 class HttpRegistry:
@@ -83,14 +87,42 @@ class HttpCarrier:
             log.warning("carrier_unreachable", error_type=type(error).__name__)
 
 
+class Asks:
+    """Delivers to a data holder what is asked about people."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = DataHolderInternalServiceStub(channel)
+
+    async def deliver(self, rows: Sequence[OutboxRow]) -> list[bool]:
+        """Whether the holder took each ask."""
+        request = data_holder.DeliverRequest(asks=[_ask(row) for row in rows])
+        answer = await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
+        return [status.code == 0 for status in answer.statuses]
+
+
+def _ask(row: OutboxRow) -> data_holder.PrivacyAsk:
+    step = data_holder.PrivacyStep.Value(f"PRIVACY_STEP_{row.kind}")
+    return data_holder.PrivacyAsk(
+        event_id=row.event_id, job_id=row.payload["job_id"], renter_id=row.renter_id, step=step
+    )
+
+
 class ScoringEvents:
-    """Delivers identity's events to scoring."""
+    """Delivers identity's events to scoring, which holds data about people too."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = ScoringInternalServiceStub(channel)
+        self._asks = Asks(channel)
 
     async def deliver(self, rows: Sequence[OutboxRow]) -> list[bool]:
-        """Whether scoring took each event."""
+        """Whether scoring took each event. A person's events come one at a time, so that the order of kinds is free."""
+        asks = [row for row in rows if row.kind in _STEPS]
+        news = [row for row in rows if row.kind not in _STEPS]
+        taken = dict(zip((row.event_id for row in asks), await self._asks.deliver(asks) if asks else [], strict=True))
+        taken |= zip((row.event_id for row in news), await self._tell(news) if news else [], strict=True)
+        return [taken[row.event_id] for row in rows]
+
+    async def _tell(self, rows: Sequence[OutboxRow]) -> list[bool]:
         request = scoring_internal_service_pb2.DeliverRequest(events=[_event(row) for row in rows])
         answer = await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
         return [status.code == 0 for status in answer.statuses]

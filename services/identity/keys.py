@@ -106,6 +106,13 @@ def sign_token(
     return token, datetime.fromtimestamp(ends, UTC)
 
 
+def sign_statement(keys: Keys, audience: str, content: dict[str, Any]) -> str:
+    """A statement that the public keys verify and that is no credential: its audience is another one."""
+    header = {"alg": ALGORITHM, "kid": keys.signing.kid, "typ": "JWT"}
+    body = {"iss": ISSUER, "aud": audience, **content}
+    return jwt.encode(header, body, keys.signing, algorithms=[ALGORITHM])
+
+
 def mint_operator_token(folder: Path, name: str, hours: int, now: datetime) -> str:
     """A token for the operator `name`; whoever can read the keys is trusted to say who operates."""
     if not 0 < hours <= OPERATOR_HOURS_LIMIT:

@@ -55,6 +55,16 @@ class Vault:
             date.fromisoformat(expires) if expires else None,
         )
 
+    def seal_part(self, renter_id: str, sealed: Sealed, data: bytes) -> bytes:
+        """Encrypts something else about a person under the key that seals them."""
+        name = renter_id.encode()
+        return _encrypt(AESGCM(self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)), data, b"part|" + name)
+
+    def open_part(self, renter_id: str, sealed: Sealed, part: bytes) -> bytes:
+        """Decrypts what `seal_part` made; raises InvalidTag when it was tampered with."""
+        name = renter_id.encode()
+        return _decrypt(AESGCM(self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)), part, b"part|" + name)
+
     def rewrap(self, renter_id: str, sealed: Sealed) -> Sealed:
         """The same data under the active key-encryption key; the data itself is not opened."""
         name = renter_id.encode()

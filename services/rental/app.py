@@ -38,6 +38,8 @@ from services.runtime.batching import Batcher
 from services.runtime.channels import open_channel
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.database import Database
+from services.runtime.personal_data import DataHolder
+from services.runtime.queries import load_queries
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.settings import ServiceSettings
 from services.runtime.tasks import Tasks
@@ -47,7 +49,7 @@ from services.values.errors import Refusal
 
 SERVICE = "rental"
 CALLS = frozenset({"identity", "deposits"})
-PUBLISHES_TO = frozenset({"scoring"})
+PUBLISHES_TO = frozenset({"scoring", "identity"})
 
 _PACKAGE = "services.rental"
 _PROBE_SECONDS = 1.0
@@ -137,11 +139,13 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         stack.push_async_callback(queues.drain)
         stack.push_async_callback(answers.drain, settings.drain_seconds)
         credentials = RemoteCredentials(identity_rpc.IdentityInternalServiceStub(channels["identity"]))
-        server = _server(settings, tracer, rooms, queues, credentials)
+        holder = DataHolder(db, load_queries(_PACKAGE), channels["identity"])
+        server = _server(settings, tracer, rooms, queues, credentials, holder)
         background = Tasks()
         stack.push_async_callback(background.drain, 0)
         background.spawn(credentials.watch(), "credentials")
         background.spawn(_follow_database(db, server), "readiness")
+        background.spawn(holder.relay.run(), "relay to identity")
         background.spawn(fact_relay(db, rooms.telling).run(), "fact relay")
         background.spawn(follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(), "follow-ups")
         yield server
@@ -153,7 +157,12 @@ def main() -> int:
 
 
 def _server(
-    settings: Settings, tracer: Tracer, rooms: _Rooms, queues: _Queues, credentials: RemoteCredentials
+    settings: Settings,
+    tracer: Tracer,
+    rooms: _Rooms,
+    queues: _Queues,
+    credentials: RemoteCredentials,
+    holder: DataHolder,
 ) -> Server:
     public = RentalServicer(
         queues.starts.submit, queues.ends.submit, queues.cancels.submit, rooms.catalogue, rooms.reading
@@ -171,7 +180,8 @@ def _server(
                 internal_rpc.add_RentalInternalServiceServicer_to_server,
                 RentalInternalServicer(rooms.closing),
                 frozenset({"deposits"}),
-            )
+            ),
+            holder.service,
         ],
         tracer,
     )

@@ -22,6 +22,8 @@ from services.runtime.channels import open_channel
 from services.runtime.clock import clock_of
 from services.runtime.database import Database
 from services.runtime.migrations import verify
+from services.runtime.personal_data import DataHolder
+from services.runtime.queries import load_queries
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.service import run
 from services.runtime.settings import ServiceSettings
@@ -35,7 +37,7 @@ from services.values.errors import Refusal
 
 SERVICE = "scoring"
 CALLS = frozenset({"identity"})
-PUBLISHES_TO: frozenset[str] = frozenset()
+PUBLISHES_TO = frozenset({"identity"})
 CALLERS = frozenset({"identity", "deposits", "rental"})
 
 
@@ -65,18 +67,29 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     model = read_model(settings.scorecard)
     clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
     scoring = Scoring(Store(db), identity, model, clock)
-    watch = asyncio.create_task(credentials.watch(), name="credential watch")
+    holder = DataHolder(db, load_queries("services.scoring"), channel)
+    background = [
+        asyncio.create_task(credentials.watch(), name="credential watch"),
+        asyncio.create_task(holder.relay.run(), name="relay to identity"),
+    ]
     try:
-        yield _server(settings, tracer, credentials, scoring, model)
+        yield _server(settings, tracer, credentials, scoring, model, holder)
     finally:
-        watch.cancel()
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         await identity.close()
         await channel.close()
         await db.close()
 
 
 def _server(
-    settings: Settings, tracer: Tracer, credentials: RemoteCredentials, scoring: Scoring, model: Model
+    settings: Settings,
+    tracer: Tracer,
+    credentials: RemoteCredentials,
+    scoring: Scoring,
+    model: Model,
+    holder: DataHolder,
 ) -> Server:
     async def admit(items: list[tuple[str, Question]]) -> list[Admittance | Refusal]:
         return await scoring.admit([question for _, question in items])
@@ -94,7 +107,7 @@ def _server(
         InternalServicer(scoring, admissions),
         CALLERS,
     )
-    return Server(SERVICE, settings, credentials.authenticate, [public], [internal], tracer)
+    return Server(SERVICE, settings, credentials.authenticate, [public], [internal, holder.service], tracer)
 
 
 def main() -> int:

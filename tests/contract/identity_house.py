@@ -176,6 +176,8 @@ async def identity_house(dsn: str, folder: Path) -> AsyncIterator[House]:
             keys_dir=keys,
             drain_seconds=2,
             scoring_address=f"127.0.0.1:{neighbour.port}",
+            deposits_address=f"127.0.0.1:{neighbour.port}",
+            rental_address=f"127.0.0.1:{neighbour.port}",
             registry_secret=SecretStr(SECRET),
             carrier_secret=SecretStr(SECRET),
             **addresses,

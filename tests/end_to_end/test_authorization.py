@@ -18,6 +18,7 @@ from town import Town, new_id, refused
 
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
+from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.rental.v1 import rental_service_pb2 as rental
 from services.cli.seeding import Renter
 from services.identity.domain import ApiKeyScope
@@ -28,6 +29,7 @@ from services.values.errors import Category, Refusal
 BIKE, CNY = "ASSET_KIND_BIKE", "CNY"
 NOT_THERE = {"RENTER_NOT_FOUND", "RENTAL_NOT_FOUND", "DEPOSIT_NOT_FOUND", "ASSET_NOT_FOUND", "CALLER_NOT_ALLOWED"}
 NOT_THERE |= {"RENTER_NOT_LINKED", "CODE_INVALID", "REFRESH_TOKEN_INVALID", "PRICE_PLAN_NOT_FOUND"}
+NOT_THERE |= {"EXPORT_NOT_FOUND", "ERASURE_NOT_FOUND"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Cast:
     other_key: str
     rental_id: str
     deposit_id: str
+    export_id: str
+    erasure_id: str
 
     def credential(self, role: Role, *, own: bool) -> str:
         """The credential of the owner, or of somebody else in the same role."""
@@ -56,7 +60,14 @@ async def cast(town: Town) -> Cast:
     mine, theirs = await town.new_person(score=650), await town.new_person(score=640)
     started = await town.start(mine.renter_id, await town.new_bike())
     await town.end(started.rental_id)
-    return Cast(town, mine, theirs, await town.other_partner(), started.rental_id, started.deposit_id)
+    export = privacy.ExportMyDataRequest(request_id=new_id())
+    export_id = (await town.api.call(town.api.privacy.ExportMyData, export, mine.token)).export.export_id
+    erase = privacy.EraseMeRequest(request_id=new_id())
+    erasure_id = (await town.api.call(town.api.privacy.EraseMe, erase, mine.token)).erasure.erasure_id
+    cancel = privacy.CancelErasureRequest(request_id=new_id(), erasure_id=erasure_id)
+    await town.api.call(town.api.privacy.CancelErasure, cancel, mine.token)
+    other = await town.other_partner()
+    return Cast(town, mine, theirs, other, started.rental_id, started.deposit_id, export_id, erasure_id)
 
 
 REACHING: dict[str, Callable[[Cast], Any]] = {
@@ -85,6 +96,9 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "AddPaymentMethod": lambda c: deposits.AddPaymentMethodRequest(
         request_id=new_id(), renter_id=c.mine.renter_id, processor_token="tok_visa"
     ),
+    "GetExport": lambda c: privacy.GetExportRequest(export_id=c.export_id),
+    "DownloadExport": lambda c: privacy.DownloadExportRequest(export_id=c.export_id),
+    "CancelErasure": lambda c: privacy.CancelErasureRequest(request_id=new_id(), erasure_id=c.erasure_id),
     "ListPaymentMethods": lambda c: deposits.ListPaymentMethodsRequest(renter_id=c.mine.renter_id),
 }
 """RPCs that name something which belongs to somebody."""
@@ -92,7 +106,7 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
 OF_THE_CALLER = {
     "RegisterRenter", "SendRenterCode", "RefreshRenterToken", "EndRenterSessions", "LinkPartner", "GrantConsent",
     "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "SetPolicy", "GetPolicy",
-    "ListDeposits", "CreatePricePlan", "ListRentals",
+    "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""
 

@@ -8,15 +8,18 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import message_factory
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from town import Town, new_id, refused
 
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
+from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
 from services.identity.servicer import ACCESS as IDENTITY
+from services.identity.servicer import PRIVACY_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
 from services.scoring.servicer import ACCESS as SCORING
 from services.values.access import Reach, Rule
@@ -32,12 +35,14 @@ NEED_NOTHING = {
     "ListAccesses",
     "GetTokenKeys",
 }
-SERVICES = {
-    "identity": (identity.DESCRIPTOR.services_by_name["IdentityService"], IDENTITY),
-    "scoring": (scoring.DESCRIPTOR.services_by_name["ScoringService"], SCORING),
-    "deposits": (deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
-    "rental": (rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
-}
+SERVICES = [
+    ("identity", identity.DESCRIPTOR.services_by_name["IdentityService"], IDENTITY),
+    ("identity", privacy.DESCRIPTOR.services_by_name["PrivacyService"], PRIVACY_ACCESS),
+    ("scoring", scoring.DESCRIPTOR.services_by_name["ScoringService"], SCORING),
+    ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
+    ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
+]
+"""Which service's port, what is served there, and its rows of the matrix."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +67,26 @@ class Rpc:
         empty = message_factory.GetMessageClass(self.method.input_type)()
         path = f"/{self.method.containing_service.full_name}/{self.method.name}"
         async with grpc.aio.insecure_channel(town.ready.public[self.service]) as channel:
-            rpc: Any = channel.unary_unary(
-                path, request_serializer=lambda m: m.SerializeToString(), response_deserializer=answer.FromString
-            )
+            kind = channel.unary_stream if self.method.server_streaming else channel.unary_unary
+            opened: Any = kind(path, lambda message: message.SerializeToString(), answer.FromString)
+            rpc: Any = _whole(opened) if self.method.server_streaming else opened
             if credential is None:
                 return await rpc(empty, timeout=10)
             return await town.api.call(rpc, empty if request is None else request, credential)
 
 
+def _whole(stream: Any) -> Any:
+    """A call that gives all that a stream brings."""
+
+    async def call(request: Any, **how: Any) -> list[Any]:
+        return [message async for message in stream(request, **how)]
+
+    return call
+
+
 RPCS = [
     Rpc(service, method, access[method.name])
-    for service, (descriptor, access) in SERVICES.items()
+    for service, descriptor, access in SERVICES
     for method in descriptor.methods
 ]
 
@@ -83,10 +97,21 @@ def credentials(town: Town) -> dict[Role, str]:
 
 
 def test_every_rpc_says_who_may_call_it() -> None:
-    for descriptor, access in SERVICES.values():
+    for _, descriptor, access in SERVICES:
         assert set(access) == {method.name for method in descriptor.methods}
     assert all(rpc.roles and Role.SERVICE not in rpc.roles for rpc in RPCS)
     assert all(rpc.rule.scope for rpc in RPCS if rpc.rule.partner is Reach.OWN), "a partner's key has a scope for it"
+
+
+async def test_no_service_is_served_that_is_not_listed_here(town: Town) -> None:
+    for service, address in town.ready.public.items():
+        async with grpc.aio.insecure_channel(address) as channel:
+            stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+            asked = [reflection_pb2.ServerReflectionRequest(list_services="")]
+            (answer,) = [message async for message in stub.ServerReflectionInfo(iter(asked))]
+        served = {found.name for found in answer.list_services_response.service}
+        listed = {descriptor.full_name for name, descriptor, _ in SERVICES if name == service}
+        assert served == listed | {"grpc.reflection.v1alpha.ServerReflection"}
 
 
 @pytest.mark.parametrize("rpc", RPCS, ids=str)
@@ -116,7 +141,7 @@ async def test_an_empty_request_names_the_fields_that_are_missing(town: Town, rp
 
 def test_every_rpc_that_changes_something_carries_a_request_id() -> None:
     for rpc in RPCS:
-        reads = rpc.method.name.startswith(("Get", "List", "Preview", "Show"))
+        reads = rpc.method.name.startswith(("Get", "List", "Preview", "Show", "Download"))
         assert reads is not ("request_id" in rpc.method.input_type.fields_by_name), rpc
 
 

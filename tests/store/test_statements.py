@@ -41,6 +41,20 @@ async def test_every_statement_prepares(service: str, dsn: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+async def test_what_is_said_and_forgotten_of_a_person_is_asked_by_bucket_and_id(service: str, dsn: str) -> None:
+    statements = load_queries(f"services.{service}").statements
+    asked = {name: statement for name, statement in statements.items() if name.startswith("privacy_")}
+    assert asked
+    connection = await asyncpg.connect(dsn)
+    try:
+        for name, statement in asked.items():
+            taken = (await connection.prepare(statement)).get_parameters()
+            assert [kind.name for kind in taken] == ["int4", "text"], f"{service}: {name}"
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_statements_name_their_columns_and_take_time_as_a_parameter(service: str) -> None:
     for name, statement in load_queries(f"services.{service}").statements.items():
         assert not _EVERYTHING.search(statement), f"{service}: {name} selects everything"

@@ -4,6 +4,7 @@ PENDING → VERIFIED | REJECTED | IN_REVIEW      the registry
 IN_REVIEW → VERIFIED | REJECTED                an operator
 REJECTED, expired → PENDING                    a retry
 any → frozen → as it was; any → merged         theft, a second account of one person
+any → erasing → as it was; any → erased         the person's own wish
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from services.identity.domain.refusals import state_not_allowed
 
 VERIFICATION_LASTS = timedelta(days=5 * 365)
 """A verification counts for five years, or until the document's last day if that is sooner."""
+
+
+_ENDED = (RenterState.MERGED, RenterState.ERASING, RenterState.ERASED)
 
 
 class AssuranceLevel(StrEnum):
@@ -36,7 +40,7 @@ class ReviewDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One person's standing. `state` is what verification came to; frozen and merged lie over it.
+    """One person's standing. `state` is what verification came to; the rest lies over it.
 
     `verify_round` counts how often verification was begun: each round is a question of its own to the registry.
     """
@@ -53,9 +57,13 @@ class Account:
     frozen_at: datetime | None = None
     merged_into: str = ""
     verify_round: int = 1
+    erasing_at: datetime | None = None
+    erased_at: datetime | None = None
 
     def shown(self, now: datetime) -> RenterState:
         """The state that everybody sees."""
+        if self.erasing_at is not None:
+            return RenterState.ERASING if self.erased_at is None else RenterState.ERASED
         if self.merged_into:
             return RenterState.MERGED
         if self.frozen_at is not None:
@@ -129,9 +137,8 @@ def face_checked(account: Account, now: datetime) -> Account:
 
 
 def frozen(account: Account, now: datetime) -> Account:
-    """Nothing new can be rented; raises STATE_NOT_ALLOWED when the account is frozen or merged already."""
-    if account.shown(now) in (RenterState.FROZEN, RenterState.MERGED):
-        raise state_not_allowed(account.shown(now))
+    """Nothing new can be rented; raises STATE_NOT_ALLOWED when nothing can be already."""
+    _refuse(account, now, RenterState.FROZEN, *_ENDED)
     return replace(account, frozen_at=now)
 
 
@@ -142,22 +149,32 @@ def unfrozen(account: Account, now: datetime) -> Account:
 
 
 def recovered(account: Account, sealed: Sealed, now: datetime) -> Account:
-    """With a new phone, which is not confirmed yet; raises STATE_NOT_ALLOWED for a merged account."""
-    if account.merged_into:
-        raise state_not_allowed(account.shown(now))
+    """With a new phone, which is not confirmed yet; raises STATE_NOT_ALLOWED for an account that has ended."""
+    _refuse(account, now, *_ENDED)
     return replace(account, sealed=sealed, phone_verified_at=None)
 
 
 def merged(account: Account, into: Account, now: datetime) -> Account:
-    """Closed in favour of another account; raises STATE_NOT_ALLOWED when either is merged, or both are one."""
+    """Closed in favour of another account; raises STATE_NOT_ALLOWED when either has ended, or both are one."""
     for one in (account, into):
-        if one.merged_into or account.renter_id == into.renter_id:
+        _refuse(one, now, *_ENDED)
+        if account.renter_id == into.renter_id:
             raise state_not_allowed(one.shown(now))
     return replace(account, merged_into=into.renter_id)
 
 
 def _verified(account: Account, until: datetime, now: datetime) -> Account:
     return replace(account, state=RenterState.VERIFIED, document_verified_at=now, verified_until=until)
+
+
+def must_be_erasable(account: Account, now: datetime) -> None:
+    """Raises STATE_NOT_ALLOWED for a frozen account, which may be in wrong hands."""
+    _refuse(account, now, RenterState.FROZEN)
+
+
+def _refuse(account: Account, now: datetime, *states: RenterState) -> None:
+    if account.shown(now) in states:
+        raise state_not_allowed(account.shown(now))
 
 
 def _require(account: Account, now: datetime, *states: RenterState) -> None:

@@ -33,6 +33,8 @@ class RenterState(StrEnum):
     FROZEN = "FROZEN"
     MERGED = "MERGED"
     EXPIRED = "EXPIRED"
+    ERASING = "ERASING"
+    ERASED = "ERASED"
 
 
 class Verdict(StrEnum):

@@ -5,7 +5,8 @@ from services.identity.operations.accounts import Accounts
 from services.identity.operations.checks import Checks
 from services.identity.operations.consents import Consents
 from services.identity.operations.partners import Partners
+from services.identity.operations.privacy import Privacy
 from services.identity.operations.renters import Renters
 from services.identity.operations.rewrapping import Rewrapping
 
-__all__ = ["Access", "Accounts", "Checks", "Consents", "Partners", "Renters", "Rewrapping"]
+__all__ = ["Access", "Accounts", "Checks", "Consents", "Partners", "Privacy", "Renters", "Rewrapping"]

@@ -165,7 +165,7 @@ class Accounts:
 
     async def _found(self, caller: Caller, renter_id: str) -> FoundRenter:
         found = await self._renters.find_renter(renter_id, caller.partner_id or "")
-        if found is None or not may_see(caller, found):
+        if found is None or not may_see(caller, found) or found.account.erased_at is not None:
             raise renter_not_found()
         return found
 

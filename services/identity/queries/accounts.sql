@@ -2,6 +2,7 @@
 -- A person's account; `linked` says whether the partner may see them.
 SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,
        r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
+       r.erasing_at, r.erased_at,
        EXISTS (SELECT 1 FROM partner_links l
                WHERE l.bucket = r.bucket AND l.renter_id = r.renter_id AND l.partner_id = $3) AS linked
 FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
@@ -10,6 +11,7 @@ FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
 -- Locks one or two accounts in their order, for a change.
 SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,
        r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
+       r.erasing_at, r.erased_at,
        EXISTS (SELECT 1 FROM consents c
                WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
                  AND c.withdrawn_at IS NULL) AS consenting
@@ -28,7 +30,7 @@ WHERE bucket = $1 AND renter_id = $2;
 
 -- name: lock_renter
 -- Locks a person for a change of what is verified of them or consented by them.
-SELECT r.created_at, r.document_verified_at, r.phone_verified_at,
+SELECT r.created_at, r.document_verified_at, r.phone_verified_at, r.erasing_at,
        EXISTS (SELECT 1 FROM consents c
                WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
                  AND c.withdrawn_at IS NULL) AS consenting,
@@ -56,7 +58,8 @@ ORDER BY access_id DESC LIMIT $4;
 
 -- name: find_old_wraps
 -- People whose data key is wrapped by an older key.
-SELECT renter_id, wrapped_key, sealed, key_version FROM renters WHERE key_version < $1 ORDER BY key_version LIMIT $2;
+SELECT renter_id, wrapped_key, sealed, key_version FROM renters
+WHERE key_version < $1 AND erased_at IS NULL ORDER BY key_version LIMIT $2;
 
 -- name: save_wraps
 -- Writes data keys that were wrapped again, over those that they were made from.

@@ -31,9 +31,9 @@ RETURNING linked_at;
 SELECT linked_at FROM partner_links WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3;
 
 -- name: check_renters
--- Standing, link and consent of n people in one read. A person without a row gives nulls.
+-- Standing, link and consent of n people in one read. A person without a row, or erased, gives nulls.
 SELECT i.ordinal, r.adult,
-       r.state = 'VERIFIED' AND r.frozen_at IS NULL AND r.merged_into = ''
+       r.state = 'VERIFIED' AND r.frozen_at IS NULL AND r.merged_into = '' AND r.erasing_at IS NULL
        AND (r.verified_until IS NULL OR r.verified_until > $5) AS verified,
        CASE WHEN r.adult THEN NULL ELSE r.wrapped_key END AS wrapped_key,
        CASE WHEN r.adult THEN NULL ELSE r.sealed END AS sealed,
@@ -44,5 +44,5 @@ SELECT i.ordinal, r.adult,
                WHERE c.bucket = i.bucket AND c.renter_id = i.renter_id AND c.purpose = $4 AND c.withdrawn_at IS NULL
                  AND (i.partner_id = '' OR c.partner_id = i.partner_id)) AS consenting
 FROM unnest($1::int[], $2::text[], $3::text[]) WITH ORDINALITY AS i (bucket, renter_id, partner_id, ordinal)
-LEFT JOIN renters r ON r.bucket = i.bucket AND r.renter_id = i.renter_id
+LEFT JOIN renters r ON r.bucket = i.bucket AND r.renter_id = i.renter_id AND r.erased_at IS NULL
 ORDER BY i.ordinal;

@@ -9,6 +9,7 @@ from services.identity.store.codes import CodeStore
 from services.identity.store.consents import ConsentStore
 from services.identity.store.news import News
 from services.identity.store.partners import PartnerStore
+from services.identity.store.privacy import PrivacyStore
 from services.identity.store.renters import RenterStore
 from services.identity.store.sessions import SessionStore
 
@@ -19,6 +20,7 @@ __all__ = [
     "ConsentStore",
     "News",
     "PartnerStore",
+    "PrivacyStore",
     "RenterStore",
     "SessionStore",
     "WrapStore",

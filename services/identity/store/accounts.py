@@ -144,6 +144,8 @@ def account_of(row: Any) -> Account:
         row["frozen_at"],
         row["merged_into"],
         row["verify_round"],
+        row["erasing_at"],
+        row["erased_at"],
     )
 
 

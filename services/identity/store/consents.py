@@ -8,6 +8,7 @@ from typing import Any
 
 from services.identity.domain import (
     Consent,
+    RenterState,
     ScoringNews,
     after,
     consent_news,
@@ -15,10 +16,11 @@ from services.identity.domain import (
     partner_not_found,
     renter_not_found,
     renter_not_linked,
+    state_not_allowed,
 )
 from services.identity.store.news import News
 from services.runtime.database import Database
-from services.runtime.queries import load_queries
+from services.runtime.queries import Queries, load_queries
 from services.runtime.requests import claim
 from services.values.ids import bucket_of
 from services.values.requests import Request
@@ -43,6 +45,8 @@ class ConsentStore:
             first = await claim(connection, request, consent.consent_id, consent.granted_at)
             if first is not None:
                 return await self._read(connection, renter_id, first), False
+            if person["erasing_at"] is not None:
+                raise state_not_allowed(RenterState.ERASING)
             await self._must_be_linked(connection, renter_id, consent.partner_id)
             key = (bucket, renter_id, consent.partner_id, purpose)
             old = await connection.fetchrow(self._sql.consent_in_force, *key)
@@ -90,15 +94,12 @@ class ConsentStore:
         bucket = bucket_of(renter_id)
 
         async def work(connection: Any) -> tuple[int, bool]:
-            person = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, purpose)
-            if person is None:
+            if await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, purpose) is None:
                 raise renter_not_found()
             if await claim(connection, request, renter_id, now) is not None:
                 return 0, False
-            moment = after(person["last_change"], now)
-            ended = await connection.fetch(self._sql.withdraw_all_consents, bucket, renter_id, purpose, moment)
-            news = [ScoringNews("CONSENT_WITHDRAWN", renter_id, moment)] if ended else []
-            return len(ended), await self._news.publish(connection, renter_id, news)
+            ended = await end_consents(connection, self._sql, self._news, renter_id, purpose, now)
+            return ended, ended > 0
 
         ended, published = await self._db.transaction(work)
         self._news.tell(published)
@@ -117,3 +118,14 @@ class ConsentStore:
             raise partner_not_found()
         if await connection.fetchval(self._sql.read_link, bucket_of(renter_id), renter_id, partner_id) is None:
             raise renter_not_linked()
+
+
+async def end_consents(connection: Any, sql: Queries, news: News, renter_id: str, purpose: str, now: datetime) -> int:
+    """Ends every agreement of a person whose row is locked, and tells scoring; answers how many there were."""
+    bucket = bucket_of(renter_id)
+    person = await connection.fetchrow(sql.lock_renter, bucket, renter_id, purpose)
+    moment = after(person["last_change"], now)
+    ended = await connection.fetch(sql.withdraw_all_consents, bucket, renter_id, purpose, moment)
+    if ended:
+        await news.publish(connection, renter_id, [ScoringNews("CONSENT_WITHDRAWN", renter_id, moment)])
+    return len(ended)

@@ -8,10 +8,13 @@ from typing import Any
 
 from services.identity.domain import (
     SCORING,
+    RenterState,
     Verdict,
     after_verdict,
     document_already_registered,
     partner_not_found,
+    renter_not_found,
+    state_not_allowed,
 )
 from services.identity.operations.ports import CheckedRow, FoundRenter, NewRenter, Unverified
 from services.identity.store.accounts import account_of, lock_account, save_account, sealed_of
@@ -76,10 +79,15 @@ class RenterStore:
         self._news.tell(await self._db.transaction(work))
 
     async def link(self, request: Request, renter_id: str, partner_id: str, now: datetime) -> datetime:
-        """When the two were linked first; raises PARTNER_NOT_FOUND or REQUEST_ID_REUSED."""
+        """When the two were linked first; raises PARTNER_NOT_FOUND, STATE_NOT_ALLOWED or REQUEST_ID_REUSED."""
         bucket = bucket_of(renter_id)
 
         async def work(connection: Any) -> datetime:
+            person = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, SCORING)
+            if person is None:
+                raise renter_not_found()
+            if person["erasing_at"] is not None:
+                raise state_not_allowed(RenterState.ERASING)
             await claim(connection, request, partner_id, now)
             linked: datetime | None = await connection.fetchval(
                 self._sql.insert_link, bucket, renter_id, partner_id, now

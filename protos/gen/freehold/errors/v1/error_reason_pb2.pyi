@@ -156,6 +156,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[INVALID_ARGUMENT] The refresh token is unknown, used, ended or expired; which of them is not told. Ask for a
     one-time code again. Example: a refresh token that was exchanged before.
     """
+    ERROR_REASON_EXPORT_NOT_FOUND: _ErrorReason.ValueType  # 150
+    """[NOT_FOUND] No such export of the caller, or it has expired.
+    Example: DownloadExport after a week.
+    """
+    ERROR_REASON_EXPORT_NOT_READY: _ErrorReason.ValueType  # 151
+    """[FAILED_PRECONDITION] The export is still being collected.
+    Example: DownloadExport right after ExportMyData.
+    """
+    ERROR_REASON_ERASURE_NOT_FOUND: _ErrorReason.ValueType  # 152
+    """[NOT_FOUND] No such erasure.
+    Example: GetErasure with a mistyped id.
+    """
     ERROR_REASON_CONSENT_REQUIRED: _ErrorReason.ValueType  # 200
     """[FAILED_PRECONDITION] The person has given no consent to scoring, so nothing about them may be recorded.
     Example: RecordFacts for someone who opted out.
@@ -371,6 +383,18 @@ Example: CheckFace with somebody else's token.
 ERROR_REASON_REFRESH_TOKEN_INVALID: ErrorReason.ValueType  # 116
 """[INVALID_ARGUMENT] The refresh token is unknown, used, ended or expired; which of them is not told. Ask for a
 one-time code again. Example: a refresh token that was exchanged before.
+"""
+ERROR_REASON_EXPORT_NOT_FOUND: ErrorReason.ValueType  # 150
+"""[NOT_FOUND] No such export of the caller, or it has expired.
+Example: DownloadExport after a week.
+"""
+ERROR_REASON_EXPORT_NOT_READY: ErrorReason.ValueType  # 151
+"""[FAILED_PRECONDITION] The export is still being collected.
+Example: DownloadExport right after ExportMyData.
+"""
+ERROR_REASON_ERASURE_NOT_FOUND: ErrorReason.ValueType  # 152
+"""[NOT_FOUND] No such erasure.
+Example: GetErasure with a mistyped id.
 """
 ERROR_REASON_CONSENT_REQUIRED: ErrorReason.ValueType  # 200
 """[FAILED_PRECONDITION] The person has given no consent to scoring, so nothing about them may be recorded.

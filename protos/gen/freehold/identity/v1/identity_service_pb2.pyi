@@ -78,6 +78,10 @@ class _RenterStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RenterSta
     """The account was closed in favour of another one of the same person."""
     RENTER_STATE_EXPIRED: _RenterState.ValueType  # 7
     """The verification has run out, or the document has: RetryVerification."""
+    RENTER_STATE_ERASING: _RenterState.ValueType  # 8
+    """The person is being erased at their own wish: nothing new can be rented."""
+    RENTER_STATE_ERASED: _RenterState.ValueType  # 9
+    """The person was erased; only a pseudonym is left."""
 
 class RenterState(_RenterState, metaclass=_RenterStateEnumTypeWrapper):
     """RenterState says how far a person's real name is verified."""
@@ -98,6 +102,10 @@ RENTER_STATE_MERGED: RenterState.ValueType  # 6
 """The account was closed in favour of another one of the same person."""
 RENTER_STATE_EXPIRED: RenterState.ValueType  # 7
 """The verification has run out, or the document has: RetryVerification."""
+RENTER_STATE_ERASING: RenterState.ValueType  # 8
+"""The person is being erased at their own wish: nothing new can be rented."""
+RENTER_STATE_ERASED: RenterState.ValueType  # 9
+"""The person was erased; only a pseudonym is left."""
 Global___RenterState: _TypeAlias = RenterState  # noqa: Y015
 
 class _AssuranceLevel:

@@ -1,0 +1,55 @@
+-- name: privacy_obstacles
+-- Deposits that are not over, and what is owed or still being collected.
+SELECT CASE WHEN d.state IN ('PENDING', 'WAIVED', 'HELD') THEN 'OPEN_DEPOSIT'
+            WHEN d.payment_status IN ('DUE', 'FAILED') THEN 'UNSETTLED_DEBT'
+            ELSE 'SETTLEMENT_IN_PROGRESS' END AS reason
+FROM deposits d
+WHERE d.bucket = $1 AND d.renter_id = $2
+  AND (d.state IN ('PENDING', 'WAIVED', 'HELD') OR d.payment_status IN ('DUE', 'FAILED', 'IN_PROGRESS')
+       OR EXISTS (SELECT 1 FROM processor_operations o
+                  WHERE o.bucket = d.bucket AND o.deposit_id = d.deposit_id AND o.state = 'WANTED'));
+
+-- name: privacy_export_payment_methods
+-- Payment methods, as far as they are known here.
+SELECT payment_method_id, brand, last4, is_default, created_at FROM payment_methods
+WHERE bucket = $1 AND renter_id = $2 ORDER BY payment_method_id;
+
+-- name: privacy_export_deposits
+-- Every deposit with the decision behind it.
+SELECT deposit_id, rental_id, partner_id, state, outcome, reason_codes, policy_id, model_version, score, currency,
+       amount_minor, decline_code, authorized_minor, captured_minor, released_minor, expired_minor, open_minor,
+       charged_minor, paid_minor, payment_status, decided_at, settled_at, closed_at
+FROM deposits WHERE bucket = $1 AND renter_id = $2 ORDER BY deposit_id;
+
+-- name: privacy_export_previews
+-- Decisions that stand for a day.
+SELECT partner_id, asset_kind, outcome, waived, reason_codes, policy_id, currency, amount_minor, stands_until
+FROM previews WHERE bucket = $1 AND renter_id = $2 ORDER BY partner_id, asset_kind;
+
+-- name: privacy_export_ledger
+-- Every movement of money.
+SELECT t.transfer_id, t.deposit_id, t.partner_id, t.kind, t.occurred_at, e.position, e.account, e.currency, e.amount_minor
+FROM ledger_transfers t JOIN ledger_entries e ON e.bucket = t.bucket AND e.transfer_id = t.transfer_id
+WHERE t.bucket = $1 AND t.renter_id = $2 ORDER BY t.transfer_id, e.position;
+
+-- name: privacy_keep_deposits
+-- The books stay; the score behind a decision, its reasons and the means of payment go.
+UPDATE deposits SET score = NULL, reason_codes = '{}', payment_ref = '' WHERE bucket = $1 AND renter_id = $2;
+
+-- name: privacy_keep_processor_operations
+-- What was asked of the processor stays, without the means of payment.
+UPDATE processor_operations o SET reference = ''
+FROM deposits d
+WHERE o.bucket = $1 AND d.bucket = $1 AND d.deposit_id = o.deposit_id AND d.renter_id = $2;
+
+-- name: privacy_delete_payment_methods
+-- The processor's tokens.
+DELETE FROM payment_methods WHERE bucket = $1 AND renter_id = $2;
+
+-- name: privacy_delete_previews
+-- Decisions that stood for a day.
+DELETE FROM previews WHERE bucket = $1 AND renter_id = $2;
+
+-- name: privacy_delete_requests
+-- What the person's own calls are recognised by.
+DELETE FROM requests WHERE bucket = $1 AND caller = $2;
