@@ -4,6 +4,7 @@ import typer
 
 from services.cli.commands.demo import demo
 from services.cli.commands.doctor import doctor
+from services.cli.commands.last_code import last_code
 from services.cli.commands.migrate import migrate
 from services.cli.commands.operator_token import operator_token
 from services.cli.commands.rotate_keys import rotate_keys
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, seed, doctor, migrate, operator_token, rotate_keys, serve):
+for command in (demo, up, seed, doctor, migrate, operator_token, last_code, rotate_keys, serve):
     app.command()(command)
 
 __all__ = ["app"]

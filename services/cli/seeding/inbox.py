@@ -37,6 +37,16 @@ class Inbox:
                         return found.group()
                 await asyncio.sleep(0.03)
 
+    async def last_code(self, phone: str) -> str:
+        """The code that came last, waiting for one if there is none. Raises TimeoutError."""
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            while True:
+                found = [_CODE.search(message["text"]) for message in await self._messages(phone)]
+                codes = [match.group() for match in found if match]
+                if codes:
+                    return codes[0]
+                await asyncio.sleep(0.03)
+
     async def _messages(self, phone: str) -> list[dict[str, str]]:
         digest = sha256(phone.encode()).hexdigest()
         async with self._session.get(self._url, params={"to_digest": digest}) as response:

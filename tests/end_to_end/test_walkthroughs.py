@@ -1,0 +1,42 @@
+"""The commands of the pages for apps and on privacy, run as a reader would run them, one page after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+from town import Town
+
+ROOT = Path(__file__).parents[2]
+_SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+async def test_from_sign_up_to_the_first_rental_to_a_copy_to_oblivion(town: Town, tmp_path: Path) -> None:
+    (tmp_path / ".freehold").symlink_to(town.ready.home.path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (riding,) = _SHELL.findall((ROOT / "docs" / "apps.md").read_text())
+    copying, erasing = _SHELL.findall((ROOT / "docs" / "privacy.md").read_text())
+    rental = 'call rental RentalService/StartRental "$key" '
+    assert rental in riding
+    riding = riding.replace(rental, f"ride=$({rental}").rstrip() + ' | field \'["rental"]\')\necho "$ride"\n'
+    end = "echo \"$ride\" | grep -o 'rtl_[0-9a-v]*' | head -1"
+    returning = f'call rental RentalService/EndRental "$key" \'{{"requestId": "end-1", "rentalId": "\'$({end})\'"}}\'\n'
+
+    told = await _run(riding + returning + copying + erasing, tmp_path)
+    assert "ADMITTANCE_OUTCOME_CANNOT_ASSESS" in told
+    assert "ERASURE_STATE_ERASED" in told
+    assert '"receipt"' in told
+    names = set(zipfile.ZipFile(tmp_path / "my-data.zip").namelist())
+    assert names == {"manifest.json", "identity.json", "scoring.json", "deposits.json", "rental.json"}
+
+
+async def _run(commands: str, folder: Path) -> str:
+    shell = await asyncio.create_subprocess_exec(
+        *("sh", "-euc", commands), cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    told, complained = await asyncio.wait_for(shell.communicate(), 240)
+    assert shell.returncode == 0, complained.decode()
+    return told.decode()
