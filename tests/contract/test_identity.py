@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import grpc
 import pytest
-from identity_house import PROMISES, House, identity_house, level, newcomer, state
+from identity_house import PROMISES, House, identity_house, level, newcomer, refusal_of, registration, state
 
 from freehold.assets.v1 import asset_kind_pb2
 from freehold.identity.v1 import identity_internal_service_pb2 as internal
@@ -88,6 +89,22 @@ async def test_a_person_is_verified_proves_the_phone_and_consents(house: House) 
             await asyncio.sleep(0.02)
     assert heard[0] == "consent_granted"
     assert {"fact", "consent_granted", "consent_withdrawn"} == set(heard)
+
+
+async def test_two_hundred_at_once_with_one_document_make_one_account(house: House) -> None:
+    who = newcomer()
+    said = registration(who)
+    outcomes = await asyncio.gather(*(house.outcome("RegisterRenter", "partner", **said) for _ in range(200)))
+    assert Counter(outcomes) == {"": 1, "DOCUMENT_ALREADY_REGISTERED": 199}
+    assert await house.reason("RegisterRenter", "stranger", **said) == "DOCUMENT_ALREADY_REGISTERED"
+
+
+async def test_a_number_of_fifteen_digits_is_refused_with_its_reason(house: House) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await house.register(document_number="110105491231002")
+    _, reason, _, blamed = refusal_of(caught.value)
+    assert (reason, blamed) == ("DOCUMENT_NUMBER_INVALID", ["document_number"])
+    assert "15-digit kind that ended in 2013" in (caught.value.details() or "")
 
 
 async def test_a_slow_registry_leaves_a_person_pending_and_they_follow_by_themselves(house: House) -> None:
