@@ -135,7 +135,9 @@ async def test_a_face_raises_the_level_and_anything_else_says_why_not(house: Hou
     for _ in range(2):
         assert level((await house.call("CheckFace", **face)).renter) == "FACE_CHECKED"
     again = face | {"face_token": "somebody"}
-    assert await house.reason("CheckFace", **again) == "FACE_MISMATCH", "another face is another question"
+    assert await house.reason("CheckFace", **again) == "REQUEST_ID_REUSED", "another face is another command"
+    await house.call("FreezeRenter", "operator", renter_id=renter_id, reason="to see what a repeat says")
+    assert state((await house.call("CheckFace", **face)).renter) == "FROZEN", "a repeat is not refused"
 
 
 async def test_an_account_is_frozen_recovered_and_merged_and_its_person_reads_who_looked(house: House) -> None:
@@ -149,6 +151,8 @@ async def test_an_account_is_frozen_recovered_and_merged_and_its_person_reads_wh
     old = await house.code(renter_id, who)
     recovered = (await house.call("RecoverRenter", "operator", phone=moved.phone, **why)).renter
     assert not recovered.phone_verified
+    refresh = {"refresh_token": issued.refresh_token}
+    assert await house.reason("RefreshRenterToken", **refresh) == "REFRESH_TOKEN_INVALID", "the old phone is out"
     assert await house.reason("IssueRenterToken", renter_id=renter_id, code=old) == "CODE_INVALID"
     shown = await house.call("ShowRenter", "operator", **why)
     assert (shown.full_name, shown.document_number, shown.phone) == (who.name, who.resident_id_number, moved.phone)

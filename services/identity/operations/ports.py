@@ -144,6 +144,7 @@ class AccountStore(Protocol):
     """Changes of accounts, each with its note."""
 
     async def change(self, request: Request, renter_id: str, note: Note, apply: Apply, beside: str = "") -> Account: ...
+    async def find_changed(self, request: Request, renter_id: str) -> Account | None: ...
 
 
 class WrapStore(Protocol):

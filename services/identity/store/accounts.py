@@ -18,7 +18,7 @@ from services.identity.operations.ports import Apply, Note
 from services.identity.store.news import News
 from services.runtime.database import Database
 from services.runtime.queries import Queries, load_queries
-from services.runtime.requests import claim
+from services.runtime.requests import claim, find
 from services.values.ids import bucket_of, new_id
 from services.values.requests import Request
 
@@ -54,6 +54,16 @@ class AccountStore:
         account, published = await self._db.transaction(work)
         self._news.tell(published)
         return account
+
+    async def find_changed(self, request: Request, renter_id: str) -> Account | None:
+        """The account, when the request was carried out before; raises REQUEST_ID_REUSED."""
+
+        async def work(connection: Any) -> Account | None:
+            if await find(connection, request) is None:
+                return None
+            return (await lock_account(connection, self._sql, renter_id))[0]
+
+        return await self._db.transaction(work)
 
 
 class WrapStore:
@@ -112,8 +122,9 @@ async def save_account(
         after.verify_round,
         after.sealed.key_version,
     )
-    if after.sealed != before.sealed:  # another phone: what was sent to the old one ends
+    if after.sealed != before.sealed:  # another phone: what was sent to the old one ends, and so do its sessions
         await connection.execute(sql.end_codes, bucket_of(after.renter_id), after.renter_id)
+        await connection.execute(sql.end_sessions, bucket_of(after.renter_id), after.renter_id, news.real_now())
     return await news.publish(connection, after.renter_id, _news_of(before, after, consenting))
 
 

@@ -21,7 +21,7 @@ class News:
 
     def __init__(self, real_now: Callable[[], datetime], published: Callable[[], None]) -> None:
         self._sql = load_queries("services.identity")
-        self._real_now = real_now
+        self.real_now = real_now
         self._published = published
 
     async def publish(self, connection: Any, renter_id: str, news: Sequence[ScoringNews]) -> bool:
@@ -34,7 +34,7 @@ class News:
                 [new_id("evt") for _ in news],
                 [item.kind for item in news],
                 [{"fact_id": item.fact_id, "occurred_at": item.occurred_at.isoformat()} for item in news],
-                self._real_now(),
+                self.real_now(),
             )
         return bool(news)
 
