@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from services.identity.key_ring import FileKeyRing
 from services.identity.keys import Keys, load_keys, sign_statement, sign_token, verification_keys
 from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Privacy, Renters, Rewrapping
 from services.identity.operations.checks import Check
-from services.identity.operations.ports import SignReceipt, SignToken
+from services.identity.operations.ports import Enrolment, FoundRenter, SignReceipt, SignToken
 from services.identity.servicer import (
     ACCESS,
     PRIVACY_ACCESS,
@@ -124,7 +124,8 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         real, vault = SystemClock(), Vault(keys, FileKeyRing(settings.keys_dir))
         news = News(real.now, wake)
         people, accesses = RenterStore(db, news), AccessStore(db)
-        renters = Renters(people, accesses, vault, registry, tasks.spawn, clock, real)
+        together = _Together(db, news)
+        renters = Renters(together, accesses, vault, registry, tasks.spawn, lambda: sweeper.wake(), clock, real)
         codes, sessions, sign = CodeStore(db, news), SessionStore(db), _signer(keys)
         access = Access(people, codes, sessions, accesses, vault, carrier, sign, tasks.spawn, clock, real)
         partners = Partners(PartnerStore(db), vault, clock, real)
@@ -150,6 +151,25 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
             await asyncio.gather(*background, return_exceptions=True)
             await asyncio.gather(*(channel.close() for channel in channels.values()))
             await db.close()
+
+
+class _Together(RenterStore):
+    """Registrations and reads that come together go together; two with one document go one after the other."""
+
+    def __init__(self, db: Database, news: News) -> None:
+        super().__init__(db, news)
+        self._registering: Batcher[Enrolment, str] = Batcher(
+            "register_renters", super().register, key=lambda one: one.renter.document_index
+        )
+        self._finding: Batcher[tuple[str, str], FoundRenter] = Batcher(
+            "find_renters", super().find_renters, key=lambda _: object()
+        )
+
+    async def register(self, enrolments: Sequence[Enrolment]) -> list[str | Refusal]:
+        return await self._registering.submit_many(enrolments)
+
+    async def find_renters(self, people: Sequence[tuple[str, str]]) -> list[FoundRenter | Refusal]:
+        return await self._finding.submit_many(people)
 
 
 def _signer(keys: Keys) -> SignToken:

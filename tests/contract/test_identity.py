@@ -99,6 +99,28 @@ async def test_two_hundred_at_once_with_one_document_make_one_account(house: Hou
     assert await house.reason("RegisterRenter", "stranger", **said) == "DOCUMENT_ALREADY_REGISTERED"
 
 
+async def test_a_batch_of_people_is_answered_one_by_one(house: House) -> None:
+    known, twice, wrong, fresh = newcomer(), newcomer(), newcomer(), newcomer()
+    await house.register(known)
+    people = [registration(who) | {"request_id": f"batch-{at}"} for at, who in enumerate((known, twice, twice, fresh))]
+    people.append(registration(wrong) | {"request_id": "batch-4", "document_number": "11010519491231002"})
+    ask = {"requests": [pb.RegisterRenterRequest(**one) for one in people]}
+    answers = (await house.call("BatchRegisterRenters", **ask)).results
+    taken, bad = "DOCUMENT_ALREADY_REGISTERED", "DOCUMENT_NUMBER_INVALID"
+    assert [answer.status.reason for answer in answers] == [taken, "", taken, "", bad]
+    assert answers[4].status.violations[0].field == "document_number"
+    again = (await house.call("BatchRegisterRenters", **ask)).results
+    assert [one.renter.renter_id for one in again] == [one.renter.renter_id for one in answers]
+
+    made = answers[3].renter.renter_id
+    await until(house, made, "VERIFIED")
+    found = (await house.call("BatchGetRenters", renter_ids=[made, UNKNOWN_RENTER, made])).results
+    seen = [(one.status.reason, one.renter.renter_id) for one in found]
+    assert seen == [("", made), ("RENTER_NOT_FOUND", ""), ("", made)]
+    others = (await house.call("BatchGetRenters", "stranger", renter_ids=[made])).results
+    assert others[0].status.reason == "RENTER_NOT_FOUND"
+
+
 async def test_a_number_of_fifteen_digits_is_refused_with_its_reason(house: House) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await house.register(document_number="110105491231002")

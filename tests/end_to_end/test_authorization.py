@@ -104,7 +104,8 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
 """RPCs that name something which belongs to somebody."""
 
 OF_THE_CALLER = {
-    "RegisterRenter", "SendRenterCode", "RefreshRenterToken", "EndRenterSessions", "LinkPartner", "GrantConsent",
+    "RegisterRenter", "BatchRegisterRenters", "BatchGetRenters",
+    "SendRenterCode", "RefreshRenterToken", "EndRenterSessions", "LinkPartner", "GrantConsent",
     "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "SetPolicy", "GetPolicy",
     "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip

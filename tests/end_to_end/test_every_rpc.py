@@ -141,8 +141,11 @@ async def test_an_empty_request_names_the_fields_that_are_missing(town: Town, rp
 
 def test_every_rpc_that_changes_something_carries_a_request_id() -> None:
     for rpc in RPCS:
-        reads = rpc.method.name.startswith(("Get", "List", "Preview", "Show", "Download"))
-        assert reads is not ("request_id" in rpc.method.input_type.fields_by_name), rpc
+        fields = rpc.method.input_type.fields_by_name
+        if rpc.method.name.startswith("Batch") and "requests" in fields:
+            fields = fields["requests"].message_type.fields_by_name
+        reads = rpc.method.name.removeprefix("Batch").startswith(("Get", "List", "Preview", "Show", "Download"))
+        assert reads is not ("request_id" in fields), rpc
 
 
 async def test_another_partner_finds_nothing_of_the_first(town: Town) -> None:

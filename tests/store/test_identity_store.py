@@ -69,7 +69,7 @@ class Desk:
     def __post_init__(self) -> None:
         news = News(self.clock.now, self._tell)
         people, seen, hands = RenterStore(self.db, news), AccessStore(self.db), self.clock
-        self.renters = Renters(people, seen, self.vault, self, self._spawn, hands, hands)
+        self.renters = Renters(people, seen, self.vault, self, self._spawn, lambda: None, hands, hands)
         self.access = Access(
             people,
             CodeStore(self.db, news),

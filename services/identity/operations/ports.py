@@ -19,6 +19,7 @@ from services.identity.domain import (
     Verdict,
 )
 from services.identity.domain.privacy import Erasure, Export
+from services.values.errors import Refusal
 from services.values.requests import Request
 
 
@@ -33,6 +34,14 @@ class NewRenter:
     sealed: Sealed
     created_at: datetime
     verify_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A RegisterRenter with the person that it would make."""
+
+    request: Request
+    renter: NewRenter
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,8 @@ class PartnerStore(Protocol):
 class RenterStore(Protocol):
     """People, sealed, and their links to partners."""
 
-    async def register(self, request: Request, renter: NewRenter) -> str: ...
+    async def register(self, enrolments: Sequence[Enrolment]) -> list[str | Refusal]: ...
+    async def find_renters(self, people: Sequence[tuple[str, str]]) -> list[FoundRenter | Refusal]: ...
     async def find_renter(self, renter_id: str, partner_id: str = "") -> FoundRenter | None: ...
     async def lease_unverified(
         self, now: datetime, lease: timedelta, longest: timedelta, limit: int

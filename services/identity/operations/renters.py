@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ from services.identity.domain import (
 )
 from services.identity.operations.ports import (
     AccessStore,
+    Enrolment,
     FoundRenter,
     NewRenter,
     Registry,
@@ -31,6 +33,7 @@ from services.identity.operations.ports import (
 )
 from services.values.callers import Caller, Role
 from services.values.clock import Clock
+from services.values.errors import Refusal
 from services.values.ids import bucket_of, new_id, new_renter_id
 from services.values.requests import Request, fingerprint
 
@@ -65,6 +68,7 @@ class Renters:
         vault: Vault,
         registry: Registry,
         spawn: Spawn,
+        wake: Callable[[], None],
         clock: Clock,
         real: Clock,
     ) -> None:
@@ -73,6 +77,7 @@ class Renters:
         self._vault = vault
         self._registry = registry
         self._spawn = spawn
+        self._wake = wake
         self._clock = clock
         self._real = real
 
@@ -86,37 +91,86 @@ class Renters:
             Refusal: DOCUMENT_NUMBER_INVALID, DOCUMENT_EXPIRED, PHONE_INVALID, INVALID_FIELD,
                 DOCUMENT_ALREADY_REGISTERED, REQUEST_ID_REUSED.
         """
+        enrolment, person = self._enrolment(partner_id, registration, self._real.now() + LEASE)
+        (outcome,) = await self._store.register([enrolment])
+        if isinstance(outcome, Refusal):
+            raise outcome
+        if outcome == enrolment.renter.renter_id:
+            verification = self._spawn(self._verify(outcome, 1, person), "verification")
+            await asyncio.wait([verification], timeout=max(0.0, min(ANSWER_SECONDS, patience)))
+        return self._shown(await self._find(outcome, partner_id))
+
+    async def register_all(self, partner_id: str, registrations: Sequence[Registration]) -> list[Renter | Refusal]:
+        """One outcome per person, in order, as `register` has them; the registry is asked afterwards."""
+        at_once = self._real.now()
+        asked: list[Enrolment | Refusal] = [self._asked(partner_id, one, at_once) for one in registrations]
+        made = await self._enrol([one for one in asked if isinstance(one, Enrolment)])
+        self._wake()
+        ids = [one if isinstance(one, Refusal) else made[one.renter.renter_id] for one in asked]
+        return await self._shown_all(ids, partner_id)
+
+    async def _enrol(self, enrolments: Sequence[Enrolment]) -> dict[str, str | Refusal]:
+        """What became of each, by the id that it would have; a document that comes twice is the first one's."""
+        first: dict[bytes, Enrolment] = {}
+        for one in enrolments:
+            first.setdefault(one.renter.document_index, one)
+        outcomes = await self._store.register(list(first.values()))
+        made = {one.renter.renter_id: outcome for one, outcome in zip(first.values(), outcomes, strict=True)}
+        for one in enrolments:
+            if one.renter.renter_id not in made:
+                (made[one.renter.renter_id],) = await self._store.register([one])
+        return made
+
+    async def _shown_all(self, ids: Sequence[str | Refusal], partner_id: str) -> list[Renter | Refusal]:
+        present = [one for one in ids if isinstance(one, str)]
+        found = dict(zip(present, await self._store.find_renters([(i, partner_id) for i in present]), strict=True))
+        outcomes = [one if isinstance(one, Refusal) else found[one] for one in ids]
+        return [one if isinstance(one, Refusal) else self._shown(one) for one in outcomes]
+
+    def _asked(self, partner_id: str, registration: Registration, verify_after: datetime) -> Enrolment | Refusal:
+        try:
+            return self._enrolment(partner_id, registration, verify_after)[0]
+        except Refusal as refusal:
+            return refusal
+
+    def _enrolment(
+        self, partner_id: str, registration: Registration, verify_after: datetime
+    ) -> tuple[Enrolment, Person]:
         now = self._clock.now()
         person = _person(registration, now)
         content = fingerprint(self._vault.fingerprint(person))
-        request = Request(0, partner_id, "RegisterRenter", registration.request_id, content)
-        fresh = self._sealed(partner_id, person, now)
-        renter_id = await self._store.register(request, fresh)
-        if renter_id == fresh.renter_id:
-            verification = self._spawn(self._verify(renter_id, 1, person), "verification")
-            await asyncio.wait([verification], timeout=max(0.0, min(ANSWER_SECONDS, patience)))
-        found = await self._store.find_renter(renter_id)
-        if found is None:
-            raise renter_not_found()
-        return found.account.as_renter(self._clock.now())
-
-    def _sealed(self, partner_id: str, person: Person, now: datetime) -> NewRenter:
         renter_id = new_renter_id("rnt")
-        return NewRenter(
+        renter = NewRenter(
             renter_id,
             partner_id,
             self._vault.document_index(person.document_type, person.document_key),
             is_adult(person.birth_date, local_day(now)),
             self._vault.seal(renter_id, person),
             now,
-            self._real.now() + LEASE,
+            verify_after,
         )
+        return Enrolment(Request(0, partner_id, "RegisterRenter", registration.request_id, content), renter), person
 
     async def get(self, caller: Caller, renter_id: str) -> Renter:
         """A person's state, for themselves, linked partners and operators. Raises RENTER_NOT_FOUND."""
-        found = await self._store.find_renter(renter_id, caller.partner_id or "")
-        if found is None or not may_see(caller, found):
-            raise renter_not_found()
+        (found,) = await self.get_all(caller, [renter_id])
+        if isinstance(found, Refusal):
+            raise found
+        return found
+
+    async def get_all(self, caller: Caller, renter_ids: Sequence[str]) -> list[Renter | Refusal]:
+        """One outcome per person, in order, as `get` has them."""
+        found = await self._store.find_renters([(renter_id, caller.partner_id or "") for renter_id in renter_ids])
+        seen = (one if isinstance(one, Refusal) or may_see(caller, one) else renter_not_found() for one in found)
+        return [one if isinstance(one, Refusal) else self._shown(one) for one in seen]
+
+    async def _find(self, renter_id: str, partner_id: str) -> FoundRenter:
+        (found,) = await self._store.find_renters([(renter_id, partner_id)])
+        if isinstance(found, Refusal):
+            raise found
+        return found
+
+    def _shown(self, found: FoundRenter) -> Renter:
         return found.account.as_renter(self._clock.now())
 
     async def link(self, renter_id: str, request_id: str, partner_id: str) -> datetime:

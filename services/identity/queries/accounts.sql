@@ -7,6 +7,17 @@ SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_a
                WHERE l.bucket = r.bucket AND l.renter_id = r.renter_id AND l.partner_id = $3) AS linked
 FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
 
+-- name: read_accounts
+-- People's accounts in order; `linked` says whether the partner that was named with each may see them.
+SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,
+       r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
+       r.erasing_at, r.erased_at,
+       EXISTS (SELECT 1 FROM partner_links l
+               WHERE l.bucket = i.bucket AND l.renter_id = i.renter_id AND l.partner_id = i.partner_id) AS linked
+FROM unnest($1::int[], $2::text[], $3::text[]) WITH ORDINALITY AS i (bucket, renter_id, partner_id, ordinal)
+LEFT JOIN renters r ON r.bucket = i.bucket AND r.renter_id = i.renter_id
+ORDER BY i.ordinal;
+
 -- name: lock_accounts
 -- Locks one or two accounts in their order, for a change.
 SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,

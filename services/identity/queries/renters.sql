@@ -1,13 +1,48 @@
--- name: insert_document
--- Takes a document for a renter; no row when somebody has it.
-INSERT INTO documents (document_index, renter_id) VALUES ($1, $2)
+-- name: insert_documents
+-- Takes documents for renters, in sorted order; those that somebody has give no row.
+INSERT INTO documents (document_index, renter_id)
+SELECT i.document_index, i.renter_id FROM unnest($1::bytea[], $2::text[]) AS i (document_index, renter_id)
+ORDER BY i.document_index
 ON CONFLICT (document_index) DO NOTHING
 RETURNING renter_id;
 
--- name: insert_renter
--- A new person, sealed.
+-- name: give_back_documents
+-- Documents of renters that are not made after all.
+DELETE FROM documents WHERE document_index = ANY($1::bytea[]);
+
+-- name: claim_registrations
+-- Takes request ids for renters, in sorted order; those that were used before give no row.
+INSERT INTO requests (bucket, caller, method, request_id, fingerprint, subject_id, created_at)
+SELECT 0, i.caller, 'RegisterRenter', i.request_id, i.fingerprint, i.renter_id, i.created_at
+FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::timestamptz[])
+  AS i (caller, request_id, fingerprint, renter_id, created_at)
+ORDER BY i.caller, i.request_id
+ON CONFLICT (bucket, caller, method, request_id) DO NOTHING
+RETURNING subject_id;
+
+-- name: find_registrations
+-- What registrations made before, by their request ids, in order; none gives nulls.
+SELECT r.fingerprint, r.subject_id
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS i (caller, request_id, ordinal)
+LEFT JOIN requests r
+  ON r.bucket = 0 AND r.caller = i.caller AND r.method = 'RegisterRenter' AND r.request_id = i.request_id
+ORDER BY i.ordinal;
+
+-- name: insert_renters
+-- New people, sealed, each linked to the partner that brought them.
+WITH i AS (
+    SELECT n.bucket, n.renter_id, n.partner_id, n.adult, n.wrapped_key, n.sealed, n.key_version, n.verify_after,
+           n.created_at
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::bool[], $5::bytea[], $6::bytea[], $7::int[], $8::timestamptz[],
+                $9::timestamptz[])
+      AS n (bucket, renter_id, partner_id, adult, wrapped_key, sealed, key_version, verify_after, created_at)
+), linked AS (
+    INSERT INTO partner_links (bucket, renter_id, partner_id, linked_at)
+    SELECT i.bucket, i.renter_id, i.partner_id, i.created_at FROM i
+)
 INSERT INTO renters (bucket, renter_id, state, adult, wrapped_key, sealed, key_version, created_at, verify_after)
-VALUES ($1, $2, 'PENDING', $3, $4, $5, $6, $7, $8);
+SELECT i.bucket, i.renter_id, 'PENDING', i.adult, i.wrapped_key, i.sealed, i.key_version, i.created_at, i.verify_after
+FROM i;
 
 -- name: lease_unverified
 -- Takes people whose verification is due, one taker each; the pause doubles with each try, up to the longest.

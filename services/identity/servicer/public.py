@@ -6,13 +6,15 @@ from datetime import UTC, timedelta
 
 from freehold.identity.v1 import identity_service_pb2 as public
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceServicer
-from services.identity.domain import ApiKeyScope, DocumentType, ReviewDecision
+from services.identity.domain import ApiKeyScope, DocumentType, Renter, ReviewDecision
 from services.identity.operations import Access, Accounts, Consents, Partners, Renters
 from services.identity.operations.renters import Registration
 from services.identity.servicer.encoding import access_pb, api_key_pb, consent_pb, renter_pb, timestamp
 from services.runtime.interceptors import Context, current_call
+from services.runtime.statuses import OK, to_item_status
 from services.values.access import Reach, Rule
 from services.values.callers import Caller
+from services.values.errors import Refusal
 
 ANSWER_MARGIN_SECONDS = 0.3
 ACCESS = {
@@ -22,6 +24,8 @@ ACCESS = {
     "RevokeApiKey": Rule(operator=Reach.ANY),
     "ListApiKeys": Rule(operator=Reach.ANY),
     "RegisterRenter": Rule(partner=Reach.OWN, scope="RENTERS"),
+    "BatchRegisterRenters": Rule(partner=Reach.OWN, scope="RENTERS"),
+    "BatchGetRenters": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="RENTERS"),
     "GetRenter": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTERS"),
     "RetryVerification": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTERS"),
     "CheckFace": Rule(partner=Reach.OWN, scope="RENTERS"),
@@ -103,11 +107,22 @@ class PublicServicer(IdentityServiceServicer):
     async def RegisterRenter(
         self, request: public.RegisterRenterRequest, context: Context
     ) -> public.RegisterRenterResponse:
-        kind = DocumentType(public.DocumentType.Name(request.document_type).removeprefix("DOCUMENT_TYPE_"))
-        registration = Registration(request.request_id, kind, request.document_number, request.full_name, request.phone)
         patience = current_call().remaining() - ANSWER_MARGIN_SECONDS
-        renter = await self._renters.register(_caller().id, registration, patience)
+        renter = await self._renters.register(_caller().id, _registration(request), patience)
         return public.RegisterRenterResponse(renter=renter_pb(renter))
+
+    async def BatchRegisterRenters(
+        self, request: public.BatchRegisterRentersRequest, context: Context
+    ) -> public.BatchRegisterRentersResponse:
+        asked = [_registration(one) for one in request.requests]
+        outcomes = await self._renters.register_all(_caller().id, asked)
+        return public.BatchRegisterRentersResponse(results=[_result(outcome) for outcome in outcomes])
+
+    async def BatchGetRenters(
+        self, request: public.BatchGetRentersRequest, context: Context
+    ) -> public.BatchGetRentersResponse:
+        outcomes = await self._renters.get_all(_caller(), request.renter_ids)
+        return public.BatchGetRentersResponse(results=[_result(outcome) for outcome in outcomes])
 
     async def GetRenter(self, request: public.GetRenterRequest, context: Context) -> public.GetRenterResponse:
         renter = await self._renters.get(_caller(), request.renter_id)
@@ -233,6 +248,17 @@ class PublicServicer(IdentityServiceServicer):
 
 def _caller() -> Caller:
     return current_call().caller
+
+
+def _registration(request: public.RegisterRenterRequest) -> Registration:
+    kind = DocumentType(public.DocumentType.Name(request.document_type).removeprefix("DOCUMENT_TYPE_"))
+    return Registration(request.request_id, kind, request.document_number, request.full_name, request.phone)
+
+
+def _result(outcome: Renter | Refusal) -> public.RenterResult:
+    if isinstance(outcome, Refusal):
+        return public.RenterResult(status=to_item_status(outcome))
+    return public.RenterResult(status=OK, renter=renter_pb(outcome))
 
 
 def _purpose(value: int) -> str:

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from freehold.errors.v1 import item_status_pb2 as _item_status_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -839,6 +840,132 @@ class GetRenterResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRenterResponse: _TypeAlias = GetRenterResponse  # noqa: Y015
+
+@_typing.final
+class BatchRegisterRentersRequest(_message.Message):
+    """BatchRegisterRentersRequest describes people."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegisterRenterRequest]:
+        """One each; every one has a request_id of its own."""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___RegisterRenterRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchRegisterRentersRequest: _TypeAlias = BatchRegisterRentersRequest  # noqa: Y015
+
+@_typing.final
+class BatchRegisterRentersResponse(_message.Message):
+    """BatchRegisterRentersResponse answers person by person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___RenterResult]:
+        """In the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___RenterResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchRegisterRentersResponse: _TypeAlias = BatchRegisterRentersResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetRentersRequest(_message.Message):
+    """BatchGetRentersRequest names renters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def renter_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The renters, `rnt_…`."""
+
+    def __init__(
+        self,
+        *,
+        renter_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter_ids", b"renter_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetRentersRequest: _TypeAlias = BatchGetRentersRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetRentersResponse(_message.Message):
+    """BatchGetRentersResponse answers renter by renter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___RenterResult]:
+        """In the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___RenterResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetRentersResponse: _TypeAlias = BatchGetRentersResponse  # noqa: Y015
+
+@_typing.final
+class RenterResult(_message.Message):
+    """RenterResult is what became of one item of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    RENTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def status(self) -> _item_status_pb2.ItemStatus:
+        """OK or why not."""
+
+    @_builtins.property
+    def renter(self) -> Global___Renter:
+        """The renter; absent unless the status is OK."""
+
+    def __init__(
+        self,
+        *,
+        status: _item_status_pb2.ItemStatus | None = ...,
+        renter: Global___Renter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["renter", b"renter", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenterResult: _TypeAlias = RenterResult  # noqa: Y015
 
 @_typing.final
 class RetryVerificationRequest(_message.Message):

@@ -74,6 +74,16 @@ class IdentityServiceStub:
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterRequest.SerializeToString,
                 response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterResponse.FromString,
                 _registered_method=True)
+        self.BatchRegisterRenters = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/BatchRegisterRenters',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchRegisterRentersRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchRegisterRentersResponse.FromString,
+                _registered_method=True)
+        self.BatchGetRenters = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/BatchGetRenters',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersResponse.FromString,
+                _registered_method=True)
         self.RetryVerification = channel.unary_unary(
                 '/freehold.identity.v1.IdentityService/RetryVerification',
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RetryVerificationRequest.SerializeToString,
@@ -232,6 +242,23 @@ class IdentityServiceServicer:
     def GetRenter(self, request, context):
         """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
         renter, operators. Errors: RENTER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchRegisterRenters(self, request, context):
+        """BatchRegisterRenters registers up to a hundred people, each as RegisterRenter does and with a status of their own;
+        one that is refused holds nobody up. The registry is asked afterwards, so that a new person is PENDING.
+        Callers: partners. Errors of items: those of RegisterRenter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetRenters(self, request, context):
+        """BatchGetRenters tells the state of up to two hundred renters, each with a status of their own.
+        Callers: partners (linked renters only), operators. Errors of items: RENTER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -432,6 +459,16 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GetRenter,
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterRequest.FromString,
                     response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterResponse.SerializeToString,
+            ),
+            'BatchRegisterRenters': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchRegisterRenters,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchRegisterRentersRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchRegisterRentersResponse.SerializeToString,
+            ),
+            'BatchGetRenters': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetRenters,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersResponse.SerializeToString,
             ),
             'RetryVerification': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryVerification,
@@ -723,6 +760,60 @@ class IdentityService:
             '/freehold.identity.v1.IdentityService/GetRenter',
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterRequest.SerializeToString,
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.GetRenterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchRegisterRenters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/BatchRegisterRenters',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchRegisterRentersRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchRegisterRentersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetRenters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/BatchGetRenters',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,15 @@ class IdentityServiceStub:
     """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
     renter, operators. Errors: RENTER_NOT_FOUND.
     """
+    BatchRegisterRenters: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchRegisterRentersRequest, _identity_service_pb2.BatchRegisterRentersResponse]
+    """BatchRegisterRenters registers up to a hundred people, each as RegisterRenter does and with a status of their own;
+    one that is refused holds nobody up. The registry is asked afterwards, so that a new person is PENDING.
+    Callers: partners. Errors of items: those of RegisterRenter.
+    """
+    BatchGetRenters: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchGetRentersRequest, _identity_service_pb2.BatchGetRentersResponse]
+    """BatchGetRenters tells the state of up to two hundred renters, each with a status of their own.
+    Callers: partners (linked renters only), operators. Errors of items: RENTER_NOT_FOUND.
+    """
     RetryVerification: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RetryVerificationRequest, _identity_service_pb2.RetryVerificationResponse]
     """RetryVerification asks the registry again about a person whose verification was rejected or has expired.
     Callers: partners (linked renters only), the renter. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
@@ -189,6 +198,15 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     GetRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetRenterRequest, _identity_service_pb2.GetRenterResponse]  # type: ignore[assignment]
     """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
     renter, operators. Errors: RENTER_NOT_FOUND.
+    """
+    BatchRegisterRenters: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchRegisterRentersRequest, _identity_service_pb2.BatchRegisterRentersResponse]  # type: ignore[assignment]
+    """BatchRegisterRenters registers up to a hundred people, each as RegisterRenter does and with a status of their own;
+    one that is refused holds nobody up. The registry is asked afterwards, so that a new person is PENDING.
+    Callers: partners. Errors of items: those of RegisterRenter.
+    """
+    BatchGetRenters: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchGetRentersRequest, _identity_service_pb2.BatchGetRentersResponse]  # type: ignore[assignment]
+    """BatchGetRenters tells the state of up to two hundred renters, each with a status of their own.
+    Callers: partners (linked renters only), operators. Errors of items: RENTER_NOT_FOUND.
     """
     RetryVerification: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RetryVerificationRequest, _identity_service_pb2.RetryVerificationResponse]  # type: ignore[assignment]
     """RetryVerification asks the registry again about a person whose verification was rejected or has expired.
@@ -350,6 +368,27 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_service_pb2.GetRenterResponse, _abc.Awaitable[_identity_service_pb2.GetRenterResponse]]:
         """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
         renter, operators. Errors: RENTER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchRegisterRenters(
+        self,
+        request: _identity_service_pb2.BatchRegisterRentersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.BatchRegisterRentersResponse, _abc.Awaitable[_identity_service_pb2.BatchRegisterRentersResponse]]:
+        """BatchRegisterRenters registers up to a hundred people, each as RegisterRenter does and with a status of their own;
+        one that is refused holds nobody up. The registry is asked afterwards, so that a new person is PENDING.
+        Callers: partners. Errors of items: those of RegisterRenter.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetRenters(
+        self,
+        request: _identity_service_pb2.BatchGetRentersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.BatchGetRentersResponse, _abc.Awaitable[_identity_service_pb2.BatchGetRentersResponse]]:
+        """BatchGetRenters tells the state of up to two hundred renters, each with a status of their own.
+        Callers: partners (linked renters only), operators. Errors of items: RENTER_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
