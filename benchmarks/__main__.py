@@ -14,6 +14,7 @@ from benchmarks import report
 from benchmarks.books import Books
 from benchmarks.houses import freehold, plain_build, resident
 from benchmarks.machine import describe
+from benchmarks.people import check_renters, register_renters
 from benchmarks.population import ASSETS
 from benchmarks.rounds import Contestant
 from benchmarks.scratch import scratch
@@ -77,11 +78,15 @@ async def bench(console: Console, folder: Path, rounds: int, seconds: float) -> 
                 console.print(f"  pgbench: {yardstick.best[-1].per_second:.0f}/s")
                 mixed = await ours.measure(f"mix {MIX_IN_FLIGHT}", MIX_IN_FLIGHT, seconds, mixed=True)
                 console.print(f"  Freehold, 20 % held, {MIX_IN_FLIGHT} in flight: {mixed.per_second:.0f}/s")
+            people = {
+                "check_renters": await check_renters(house, ready, seconds),
+                "register_renters": await register_renters(house, ready, seconds),
+            }
             measured = report.result(describe(), ours, plain, yardstick.best, yardstick.alone, resident(house))
             findings = [*await ours.books.findings(ours.acknowledged), *await plain.books.findings(plain.acknowledged)]
             for who in (ours, plain):
                 await who.books.close()
-    measured["findings"] = findings
+    measured |= {**people, "findings": findings}
     report.show(console, measured)
     report.write(measured)
     for finding in findings:

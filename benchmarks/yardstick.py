@@ -1,4 +1,4 @@
-"""pgbench on the same server, running `yardstick.pgbench`: autocommit, prepared statements, `clients` connections."""
+"""pgbench on the same server, running one of our scripts: autocommit, prepared statements, `clients` connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 from benchmarks.population import SCORED
 from services.runtime.postgres import EmbeddedPostgres
 
-SCRIPT = Path(__file__).with_name("yardstick.pgbench")
+START_RENTAL, CHECK_RENTERS, REGISTER_RENTER = (
+    Path(__file__).with_name(f"{name}.pgbench") for name in ("yardstick", "check_renters", "register_renter")
+)
 _RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 _LATENCY = re.compile(r"^latency average = ([0-9.]+) ms", re.MULTILINE)
 _DONE = re.compile(r"^number of transactions actually processed: ([0-9]+)", re.MULTILINE)
@@ -34,13 +36,21 @@ class PgbenchError(Exception):
 
 
 async def pgbench(
-    home: Path, database: str, partner_id: str, *, clients: int, base: int, seconds: int = 0, rentals_each: int = 0
+    home: Path,
+    database: str,
+    partner_id: str,
+    *,
+    clients: int,
+    base: int,
+    seconds: int = 0,
+    rentals_each: int = 0,
+    script: Path = START_RENTAL,
 ) -> Measured:
     """Runs for `seconds`, or makes `rentals_each` per client; assets from `base` on are used once each."""
     server = EmbeddedPostgres(home)
     dsn = urlsplit(server.dsn(database))
     arguments = [
-        *("-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-f", str(SCRIPT)),
+        *("-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-f", str(script)),
         *(["-T", str(seconds)] if seconds else ["-t", str(rentals_each)]),
         *("-D", "n=-1", "-D", f"base={base}", "-D", f"clients={clients}"),
         *("-D", f"renters={SCORED}", "-D", f"partner={partner_id}"),

@@ -1,0 +1,166 @@
+"""Identity under load: CheckRenters as the other services ask it, and registration; beside pgbench with the same rows.
+
+CheckRenters travels in frames over mutual TLS, as from rental. Registrations come one by one, 64 in flight, and by
+BatchRegisterRenters; both are timed to their answers, so a single one waits for the registry's stand-in too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from benchmarks.houses import House
+from benchmarks.population import SCORED, renter_id
+from benchmarks.yardstick import CHECK_RENTERS, REGISTER_RENTER, Measured, pgbench
+from freehold.assets.v1 import asset_kind_pb2
+from freehold.identity.v1 import identity_internal_service_pb2 as internal
+from freehold.identity.v1 import identity_service_pb2 as identity
+from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
+from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
+from services.cli.ready import Ready
+from services.runtime.channels import open_channel
+from services.runtime.frames import FrameClient
+from services.sandbox.people import person
+from services.values.errors import Refusal
+
+FRAME, FRAMES_IN_FLIGHT, REGISTRATIONS_IN_FLIGHT = 64, 8, 64
+BATCH, BATCHES_IN_FLIGHT = 100, 4
+PGBENCH_CLIENTS = 16
+ANSWER_SECONDS = 10.0
+FIRST_NEWCOMER = 30_000
+
+
+@dataclass
+class Load:
+    """What a closed loop did: answers, and how long each call took (seconds)."""
+
+    items: int = 0
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+
+    def figure(self) -> dict[str, float]:
+        """Items per second and latencies of a call, in milliseconds."""
+        ordered = sorted(self.latencies)
+        p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 for share in (0.5, 0.99))
+        return {"per_second": round(self.items / self.seconds, 1), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2)}
+
+
+async def _loop(call: Callable[[], Awaitable[int]], in_flight: int, seconds: float) -> Load:
+    load, began = Load(), time.perf_counter()
+
+    async def caller() -> None:
+        while (asked := time.perf_counter()) < began + seconds:
+            done = await call()
+            load.items += done
+            load.latencies.append(time.perf_counter() - asked)
+
+    await asyncio.gather(*(caller() for _ in range(in_flight)))
+    load.seconds = time.perf_counter() - began
+    return load
+
+
+class WrongPerson(AssertionError):
+    """An answer that does not fit its person."""
+
+
+async def check_renters(house: House, ready: Ready, seconds: float) -> dict[str, Any]:
+    """Frames of 64, eight in flight; a lone item; and pgbench reading one person a statement."""
+    channel = open_channel(ready.services["identity"]["internal"], "identity", ready.home.tls, "rental")
+    frames: FrameClient[internal.CheckRenterItem, internal.CheckRenterResult] = FrameClient(
+        IdentityInternalServiceStub(channel).CheckRenters,
+        lambda items: internal.CheckRentersRequest(items=items),
+        lambda response: response.results,
+    )
+    numbers, item_ids = itertools.cycle(range(SCORED)), itertools.count()
+
+    async def ask(count: int) -> int:
+        items = [
+            internal.CheckRenterItem(
+                item_id=str(next(item_ids)),
+                renter_id=renter_id(next(numbers)),
+                partner_id=house.names.partner_id,
+                asset_kind=asset_kind_pb2.ASSET_KIND_BIKE,
+            )
+            for _ in range(count)
+        ]
+        for result in await frames.ask(items, ANSWER_SECONDS):
+            if isinstance(result, Refusal) or not (result.verified and result.linked and result.scoring_consent):
+                raise WrongPerson(str(result))
+        return count
+
+    try:
+        await _loop(lambda: ask(FRAME), FRAMES_IN_FLIGHT, 1.0)
+        framed = await _loop(lambda: ask(FRAME), FRAMES_IN_FLIGHT, seconds)
+        lone = await _loop(lambda: ask(1), 1, seconds)
+    finally:
+        await frames.close()
+        await channel.close()
+    raw = await _pgbench(ready, house, CHECK_RENTERS, seconds)
+    return {
+        "vs_pgbench": round(framed.figure()["per_second"] / raw.per_second, 2),
+        f"frames_of_{FRAME}": framed.figure(),
+        "lone": lone.figure(),
+        "pgbench": {"clients": raw.clients, "per_second": round(raw.per_second, 1)},
+    }
+
+
+async def register_renters(house: House, ready: Ready, seconds: float) -> dict[str, Any]:
+    """One by one, in batches, and pgbench with one statement a row."""
+    people = itertools.count(FIRST_NEWCOMER)
+    async with grpc.aio.insecure_channel(ready.public["identity"]) as channel:
+        stub: Any = IdentityServiceStub(channel)
+        metadata = house.target.metadata
+
+        async def one() -> int:
+            answer = await stub.RegisterRenter(_newcomer(next(people)), metadata=metadata, timeout=ANSWER_SECONDS)
+            if not answer.renter.renter_id:
+                raise WrongPerson(str(answer))
+            return 1
+
+        async def batch() -> int:
+            request = identity.BatchRegisterRentersRequest(requests=[_newcomer(next(people)) for _ in range(BATCH)])
+            answer = await stub.BatchRegisterRenters(request, metadata=metadata, timeout=ANSWER_SECONDS)
+            if any(result.status.code for result in answer.results):
+                raise WrongPerson(str([result.status.reason for result in answer.results]))
+            return BATCH
+
+        unary = await _loop(one, REGISTRATIONS_IN_FLIGHT, seconds)
+        batched = await _loop(batch, BATCHES_IN_FLIGHT, seconds)
+    raw = await _pgbench(ready, house, REGISTER_RENTER, seconds)
+    return {
+        "unary_vs_pgbench": round(unary.figure()["per_second"] / raw.per_second, 2),
+        "batch_vs_pgbench": round(batched.figure()["per_second"] / raw.per_second, 2),
+        "unary": unary.figure(),
+        f"batches_of_{BATCH}": batched.figure(),
+        "pgbench": {"clients": raw.clients, "per_second": round(raw.per_second, 1)},
+    }
+
+
+def _newcomer(index: int) -> identity.RegisterRenterRequest:
+    who = person(index)
+    return identity.RegisterRenterRequest(
+        request_id=uuid.uuid4().hex,
+        document_type=identity.DOCUMENT_TYPE_RESIDENT_ID_CARD,
+        document_number=who.resident_id_number,
+        full_name=who.name,
+        phone=who.phone,
+    )
+
+
+async def _pgbench(ready: Ready, house: House, script: Any, seconds: float) -> Measured:
+    return await pgbench(
+        ready.home.path,
+        "yardstick",
+        house.names.partner_id,
+        clients=PGBENCH_CLIENTS,
+        base=0,
+        seconds=max(1, round(seconds)),
+        script=script,
+    )
