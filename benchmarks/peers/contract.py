@@ -12,6 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from freehold.deposits.v1 import deposits_internal_service_pb2 as deposits
 from freehold.identity.v1 import identity_internal_service_pb2 as identity
 from freehold.scoring.v1 import scoring_internal_service_pb2 as scoring
+from services.runtime.server import InternalService
 
 METHODS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
     "PeerIdentity": {"Check": (identity.CheckRenterItem, identity.CheckRenterResult)},
@@ -61,3 +62,10 @@ def call(channel: grpc.aio.Channel, service: str, method: str) -> Any:
         request_serializer=request.SerializeToString,
         response_deserializer=response.FromString,
     )
+
+
+def internal(service: str, servicer: Any) -> InternalService:
+    """A service whose RPCs are open to all the others."""
+    found = descriptor(service)
+    callers = {method.name: frozenset({"scoring", "deposits", "rental"}) for method in found.methods}
+    return InternalService(found, add(service), servicer, callers)

@@ -13,10 +13,10 @@ from freehold.deposits.v1 import deposits_internal_service_pb2 as pb
 from freehold.deposits.v1 import deposits_service_pb2
 from freehold.money.v1 import money_pb2
 from freehold.scoring.v1 import scoring_internal_service_pb2 as scoring
-from services.deposits.app import CALLERS, SERVICE, Settings
+from services.deposits.app import SERVICE, Settings
 from services.runtime.channels import open_channel
 from services.runtime.database import Database
-from services.runtime.server import InternalService, Server
+from services.runtime.server import Server
 from services.runtime.telemetry import Tracer
 from services.values.ids import bucket_of, new_id_of
 
@@ -82,7 +82,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     db = await Database.connect(settings.dsn.get_secret_value(), pool_size=settings.pool_size)
     channel = open_channel(settings.scoring_address, "scoring", settings.tls_dir, SERVICE)
     servicer = PeerDeposits(db, channel)
-    service = InternalService(contract.descriptor("PeerDeposits"), contract.add("PeerDeposits"), servicer, CALLERS)
+    service = contract.internal("PeerDeposits", servicer)
     try:
         yield Server(SERVICE, settings, _nobody, [], [service], tracer)
     finally:

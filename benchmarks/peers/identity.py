@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.peers import contract
 from freehold.identity.v1 import identity_internal_service_pb2 as pb
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as rpc
-from services.identity.app import CALLERS, SERVICE, Settings
+from services.identity.app import INTERNAL_CALLERS, SERVICE, Settings
 from services.identity.key_ring import FileKeyRing
 from services.identity.keys import load_keys, verification_keys
 from services.identity.operations import Partners
@@ -63,9 +63,9 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
             pb.DESCRIPTOR.services_by_name["IdentityInternalService"],
             rpc.add_IdentityInternalServiceServicer_to_server,
             real,
-            CALLERS,
+            INTERNAL_CALLERS,
         ),
-        InternalService(contract.descriptor("PeerIdentity"), contract.add("PeerIdentity"), PeerIdentity(db), CALLERS),
+        contract.internal("PeerIdentity", PeerIdentity(db)),
     ]
     try:
         yield Server(SERVICE, settings, _nobody, [], internal, tracer)

@@ -14,9 +14,9 @@ from freehold.errors.v1 import item_status_pb2
 from freehold.scoring.v1 import fact_pb2
 from freehold.scoring.v1 import scoring_internal_service_pb2 as pb
 from services.runtime.database import Database
-from services.runtime.server import InternalService, Server
+from services.runtime.server import Server
 from services.runtime.telemetry import Tracer
-from services.scoring.app import CALLERS, SERVICE, Settings, read_model
+from services.scoring.app import SERVICE, Settings, read_model
 from services.scoring.domain import FactKind, Model, Observed, Standing, admit, assess, summarise
 from services.values.ids import bucket_of
 
@@ -81,7 +81,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     """The service."""
     db = await Database.connect(settings.dsn.get_secret_value(), pool_size=settings.pool_size)
     servicer = PeerScoring(db, read_model(settings.scorecard))
-    service = InternalService(contract.descriptor("PeerScoring"), contract.add("PeerScoring"), servicer, CALLERS)
+    service = contract.internal("PeerScoring", servicer)
     try:
         yield Server(SERVICE, settings, _nobody, [], [service], tracer)
     finally:

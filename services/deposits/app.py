@@ -49,7 +49,8 @@ from services.values.clock import Clock
 SERVICE = "deposits"
 CALLS = frozenset({"identity", "scoring"})
 PUBLISHES_TO = frozenset({"rental", "scoring", "identity"})
-CALLERS = frozenset({"rental"})
+INTERNAL_CALLERS = {rpc: frozenset({"rental"}) for rpc in ("SecureDeposits", "SettleDeposits", "CancelDeposits")}
+"""Which services may call what."""
 
 
 class Settings(ServiceSettings):
@@ -147,7 +148,7 @@ class House:
             deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],
             deposits_internal_service_pb2_grpc.add_DepositsInternalServiceServicer_to_server,
             self.internal,
-            CALLERS,
+            INTERNAL_CALLERS,
         )
         return Server(
             SERVICE, settings, self.credentials.authenticate, [public], [internal, self.holder.service], tracer

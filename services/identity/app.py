@@ -70,7 +70,10 @@ from services.values.errors import Refusal
 SERVICE = "identity"
 CALLS: frozenset[str] = frozenset()
 PUBLISHES_TO = frozenset({"scoring", "deposits", "rental"})
-CALLERS = frozenset({"scoring", "deposits", "rental"})
+_OTHERS = frozenset({"scoring", "deposits", "rental"})
+INTERNAL_CALLERS = dict.fromkeys(("Authenticate", "GetVerificationKeys", "WatchCredentials", "CheckRenters"), _OTHERS)
+PRIVACY_CALLERS = {"DeliverAnswers": _OTHERS}
+"""Which services may call what."""
 VERIFY_EVERY_SECONDS, REWRAP_EVERY_SECONDS, PRIVACY_EVERY_SECONDS = 2.0, 5.0, 5.0
 RECEIPT_AUDIENCE = "erasure-receipt"
 TOKEN_LIFE = timedelta(hours=1)
@@ -222,7 +225,7 @@ def _server(
         identity_internal_service_pb2.DESCRIPTOR.services_by_name["IdentityInternalService"],
         identity_internal_service_pb2_grpc.add_IdentityInternalServiceServicer_to_server,
         InternalServicer(partners, batcher, _jwks(keys)),
-        CALLERS,
+        INTERNAL_CALLERS,
     )
     publics, internals = [public_service, _privacy_public(privacy)], [internal_service, _privacy_internal(privacy)]
     credentials = Credentials(resolve, fetch_keys)
@@ -243,7 +246,7 @@ def _privacy_internal(privacy: Privacy) -> InternalService:
         privacy_internal_service_pb2.DESCRIPTOR.services_by_name["PrivacyInternalService"],
         privacy_internal_service_pb2_grpc.add_PrivacyInternalServiceServicer_to_server,
         PrivacyInternalServicer(privacy),
-        CALLERS,
+        PRIVACY_CALLERS,
     )
 
 

@@ -51,6 +51,9 @@ SERVICE = "rental"
 CALLS = frozenset({"identity", "deposits"})
 PUBLISHES_TO = frozenset({"scoring", "identity"})
 
+INTERNAL_CALLERS = {"Deliver": frozenset({"deposits"})}
+"""Which services may call what."""
+
 _PACKAGE = "services.rental"
 _PROBE_SECONDS = 1.0
 
@@ -179,7 +182,7 @@ def _server(
                 internal_descriptor,
                 internal_rpc.add_RentalInternalServiceServicer_to_server,
                 RentalInternalServicer(rooms.closing),
-                frozenset({"deposits"}),
+                INTERNAL_CALLERS,
             ),
             holder.service,
         ],

@@ -26,6 +26,7 @@ from joserfc.jwk import KeySet
 from freehold.identity.v1 import identity_internal_service_pb2 as identity
 from services.runtime import statuses
 from services.runtime.batching import Batcher
+from services.runtime.frames import is_cancelled
 from services.values.callers import Caller, Role
 from services.values.errors import Category, Refusal
 
@@ -216,5 +217,8 @@ class RemoteCredentials:
                     self._heard = time.monotonic()
             except grpc.aio.AioRpcError as error:
                 log.info("credential_watch_broken", status=error.code().name)
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
             self._credentials.forget_all()
             await asyncio.sleep(0.2)

@@ -15,6 +15,7 @@ import grpc
 from services.runtime import tls
 from services.runtime.interceptors.calls import call_or_none
 from services.runtime.interceptors.deadlines import exceeded
+from services.runtime.renewing_channel import RenewingChannel
 
 MARGIN_SECONDS = 0.05
 DEFAULT_SECONDS = 5.0
@@ -51,8 +52,13 @@ _OPTIONS = (
 def open_channel(address: str, peer: str, tls_dir: Path, service: str) -> grpc.aio.Channel:
     """A channel of `service` to `peer` at `address` ("host:port", a name that may resolve to many)."""
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", tls.name_of(peer)))
-    credentials = tls.channel_credentials(tls_dir, service)
-    return grpc.aio.secure_channel(f"dns:///{address}", credentials, options, interceptors=[_Onward()])
+    pair = tls.internal_pair(tls_dir, service)
+
+    def fresh() -> grpc.aio.Channel:
+        credentials = tls.channel_credentials(pair)
+        return grpc.aio.secure_channel(f"dns:///{address}", credentials, options, interceptors=[_Onward()])
+
+    return RenewingChannel(fresh, pair.stamp)
 
 
 class _Onward(grpc.aio.UnaryUnaryClientInterceptor):

@@ -96,6 +96,10 @@ class FrameClient(Generic[Item, Result]):
                     pause = _FIRST_PAUSE
             except grpc.aio.AioRpcError as error:
                 log.info("frames_broken", status=error.code().name)
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+                log.info("frames_broken", status="CHANNEL_CLOSED")
             finally:
                 stream.cancel()
             self._unsent = [item for item, _ in self._waiting.values()]
@@ -132,6 +136,12 @@ class FrameClient(Generic[Item, Result]):
                 answer.set_result(result)
             elif self._late is not None:
                 self._late(result)
+
+
+def is_cancelled() -> bool:
+    """Whether this task is to end: grpc raises the same error when a channel is closed under a stream."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def _raise_status(stream: Any) -> None:

@@ -97,7 +97,7 @@ class DataHolder(rpc.DataHolderInternalServiceServicer):
         """The door for identity."""
         descriptor = asks.DESCRIPTOR.services_by_name["DataHolderInternalService"]
         add = rpc.add_DataHolderInternalServiceServicer_to_server
-        return InternalService(descriptor, add, self, frozenset({IDENTITY}))
+        return InternalService(descriptor, add, self, {"Deliver": frozenset({IDENTITY})})
 
     async def Deliver(self, request: asks.DeliverRequest, _: Any) -> asks.DeliverResponse:
         """Takes asks; when the database refuses one, all of them are delivered again."""

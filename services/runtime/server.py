@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import structlog
@@ -22,9 +22,14 @@ from grpc_reflection.v1alpha import reflection
 from services.runtime import tls
 from services.runtime.interceptors import Door, deadlines, internal_admit, public_admit
 from services.runtime.interceptors.authentication import Authenticate
+from services.runtime.lockout import Lockout
+from services.runtime.rates import Rates
 from services.runtime.settings import ServiceSettings
 from services.runtime.telemetry import Tracer
 from services.values.access import Rule
+from services.values.callers import Role
+
+Cell = TypeVar("Cell")
 
 log = structlog.get_logger(__name__)
 
@@ -45,12 +50,12 @@ class PublicService:
 
 @dataclass(frozen=True, slots=True)
 class InternalService:
-    """A proto service on the internal port, with the services that may call it."""
+    """A proto service on the internal port, with the services that may call each of its RPCs (by short name)."""
 
     descriptor: ServiceDescriptor
     add: Any
     servicer: Any
-    callers: frozenset[str]
+    callers: Mapping[str, frozenset[str]]
 
 
 @dataclass
@@ -67,7 +72,7 @@ class Server:
     """One service's servers.
 
     Raises (from `start`):
-        ValueError: an RPC of a public service has no entry in its access.
+        ValueError: an RPC of a public service has no entry in its access, or one of an internal service in its callers.
         RuntimeError: a port is taken.
     """
 
@@ -113,28 +118,31 @@ class Server:
         return server
 
     def _public_server(self) -> Any:
-        access = {
-            f"/{s.descriptor.full_name}/{method.name}": _rule(s, method.name)
-            for s in self.public
-            for method in s.descriptor.methods
+        access = {path: rule for service in self.public for path, rule in _listed(service, service.access).items()}
+        settings = self.settings
+        limits = {
+            Role.PARTNER: settings.partner_rate,
+            Role.RENTER: settings.renter_rate,
+            Role.OPERATOR: settings.operator_rate,
         }
-        door = Door(
-            public_admit(self.authenticate, access), deadlines.public_deadline, _messages(self.public), self.tracer
-        )
+        admit = public_admit(self.authenticate, access, Lockout(settings.authentication_failures), Rates(limits))
+        door = Door(admit, deadlines.public_deadline, _messages(self.public), self.tracer)
         server = grpc.aio.server(interceptors=[door], options=self._options())
         for service in self.public:
             service.add(service.servicer, server)
         reflection.enable_server_reflection([*_names(self.public), reflection.SERVICE_NAME], server)
-        self.ports.public = _bind(server, f"{self.settings.host}:{self.settings.public_port}", None)
+        folder = self.settings.public_tls_dir
+        credentials = None if folder is None else tls.server_credentials(tls.public_pair(folder))
+        self.ports.public = _bind(server, f"{self.settings.host}:{self.settings.public_port}", credentials)
         return server
 
     def _internal_server(self) -> Any:
-        listed = {service.descriptor.full_name: service.callers for service in self.internal}
+        listed = {path: who for service in self.internal for path, who in _listed(service, service.callers).items()}
         door = Door(internal_admit(listed), deadlines.internal_deadline, _messages(self.internal), self.tracer)
         server = grpc.aio.server(interceptors=[door], options=self._options())
         for service in self.internal:
             service.add(service.servicer, server)
-        credentials = tls.server_credentials(self.settings.tls_dir, self.service)
+        credentials = tls.server_credentials(tls.internal_pair(self.settings.tls_dir, self.service))
         self.ports.internal = _bind(server, f"{self.settings.host}:{self.settings.internal_port}", credentials)
         return server
 
@@ -154,10 +162,13 @@ def _names(services: Sequence[PublicService | InternalService]) -> list[str]:
     return [service.descriptor.full_name for service in services]
 
 
-def _rule(service: PublicService, method: str) -> Rule:
-    if method not in service.access:
-        raise ValueError(f"{service.descriptor.full_name}/{method} has no entry in its access")
-    return service.access[method]
+def _listed(service: PublicService | InternalService, cells: Mapping[str, Cell]) -> dict[str, Cell]:
+    """Each RPC's cell by its full name; an RPC without one is a mistake, and so is a cell without an RPC."""
+    names = {method.name for method in service.descriptor.methods}
+    if names != set(cells):
+        odd = ", ".join(sorted(names ^ set(cells)))
+        raise ValueError(f"{service.descriptor.full_name}: RPCs and entries do not match: {odd}")
+    return {f"/{service.descriptor.full_name}/{name}": cell for name, cell in cells.items()}
 
 
 def _messages(services: Sequence[PublicService | InternalService]) -> dict[str, Any]:

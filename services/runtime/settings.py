@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import TypeVar
 
+from limits import parse_many
 from pydantic import AwareDatetime, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -27,6 +29,13 @@ class ServiceSettings(BaseSettings):
     health_port: int = Field(ge=0, le=65535)
     metrics_port: int = Field(ge=0, le=65535)
     tls_dir: Path
+    public_plaintext: bool = False
+    public_tls_dir: Path | None = Field(default=None, validate_default=True)
+
+    partner_rate: str = "3000/second"
+    renter_rate: str = "20/second;300/minute"
+    operator_rate: str = "200/second"
+    authentication_failures: int = Field(default=100, ge=1)
 
     identity_address: str = ""
     scoring_address: str = ""
@@ -45,6 +54,24 @@ class ServiceSettings(BaseSettings):
     clock_epoch_real: AwareDatetime | None = None
     clock_epoch_virtual: AwareDatetime | None = Field(default=None, validate_default=True)
 
+    @field_validator("public_tls_dir")
+    @classmethod
+    def _public_is_not_in_the_clear(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        """Credentials and personal data cross the public door."""
+        clear = value is None and not info.data.get("public_plaintext")
+        if clear and not _is_loopback(str(info.data.get("host", ""))):
+            raise ValueError("needed on a host that others reach (or public_plaintext=true, behind what ends TLS)")
+        return value
+
+    @field_validator("partner_rate", "renter_rate", "operator_rate")
+    @classmethod
+    def _rate_is_one(cls, value: str) -> str:
+        try:
+            parse_many(value)
+        except ValueError:
+            raise ValueError('must be like "20/second" or "20/second;300/minute"') from None
+        return value
+
     @field_validator("clock_epoch_virtual")
     @classmethod
     def _clock_is_whole(cls, value: AwareDatetime | None, info: ValidationInfo) -> AwareDatetime | None:
@@ -52,6 +79,13 @@ class ServiceSettings(BaseSettings):
         if info.data.get("clock_scale", 1.0) != 1.0 and None in (value, info.data.get("clock_epoch_real")):
             raise ValueError("a clock_scale needs clock_epoch_real and clock_epoch_virtual")
         return value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import grpc
+from google.protobuf import duration_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from freehold.errors.v1 import item_status_pb2
@@ -11,6 +13,7 @@ from services.values.errors import Category, Refusal, Violation
 
 DOMAIN = "freehold"
 DETAILS_KEY = "grpc-status-details-bin"
+RETRY_AFTER = "retry_after_seconds"
 
 _CODES: dict[Category, grpc.StatusCode] = {category: getattr(grpc.StatusCode, category.value) for category in Category}
 _CATEGORIES = {code.value[0]: category for category, code in _CODES.items()}
@@ -22,10 +25,13 @@ def code_of(category: Category) -> grpc.StatusCode:
 
 
 def to_status(refusal: Refusal) -> status_pb2.Status:
-    """The rich status: ErrorInfo always, BadRequest when fields are to blame."""
+    """The rich status: ErrorInfo always, RetryInfo when a pause is told, BadRequest when fields are to blame."""
     info = error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=dict(refusal.metadata))
     status = status_pb2.Status(code=_CODES[refusal.category].value[0], message=refusal.message)
     status.details.append(_packed(info))
+    if RETRY_AFTER in refusal.metadata:
+        pause = duration_pb2.Duration(seconds=int(refusal.metadata[RETRY_AFTER]))
+        status.details.append(_packed(error_details_pb2.RetryInfo(retry_delay=pause)))
     if refusal.violations:
         fields = [
             error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
@@ -35,7 +41,7 @@ def to_status(refusal: Refusal) -> status_pb2.Status:
     return status
 
 
-def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> AnyMessage:
+def _packed(message: Message) -> AnyMessage:
     packed = AnyMessage()
     packed.Pack(message)
     return packed

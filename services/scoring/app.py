@@ -38,7 +38,11 @@ from services.values.errors import Refusal
 SERVICE = "scoring"
 CALLS = frozenset({"identity"})
 PUBLISHES_TO = frozenset({"identity"})
-CALLERS = frozenset({"identity", "deposits", "rental"})
+INTERNAL_CALLERS = {
+    "Admit": frozenset({"deposits"}),
+    "Deliver": frozenset({"identity", "deposits", "rental"}),
+}
+"""Which services may call what."""
 
 
 class Settings(ServiceSettings):
@@ -105,7 +109,7 @@ def _server(
         scoring_internal_service_pb2.DESCRIPTOR.services_by_name["ScoringInternalService"],
         scoring_internal_service_pb2_grpc.add_ScoringInternalServiceServicer_to_server,
         InternalServicer(scoring, admissions),
-        CALLERS,
+        INTERNAL_CALLERS,
     )
     return Server(SERVICE, settings, credentials.authenticate, [public], [internal, holder.service], tracer)
 

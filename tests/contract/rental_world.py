@@ -200,7 +200,7 @@ class Neighbour:
         """Listens."""
         self.server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         self.add(self.servicer, self.server)
-        credentials = tls.server_credentials(self.tls_dir, self.name)
+        credentials = tls.server_credentials(tls.internal_pair(self.tls_dir, self.name))
         self.port = self.server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
         await self.server.start()
 

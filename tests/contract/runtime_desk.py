@@ -133,7 +133,11 @@ def server_of(handlers: Handlers, folder: Path, access: dict[str, Any] | None = 
         settings(folder, **changed),
         authenticate,
         [PublicService(descriptor, add_public, handlers, ACCESS if access is None else access)],
-        [InternalService(other, add_internal, handlers, frozenset({"deposits"}))],
+        [
+            InternalService(
+                other, add_internal, handlers, {"Admit": frozenset({"deposits"}), "Deliver": frozenset({"deposits"})}
+            )
+        ],
         Tracer(1.0),
     )
 

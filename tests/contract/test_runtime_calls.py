@@ -86,7 +86,7 @@ async def test_ten_seconds_are_kept_also_by_a_handler_that_does_not_look(
 
 
 async def test_an_internal_call_without_a_deadline_is_refused(desk: Desk) -> None:
-    credentials = tls.channel_credentials(desk.tls_dir, "deposits")
+    credentials = tls.channel_credentials(tls.internal_pair(desk.tls_dir, "deposits"))
     target = (("grpc.ssl_target_name_override", tls.name_of("scoring")),)
     async with grpc.aio.secure_channel(desk.internal_address, credentials, target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -16,8 +16,11 @@ import grpc
 from services.runtime.interceptors import authentication, deadlines, errors, validation
 from services.runtime.interceptors.calls import CALL, Call, Context, call_or_none, current_call
 from services.runtime.interceptors.telemetry import Measure
+from services.runtime.lockout import Lockout
+from services.runtime.rates import Rates
 from services.runtime.telemetry import Tracer
 from services.values.callers import Caller
+from services.values.errors import Refusal
 
 __all__ = ["Call", "Context", "Door", "call_or_none", "current_call"]
 
@@ -149,24 +152,34 @@ async def _unknown(_frames: AsyncIterator[bytes], context: Context) -> None:
 _UNKNOWN: Handler = grpc.stream_stream_rpc_method_handler(_unknown)
 
 
-def public_admit(authenticate: authentication.Authenticate, access: authentication.Access) -> Admit:
-    """Admits bearers of a credential whose role the RPC lists."""
+def public_admit(
+    authenticate: authentication.Authenticate, access: authentication.Access, lockout: Lockout, rates: Rates
+) -> Admit:
+    """Admits bearers of a credential whose role the RPC lists, as often as they may call."""
 
     async def admit(context: Context, method: str) -> Caller:
-        caller = await authenticate(authentication.bearer_of(context))
+        bearer = authentication.bearer_of(context)
+        lockout.must_be_open(context.peer, bearer)
+        try:
+            caller = await authenticate(bearer)
+        except Refusal as refusal:
+            if refusal.reason == authentication.INVALID:
+                lockout.failed(context.peer())
+            raise
+        lockout.succeeded(bearer)
         authentication.allow(caller, access[method])
+        rates.count(caller)
         return caller
 
     return admit
 
 
 def internal_admit(listed: dict[str, frozenset[str]]) -> Admit:
-    """Admits services whose certificate the RPC's service lists; to others the method does not exist."""
+    """Admits services whose certificate the RPC lists; to others the method does not exist."""
 
     async def admit(context: Context, method: str) -> Caller:
         caller = authentication.peer_of(context)
-        service = method.rpartition("/")[0].strip("/")
-        if caller is None or caller.id not in listed[service]:
+        if caller is None or caller.id not in listed[method]:
             raise errors.unknown_method()
         return caller
 

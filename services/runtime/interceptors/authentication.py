@@ -12,6 +12,7 @@ from services.values.errors import Category, Refusal
 Authenticate = Callable[[str], Awaitable[Caller]]
 Access = Mapping[str, Rule]
 
+INVALID = "CREDENTIALS_INVALID"
 _SUFFIX = ".freehold.internal"
 
 

@@ -88,6 +88,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[INVALID_ARGUMENT] The bytes are not a message of the method's type.
     Example: truncated protobuf.
     """
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 17
+    """[RESOURCE_EXHAUSTED] This caller has called too often. Wait for `retry_after_seconds` of the metadata (also in
+    RetryInfo), then retry with the same request_id. Example: a thousand PreviewDeposit in a second by one renter.
+    """
+    ERROR_REASON_AUTHENTICATION_LOCKED: _ErrorReason.ValueType  # 18
+    """[RESOURCE_EXHAUSTED] Too many credentials from this address were not valid; nothing is looked up for a while, which
+    grows with each time. Wait for `retry_after_seconds`. Example: a hundred wrong keys in a minute.
+    """
     ERROR_REASON_RENTER_NOT_FOUND: _ErrorReason.ValueType  # 100
     """[NOT_FOUND] No such renter, or none that this partner is linked to.
     Example: GetRenter of another partner's renter.
@@ -315,6 +323,14 @@ Example: a misspelt method.
 ERROR_REASON_MESSAGE_MALFORMED: ErrorReason.ValueType  # 16
 """[INVALID_ARGUMENT] The bytes are not a message of the method's type.
 Example: truncated protobuf.
+"""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 17
+"""[RESOURCE_EXHAUSTED] This caller has called too often. Wait for `retry_after_seconds` of the metadata (also in
+RetryInfo), then retry with the same request_id. Example: a thousand PreviewDeposit in a second by one renter.
+"""
+ERROR_REASON_AUTHENTICATION_LOCKED: ErrorReason.ValueType  # 18
+"""[RESOURCE_EXHAUSTED] Too many credentials from this address were not valid; nothing is looked up for a while, which
+grows with each time. Wait for `retry_after_seconds`. Example: a hundred wrong keys in a minute.
 """
 ERROR_REASON_RENTER_NOT_FOUND: ErrorReason.ValueType  # 100
 """[NOT_FOUND] No such renter, or none that this partner is linked to.
