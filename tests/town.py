@@ -126,12 +126,16 @@ async def refused(call: Awaitable[object]) -> Refusal:
 
 
 @asynccontextmanager
-async def a_town(folder: Path, *, clock_scale: float = 1.0, patience_seconds: float = 0.0) -> AsyncIterator[Town]:
+async def a_town(
+    folder: Path, *, clock_scale: float = 1.0, patience_seconds: float = 0.0, public_tls: bool = False
+) -> AsyncIterator[Town]:
     """`freehold up` in a folder of its own, with the demo city."""
     home = Home(folder)
-    async with running_house(home, free_port_base(), clock_scale=clock_scale, demo=True) as ready:
+    async with running_house(
+        home, free_port_base(), clock_scale=clock_scale, demo=True, public_tls=public_tls
+    ) as ready:
         inbox = Inbox(ready.sandbox["carrier"], ready.home.sandbox_secret.read_text().strip())
-        async with Api(ready.public, patience_seconds) as api:
+        async with Api(ready.public, patience_seconds, ready.public_authority) as api:
             try:
                 yield Town(ready, api, inbox)
             finally:

@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -31,10 +32,20 @@ Response = TypeVar("Response")
 
 
 class Api:
-    """One channel per service. `addresses` are "host:port" of the public doors."""
+    """One channel per service.
 
-    def __init__(self, addresses: Mapping[str, str], patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self._channels = {name: grpc.aio.insecure_channel(at, options=_OPTIONS) for name, at in addresses.items()}
+    Args:
+        addresses: "host:port" of the public doors.
+        authority: the certificate to trust, when the doors speak TLS.
+    """
+
+    def __init__(
+        self,
+        addresses: Mapping[str, str],
+        patience_seconds: float = PATIENCE_SECONDS,
+        authority: Path | None = None,
+    ) -> None:
+        self._channels = {name: _open(address, authority) for name, address in addresses.items()}
         self._patience_seconds = patience_seconds
         self.identity = IdentityServiceStub(self._channels["identity"])
         self.privacy = PrivacyServiceStub(self._channels["identity"])
@@ -66,6 +77,12 @@ class Api:
                 raise refusal
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (spreads repeats)
             pause = min(2 * pause, 1.0)
+
+
+def _open(address: str, authority: Path | None) -> grpc.aio.Channel:
+    if authority is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(authority.read_bytes()), options=_OPTIONS)
 
 
 def refusal_of(error: grpc.aio.AioRpcError) -> Refusal:

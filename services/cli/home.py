@@ -2,6 +2,7 @@
 
 HOME/postgres    the embedded server's data            HOME/keys    identity's keys
 HOME/tls         the authority and certificates        HOME/logs    one file per process
+HOME/public-tls  those of the public doors, for `up --tls`
 HOME/sandbox     what the stand-ins keep               HOME/ready.json    addresses and credentials, while it runs
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 from cryptography import x509
 
 from services.identity.keys import create_keys
-from services.runtime.tls import AUTHORITY, create_certificates
+from services.runtime.tls import AUTHORITY, PUBLIC_AUTHORITY, create_certificates, create_public_certificate
 
 SERVICES = ("identity", "scoring", "deposits", "rental")
 STAND_INS = ("registry", "carrier", "processor")
@@ -102,6 +103,7 @@ class Home:
         self.path = path.absolute()
         self.logs = self.path / "logs"
         self.tls = self.path / "tls"
+        self.public_tls = self.path / "public-tls"
         self.keys = self.path / "keys"
         self.sandbox = self.path / "sandbox"
         self.sandbox_secret = self.sandbox / "secret"
@@ -117,6 +119,8 @@ class Home:
         create_keys(self.keys)
         if _end_soon(self.tls):
             create_certificates(self.tls, list(SERVICES))
+        if not (self.public_tls / PUBLIC_AUTHORITY).exists():
+            create_public_certificate(self.public_tls)
         if not self.sandbox_secret.exists():
             write_private(self.sandbox_secret, secrets.token_urlsafe(24))
 

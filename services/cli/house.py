@@ -12,6 +12,7 @@ from services.cli.clocks import HouseClock
 from services.cli.databases import Databases
 from services.cli.home import SERVICES, STAND_INS, Home, Ports
 from services.cli.processes import service_spec, stand_in_spec
+from services.runtime.tls import PUBLIC_AUTHORITY
 
 
 class House:
@@ -21,8 +22,9 @@ class House:
         HomeError, PostgresError, MigrationError, ChildError: what could not start, and what to do.
     """
 
-    def __init__(self, home: Home, ports: Ports, clock: HouseClock, tell: Tell) -> None:
+    def __init__(self, home: Home, ports: Ports, clock: HouseClock, tell: Tell, *, public_tls: bool = False) -> None:
         self.home, self.ports, self.clock = home, ports, clock
+        self.public_authority = home.public_tls / PUBLIC_AUTHORITY if public_tls else None
         self._databases = Databases(home, tell)
         self._children: list[Child] = []
         self._tell = tell
@@ -34,12 +36,14 @@ class House:
         ]
         await _all(child.start() for child in self._children)
         dsns = await self._databases.start()
-        services = [
-            Child(service_spec(name, self.home, self.ports, self.clock, dsns[name]), self._tell) for name in SERVICES
-        ]
+        services = [self._service(name, dsns[name]) for name in SERVICES]
         self._children += services
         await _all(child.start() for child in services)
         await _all(child.wait_until_ready() for child in self._children)
+
+    def _service(self, name: str, dsn: str) -> Child:
+        public_tls = self.public_authority is not None
+        return Child(service_spec(name, self.home, self.ports, self.clock, dsn, public_tls=public_tls), self._tell)
 
     async def stop(self) -> None:
         """Drains the services, callers before the called, then the stand-ins, then the database server."""

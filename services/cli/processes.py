@@ -17,7 +17,9 @@ def external_dsn(service: str) -> str:
     return os.environ.get(f"FREEHOLD_{service.upper()}_DSN", "")
 
 
-def service_spec(service: str, home: Home, ports: Ports, clock: HouseClock, dsn: str) -> Spec:
+def service_spec(
+    service: str, home: Home, ports: Ports, clock: HouseClock, dsn: str, *, public_tls: bool = False
+) -> Spec:
     """One of the four services. Settings that we do not decide (pool size, collectors) come from our environment."""
     prefix = f"FREEHOLD_{service.upper()}_"
     settings = {
@@ -27,6 +29,7 @@ def service_spec(service: str, home: Home, ports: Ports, clock: HouseClock, dsn:
         **{f"{peer}_address": ports.doors(peer).addresses()["internal"] for peer in SERVICES if peer != service},
         **clock.settings(),
         **_neighbours_of(service, home, ports),
+        **({"public_tls_dir": str(home.public_tls)} if public_tls else {}),
     }
     return Spec(
         name=service,

@@ -20,7 +20,10 @@ from services.cli.seeding.city import City
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a ready file says. `pids` are those of the start; a process that died has another since."""
+    """What a ready file says. `pids` are those of the start; a process that died has another since.
+
+    `public_authority` is the certificate to trust when the public doors speak TLS, else None.
+    """
 
     home: Home
     services: Mapping[str, Mapping[str, str]]
@@ -28,6 +31,7 @@ class Ready:
     clock: HouseClock
     city: City | None
     pids: Mapping[str, int]
+    public_authority: Path | None = None
 
     @property
     def public(self) -> dict[str, str]:
@@ -49,6 +53,7 @@ def write_ready(file: Path, house: House, city: City | None) -> None:
             "epoch_virtual": clock.epoch_virtual.isoformat(),
         },
         "pids": dict(house.pids()),
+        "public_authority": None if house.public_authority is None else str(house.public_authority),
     }
     write_private(file.absolute(), json.dumps(content, indent=2))
 
@@ -71,4 +76,5 @@ def read_ready(file: Path) -> Ready:
         ),
         city=None if said["demo"] is None else City.of(said["demo"]),
         pids=said["pids"],
+        public_authority=Path(said["public_authority"]) if said["public_authority"] else None,
     )

@@ -18,7 +18,9 @@ START_SECONDS = 150.0
 
 
 @asynccontextmanager
-async def running_house(home: Home, port_base: int, *, clock_scale: float, demo: bool) -> AsyncIterator[Ready]:
+async def running_house(
+    home: Home, port_base: int, *, clock_scale: float, demo: bool, public_tls: bool = False
+) -> AsyncIterator[Ready]:
     """Runs `freehold up` and gives its ready file; drains it at the end.
 
     Raises:
@@ -27,7 +29,13 @@ async def running_house(home: Home, port_base: int, *, clock_scale: float, demo:
     home.path.mkdir(parents=True, exist_ok=True)
     said = home.path / "up.log"
     home.ready_file.unlink(missing_ok=True)
-    process = await _start(home, port_base, clock_scale, demo, said)
+    options = [
+        "--clock-scale",
+        repr(clock_scale),
+        "--demo" if demo else "--no-demo",
+        *(["--tls"] if public_tls else []),
+    ]
+    process = await _start(home, port_base, options, said)
     try:
         await _await_ready(process, home, said)
         yield read_ready(home.ready_file)
@@ -41,13 +49,13 @@ async def running_house(home: Home, port_base: int, *, clock_scale: float, demo:
             await process.wait()
 
 
-async def _start(home: Home, port_base: int, clock_scale: float, demo: bool, said: Path) -> asyncio.subprocess.Process:
+async def _start(home: Home, port_base: int, options: list[str], said: Path) -> asyncio.subprocess.Process:
     parent = os.getpid()
-    arguments = ["up", "--home", str(home.path), "--port-base", str(port_base), "--clock-scale", repr(clock_scale)]
+    arguments = ["up", "--home", str(home.path), "--port-base", str(port_base), *options]
     with said.open("wb") as output:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "services.cli", *arguments, "--demo" if demo else "--no-demo"),
+            *("-m", "services.cli", *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -21,6 +21,7 @@ from services.values.clock import Clock
 from services.values.errors import Category, Refusal
 
 DEPOSIT_WAIVER = "DEPOSIT_WAIVER"
+PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
 
 FactKey = tuple[str, str]
 """(renter_id, fact_id)"""
@@ -84,7 +85,7 @@ class Scoring:
 
     def _decide(self, question: Question, found: Standing | None) -> Admittance | Refusal:
         if question.purpose != DEPOSIT_WAIVER:
-            return Refusal(Category.PERMISSION_DENIED, "PURPOSE_NOT_ALLOWED", "the score serves deposits only")
+            return Refusal(Category.PERMISSION_DENIED, PURPOSE_NOT_ALLOWED, "the score serves deposits only")
         nothing_known = Standing(None, sealed=False, reason_codes=(), model_version=self._model.version)
         return admit(found or nothing_known, question.threshold)
 

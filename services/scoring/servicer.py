@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from freehold.scoring.v1 import fact_pb2, scoring_internal_service_pb2, scoring_service_pb2
@@ -16,10 +17,11 @@ from services.runtime.frames import Push, serve_frames
 from services.runtime.interceptors import Context, current_call
 from services.runtime.statuses import to_item_status
 from services.scoring.domain import Admittance, Assessment, ConsentChange, Event, Fact, FactKind, band_of
-from services.scoring.operations import Question, Scoring
+from services.scoring.operations import PURPOSE_NOT_ALLOWED, Question, Scoring
 from services.values.access import Reach, Rule
 from services.values.errors import Refusal
 
+log = structlog.get_logger(__name__)
 public = scoring_service_pb2
 internal = scoring_internal_service_pb2
 
@@ -64,6 +66,9 @@ class InternalServicer(ScoringInternalServiceServicer):
 
     async def _admit(self, items: Sequence[internal.AdmitItem], push: Push) -> list[internal.AdmitResult]:
         outcomes = await self._admissions.submit_many([(item.item_id, _question(item)) for item in items])
+        for item, outcome in zip(items, outcomes, strict=True):
+            if isinstance(outcome, Refusal) and outcome.reason == PURPOSE_NOT_ALLOWED:
+                log.warning("purpose_refused", renter_id=item.renter_id)
         return [_admit_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def Deliver(self, request: internal.DeliverRequest, context: Context) -> internal.DeliverResponse:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from runtime_desk import ACCESS, Desk, Handlers, a_desk, server_of, told
+from runtime_desk import ACCESS, Desk, Handlers, a_desk, server_of, settings, told
 
 from freehold.scoring.v1 import fact_pb2
 from freehold.scoring.v1 import scoring_internal_service_pb2 as internal
@@ -187,3 +187,38 @@ async def test_health_answers_while_calls_drain_and_says_so(tmp_path: Path) -> N
         going.set()
         assert (await call).model_version == "finished", "what was under way is answered"
         await draining
+
+
+async def test_whoever_calls_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, renter_rate="3/minute") as desk:
+        for _ in range(3):
+            await desk.score("renter")
+        code, reason, metadata, _ = await refused(desk.score("renter"))
+        assert (code, reason) == ("RESOURCE_EXHAUSTED", "RATE_LIMITED")
+        assert 0 < int(metadata["retry_after_seconds"]) <= 60
+
+
+async def test_a_burst_of_wrong_credentials_locks_out_whoever_was_not_known_before(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, authentication_failures=5) as desk:
+        await desk.score("renter")
+        reasons = [(await refused(desk.score(f"guess-{number}")))[1] for number in range(7)]
+        assert reasons == ["CREDENTIALS_INVALID"] * 6 + ["AUTHENTICATION_LOCKED"]
+        await desk.score("renter")
+        assert (await refused(desk.score("partner")))[1] == "AUTHENTICATION_LOCKED", "not seen before"
+        await asyncio.sleep(1.1)
+        assert (await refused(desk.score("partner")))[1] == "CALLER_NOT_ALLOWED", "the lock ends"
+
+
+@pytest.mark.parametrize("rate", ["often", "-1/second", ""])
+def test_a_rate_that_is_none_is_named(tmp_path: Path, rate: str) -> None:
+    with pytest.raises(ValueError, match="partner_rate"):
+        settings(tmp_path, partner_rate=rate)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "rental.example"])  # noqa: S104 (nothing listens)
+def test_a_door_that_others_reach_is_not_in_the_clear(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ValueError, match="public_tls_dir"):
+        settings(tmp_path, host=host)
+    settings(tmp_path, host=host, public_plaintext=True)
+    settings(tmp_path, host=host, public_tls_dir=tmp_path)
+    settings(tmp_path, host="127.0.0.1")

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from google.rpc import error_details_pb2
-from town import Town, new_id
+from town import Town, a_town, new_id, refused
 
+from freehold.identity.v1 import identity_service_pb2 as identity
+from services.cli.api import Api
 from services.sandbox.people import person
+from services.values.errors import Category
 
 BUF = Path(sys.executable).with_name("buf")
 STRANGER = 31_000
@@ -22,9 +25,11 @@ STRANGER = 31_000
 async def curl(town: Town, folder: Path, method: str, body: dict[str, Any], credential: str) -> dict[str, Any]:
     """What `buf curl` prints: the answer, or the error with its details."""
     service = method.split(".")[1]
-    arguments = ["curl", "--protocol", "grpc", "--http2-prior-knowledge", "--data", json.dumps(body)]
+    authority = town.ready.public_authority
+    arguments = ["curl", "--protocol", "grpc", "--data", json.dumps(body)]
+    arguments += ["--http2-prior-knowledge"] if authority is None else ["--cacert", str(authority)]
     arguments += ["--header", f"authorization: Bearer {credential}"]
-    arguments += [f"http://{town.ready.public[service]}/{method}"]
+    arguments += [f"{'http' if authority is None else 'https'}://{town.ready.public[service]}/{method}"]
     process = await asyncio.create_subprocess_exec(
         BUF,
         *arguments,
@@ -95,3 +100,15 @@ async def test_wrong_input_is_a_typed_error_that_names_the_field(
 async def test_internal_services_are_not_there_for_a_stranger(town: Town, tmp_path: Path) -> None:
     failed = await curl(town, tmp_path, "freehold.rental.v1.RentalInternalService/Deliver", {}, town.key)
     assert "not found" in json.dumps(failed).lower() or failed["code"] in ("not_found", "unimplemented")
+
+
+async def test_up_speaks_tls_when_it_is_told_to(tmp_path: Path) -> None:
+    async with a_town(tmp_path / "house", public_tls=True) as town:
+        renter_id = town.renter("above").renter_id
+        ask = "freehold.identity.v1.IdentityService/GetRenter"
+        found = await curl(town, tmp_path, ask, {"renterId": renter_id}, town.key)
+        assert found["renter"]["state"] == "RENTER_STATE_VERIFIED"
+        async with Api(town.ready.public, 0.0) as plain:
+            request = identity.GetRenterRequest(renter_id=renter_id)
+            refusal = await refused(plain.call(plain.identity.GetRenter, request, town.key))
+        assert refusal.category is Category.UNAVAILABLE, "in the clear nobody answers"

@@ -46,7 +46,7 @@ async def seeded(ready: Ready, cast: tuple[Part, ...], bikes: int) -> City:
     """The city of a running house, made or refreshed."""
     inbox = Inbox(ready.sandbox["carrier"], ready.home.sandbox_secret.read_text(encoding="utf-8").strip())
     try:
-        async with Api(ready.public) as api:
+        async with Api(ready.public, authority=ready.public_authority) as api:
             return await open_city(api, inbox, ready.home, ready.clock, cast, bikes)
     finally:
         await inbox.close()

@@ -30,18 +30,24 @@ def up(
     ready_file: Annotated[Path | None, typer.Option(help="Write addresses and credentials here when ready.")] = None,
     clock_scale: Annotated[float, typer.Option(min=1, max=100_000, help="How fast business time runs.")] = 1.0,
     demo: Annotated[bool, typer.Option(help="Make a demo partner with bikes and test people.")] = True,
+    tls: Annotated[bool, typer.Option("--tls", help="Let the public doors speak TLS.")] = False,
 ) -> None:
     """Start PostgreSQL, the stand-ins and the four services, and keep them running until Ctrl-C."""
-    told(lambda: asyncio.run(_up(Home(home), Ports(port_base), ready_file, clock_scale, demo)))
+    console, own = Console(highlight=False), Home(home)
+
+    def work() -> int:
+        own.prepare()
+        Ports(port_base).require_free()
+        clock = open_clock(own.clock_file, clock_scale)
+        house = House(own, Ports(port_base), clock, lambda line: console.print(line, markup=False), public_tls=tls)
+        ready_files = [file for file in (own.ready_file, ready_file) if file is not None]
+        return asyncio.run(_up(console, house, demo, ready_files))
+
+    told(work)
 
 
-async def _up(home: Home, ports: Ports, ready_file: Path | None, clock_scale: float, demo: bool) -> int:
-    console = Console(highlight=False)
-    home.prepare()
-    ports.require_free()
-    house = House(home, ports, open_clock(home.clock_file, clock_scale), lambda line: console.print(line, markup=False))
+async def _up(console: Console, house: House, demo: bool, ready_files: list[Path]) -> int:
     stopped = _stop_signal()
-    ready_files = [file for file in (home.ready_file, ready_file) if file is not None]
     written: list[Path] = []
     try:
         if await _unless(stopped, _open(console, house, demo, ready_files, written)):
@@ -69,7 +75,8 @@ async def _city(house: House) -> City:
     secret = house.home.sandbox_secret.read_text(encoding="utf-8").strip()
     inbox = Inbox(house.ports.stand_in_url("carrier"), secret)
     try:
-        async with Api({name: doors["public"] for name, doors in house.addresses().items()}) as api:
+        addresses = {name: doors["public"] for name, doors in house.addresses().items()}
+        async with Api(addresses, authority=house.public_authority) as api:
             return await open_city(api, inbox, house.home, house.clock, CAST, BIKES)
     finally:
         await inbox.close()

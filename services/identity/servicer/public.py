@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 
+import structlog
+
 from freehold.identity.v1 import identity_service_pb2 as public
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceServicer
-from services.identity.domain import ApiKeyScope, DocumentType, Renter, ReviewDecision
+from services.identity.domain import PURPOSES, ApiKeyScope, DocumentType, Renter, ReviewDecision
 from services.identity.operations import Access, Accounts, Consents, Partners, Renters
 from services.identity.operations.renters import Registration
 from services.identity.servicer.encoding import access_pb, api_key_pb, consent_pb, renter_pb, timestamp
@@ -16,6 +18,7 @@ from services.values.access import Reach, Rule
 from services.values.callers import Caller
 from services.values.errors import Refusal
 
+log = structlog.get_logger(__name__)
 ANSWER_MARGIN_SECONDS = 0.3
 ACCESS = {
     "RegisterPartner": Rule(operator=Reach.ANY),
@@ -223,6 +226,8 @@ class PublicServicer(IdentityServiceServicer):
 
     async def GrantConsent(self, request: public.GrantConsentRequest, context: Context) -> public.GrantConsentResponse:
         purpose = _purpose(request.purpose)
+        if purpose not in PURPOSES:
+            log.warning("purpose_refused", partner_id=request.partner_id)
         consent = await self._consents.grant(
             _caller().id, request.request_id, request.partner_id, purpose, request.text_version
         )
