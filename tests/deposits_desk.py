@@ -163,7 +163,7 @@ class Desk:
     async def open(self, threshold: int = 600, max_open_waived: int = 3) -> None:
         """Sets a policy for bikes."""
         draft = PolicyDraft(self.partner_id, "BIKE", threshold, Money("CNY", DEPOSIT_MINOR), max_open_waived, "a test")
-        await self.policies.set(new_id("req"), draft)
+        await self.policies.set(new_id("req"), draft, draft.partner_id)
 
     async def person(self, score: int | None = None, card: bool = True) -> str:
         """A renter with a score and a payment method."""

@@ -13,9 +13,10 @@ from freehold.identity.v1 import identity_internal_service_pb2_grpc as rpc
 from services.identity.app import INTERNAL_CALLERS, SERVICE, Settings
 from services.identity.key_ring import FileKeyRing
 from services.identity.keys import load_keys, verification_keys
-from services.identity.operations import Partners
+from services.identity.operations import Logins, Partners
+from services.identity.passwords import Passwords
 from services.identity.servicer import InternalServicer
-from services.identity.store import PartnerStore
+from services.identity.store import PartnerStore, StaffStore
 from services.identity.vault import Vault
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
@@ -56,8 +57,11 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     """The service."""
     keys = load_keys(settings.keys_dir)
     db = await Database.connect(settings.dsn.get_secret_value(), pool_size=settings.pool_size)
-    partners = Partners(PartnerStore(db), Vault(keys, FileKeyRing(settings.keys_dir)), SystemClock(), SystemClock())
-    real = InternalServicer(partners, None, json.dumps(verification_keys(keys).as_dict(private=False)))  # type: ignore[arg-type]
+    clock, vault = SystemClock(), Vault(keys, FileKeyRing(settings.keys_dir))
+    partners = Partners(PartnerStore(db), vault, clock, clock)
+    logins = Logins(StaffStore(db, clock.now), vault, Passwords(), clock, clock)
+    jwks = json.dumps(verification_keys(keys).as_dict(private=False))
+    real = InternalServicer(partners, logins, None, jwks)  # type: ignore[arg-type]  # CheckRenters is not called
     internal = [
         InternalService(
             pb.DESCRIPTOR.services_by_name["IdentityInternalService"],

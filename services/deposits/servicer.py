@@ -14,18 +14,18 @@ from services.deposits.domain import AdmittanceOutcome, Deposit, DepositState, P
 from services.deposits.operations import PaymentMethods, Policies, Reading, Securing
 from services.deposits.operations.ports import PaymentMethod
 from services.runtime.interceptors import Context, current_call
-from services.values.access import Reach, Rule
+from services.values.access import ALL_STAFF, MANAGERS, SERVING, Reach, Rule
 from services.values.callers import Role
 from services.values.money import Money
 
 ACCESS = {
-    "SetPolicy": Rule(partner=Reach.OWN, scope="POLICIES"),
-    "GetPolicy": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS"),
+    "SetPolicy": Rule(partner=Reach.OWN, scope="POLICIES", staff=MANAGERS),
+    "GetPolicy": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS", staff=ALL_STAFF),
     "PreviewDeposit": Rule(partner=Reach.OWN, scope="DEPOSITS"),
     "AddPaymentMethod": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS"),
     "ListPaymentMethods": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS"),
-    "GetDeposit": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS"),
-    "ListDeposits": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS"),
+    "GetDeposit": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS", staff=SERVING),
+    "ListDeposits": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS", staff=SERVING),
     "GetTrialBalance": Rule(operator=Reach.ANY),
 }
 """Who may call what."""
@@ -43,19 +43,20 @@ class PublicServicer(DepositsServiceServicer):
         self._reading = reading
 
     async def SetPolicy(self, request: pb.SetPolicyRequest, context: Context) -> pb.SetPolicyResponse:
+        caller = current_call().caller
         draft = PolicyDraft(
-            current_call().caller.id,
+            caller.partner_id or caller.id,
             kind_of(request.asset_kind),
             request.threshold,
             Money(request.deposit.currency_code, request.deposit.amount_minor),
             request.max_open_waived,
             request.reason,
         )
-        return pb.SetPolicyResponse(policy=_policy(await self._policies.set(request.request_id, draft)))
+        return pb.SetPolicyResponse(policy=_policy(await self._policies.set(request.request_id, draft, caller.id)))
 
     async def GetPolicy(self, request: pb.GetPolicyRequest, context: Context) -> pb.GetPolicyResponse:
         caller = current_call().caller
-        partner_id = caller.id if caller.role is Role.PARTNER else request.partner_id
+        partner_id = request.partner_id if caller.role is Role.OPERATOR else caller.partner_id or caller.id
         policy = await self._policies.get(partner_id, kind_of(request.asset_kind), request.version)
         return pb.GetPolicyResponse(policy=_policy(policy))
 

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -55,6 +56,19 @@ class Vault:
             date.fromisoformat(expires) if expires else None,
         )
 
+    def seal_texts(self, owner_id: str, texts: Sequence[str]) -> Sealed:
+        """Encrypts texts about somebody under a fresh key of their own."""
+        key, name = AESGCM.generate_key(256), owner_id.encode()
+        version, wrapped = self._ring.wrap(name, key)
+        return Sealed(wrapped, _encrypt(AESGCM(key), json.dumps(list(texts)).encode(), name), version)
+
+    def open_texts(self, owner_id: str, sealed: Sealed) -> list[str]:
+        """Decrypts what `seal_texts` made; raises InvalidTag when it was tampered with."""
+        name = owner_id.encode()
+        key = self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)
+        texts: list[str] = json.loads(_decrypt(AESGCM(key), sealed.data, name))
+        return texts
+
     def seal_part(self, renter_id: str, sealed: Sealed, data: bytes) -> bytes:
         """Encrypts something else about a person under the key that seals them."""
         name = renter_id.encode()
@@ -85,6 +99,18 @@ class Vault:
         """A keyed fingerprint of a person's data, for idempotency."""
         fields = [person.document_type, person.document_number, person.full_name, person.phone]
         return self._index("person|" + json.dumps(fields)).hex()
+
+    def login_index(self, partner_id: str, login: str) -> bytes:
+        """The blind index of a login at a partner."""
+        return self._index(f"login|{partner_id}|{login}")
+
+    def text_fingerprint(self, *texts: str) -> str:
+        """A keyed fingerprint of texts that must not be guessed from it, for idempotency."""
+        return self._index("texts|" + json.dumps(texts)).hex()
+
+    def secret_hash(self, secret: str) -> bytes:
+        """What is stored of an invitation."""
+        return hmac.digest(self._pepper, b"invitation|" + secret.encode(), hashlib.sha256)
 
     def key_hash(self, key_digest: bytes) -> bytes:
         """What is stored of an API key: HMAC-SHA-256 over its digest."""

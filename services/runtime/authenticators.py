@@ -24,15 +24,16 @@ from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import KeySet
 
 from freehold.identity.v1 import identity_internal_service_pb2 as identity
+from freehold.identity.v1 import staff_service_pb2 as identity_staff
 from services.runtime import statuses
 from services.runtime.batching import Batcher
 from services.runtime.frames import is_cancelled
-from services.values.callers import Caller, Role
+from services.values.callers import Caller, Role, StaffRole
 from services.values.errors import Category, Refusal
 
 log = structlog.get_logger(__name__)
 
-API_KEY_PREFIX = "fhk_"
+API_KEY_PREFIX, SESSION_PREFIX = "fhk_", "fhs_"
 ISSUER = AUDIENCE = "freehold"
 ALGORITHM = "Ed25519"
 BEAT_SECONDS = 0.5
@@ -52,9 +53,19 @@ class KnownKey:
 
 def known_key(api_key_id: str, partner_id: str, scopes: Iterable[str], expires_at: datetime | None) -> KnownKey:
     """What identity says of a key; remembered for a minute, so that its use is noted and its end is seen."""
-    left = REMEMBER_SECONDS if expires_at is None else expires_at.timestamp() - time.time()
     caller = Caller(Role.PARTNER, partner_id, partner_id, frozenset(scopes) or None)
-    return KnownKey(api_key_id, caller, time.monotonic() + min(REMEMBER_SECONDS, left))
+    return KnownKey(api_key_id, caller, _good_until(expires_at))
+
+
+def known_session(session_id: str, partner_id: str, staff_id: str, staff_role: str, expires_at: datetime) -> KnownKey:
+    """What identity says of the login of somebody of a partner's staff."""
+    caller = Caller(Role.STAFF, staff_id, partner_id, None, StaffRole(staff_role), session_id)
+    return KnownKey(session_id, caller, _good_until(expires_at))
+
+
+def _good_until(expires_at: datetime | None) -> float:
+    left = REMEMBER_SECONDS if expires_at is None else expires_at.timestamp() - time.time()
+    return time.monotonic() + min(REMEMBER_SECONDS, left)
 
 
 Resolve = Callable[[list[bytes]], Awaitable[Sequence[KnownKey | Refusal]]]
@@ -92,7 +103,7 @@ class Credentials:
     async def authenticate(self, bearer: str) -> Caller:
         """Who shows this credential; raises CREDENTIALS_INVALID or CREDENTIALS_EXPIRED."""
         digest = digest_of(bearer)
-        if bearer.startswith(API_KEY_PREFIX):
+        if bearer.startswith((API_KEY_PREFIX, SESSION_PREFIX)):
             return await self._api_key(digest)
         return await self._token(bearer, digest)
 
@@ -171,6 +182,14 @@ def _remember(known: OrderedDict[bytes, Any], digest: bytes, value: Any) -> None
         known.popitem(last=False)
 
 
+def _known(result: identity.AuthenticateResult) -> KnownKey:
+    expires_at = result.expires_at.ToDatetime(tzinfo=UTC) if result.HasField("expires_at") else None
+    if result.staff_id and expires_at is not None:
+        role = identity_staff.StaffRole.Name(result.staff_role).removeprefix("STAFF_ROLE_")
+        return known_session(result.api_key_id, result.partner_id, result.staff_id, role, expires_at)
+    return known_key(result.api_key_id, result.partner_id, result.scopes, expires_at)
+
+
 class RemoteCredentials:
     """Credentials of a service that is not identity: asks it, and listens to its revocations."""
 
@@ -189,16 +208,7 @@ class RemoteCredentials:
             answer = await self._stub.Authenticate(identity.AuthenticateRequest(items=items), timeout=2.0)
         except grpc.aio.AioRpcError as error:
             raise statuses.of_rpc_error(error) from None
-        return [
-            statuses.of_item_status(result.status)
-            or known_key(
-                result.api_key_id,
-                result.partner_id,
-                result.scopes,
-                result.expires_at.ToDatetime(tzinfo=UTC) if result.HasField("expires_at") else None,
-            )
-            for result in answer.results
-        ]
+        return [statuses.of_item_status(result.status) or _known(result) for result in answer.results]
 
     async def _fetch_keys(self) -> KeySet:
         try:

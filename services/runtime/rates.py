@@ -79,11 +79,11 @@ class Rates:
         self._limits: dict[Role, list[RateLimitItem]] = {role: parse_many(text) for role, text in limits.items()}
         self._strategy = FixedWindowRateLimiter(RecentCounters())
 
-    def count(self, caller: Caller) -> None:
-        """Counts one call; raises RATE_LIMITED, with the seconds until the next one in its metadata."""
+    def count(self, caller: Caller, whose: str) -> None:
+        """Counts one call for `whose`; raises RATE_LIMITED, with the seconds until the next one in its metadata."""
         for limit in self._limits.get(caller.role, ()):
-            if not self._strategy.hit(limit, caller.id):
-                ends = self._strategy.get_window_stats(limit, caller.id).reset_time
+            if not self._strategy.hit(limit, whose):
+                ends = self._strategy.get_window_stats(limit, whose).reset_time
                 raise too_many(max(1, round(ends - time.time())))
 
 

@@ -123,7 +123,9 @@ class Server:
         limits = {
             Role.PARTNER: settings.partner_rate,
             Role.RENTER: settings.renter_rate,
+            Role.STAFF: settings.staff_rate,
             Role.OPERATOR: settings.operator_rate,
+            Role.ANONYMOUS: settings.anonymous_rate,
         }
         admit = public_admit(self.authenticate, access, Lockout(settings.authentication_failures), Rates(limits))
         door = Door(admit, deadlines.public_deadline, _messages(self.public), self.tracer)

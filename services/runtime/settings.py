@@ -34,7 +34,9 @@ class ServiceSettings(BaseSettings):
 
     partner_rate: str = "3000/second"
     renter_rate: str = "20/second;300/minute"
+    staff_rate: str = "20/second;300/minute"
     operator_rate: str = "200/second"
+    anonymous_rate: str = "5/second;60/minute"
     authentication_failures: int = Field(default=100, ge=1)
 
     identity_address: str = ""
@@ -63,7 +65,7 @@ class ServiceSettings(BaseSettings):
             raise ValueError("needed on a host that others reach (or public_plaintext=true, behind what ends TLS)")
         return value
 
-    @field_validator("partner_rate", "renter_rate", "operator_rate")
+    @field_validator("partner_rate", "renter_rate", "staff_rate", "operator_rate", "anonymous_rate")
     @classmethod
     def _rate_is_one(cls, value: str) -> str:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.values.callers import Caller, Role
+from services.values.callers import Caller, Role, StaffRole
 
 
 class Reach(StrEnum):
@@ -16,23 +16,38 @@ class Reach(StrEnum):
     ANY = "ANY"
 
 
+OWNERS = frozenset({StaffRole.OWNER})
+MANAGERS = OWNERS | {StaffRole.MANAGER}
+SERVING = MANAGERS | {StaffRole.SUPPORT}
+ALL_STAFF = frozenset(StaffRole)
+"""Who decides about people and keys; who about thresholds, prices, assets; who sees what customers did; everybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the matrix. `scope` is what a partner's key must include; empty when any key will do."""
+    """One row of the matrix.
+
+    `scope` is what a partner's key must include; empty when any key will do. `staff` is which of a partner's staff
+    reach what is the partner's own. `anonymous` lets in whoever has no credential, because the request carries one.
+    """
 
     partner: Reach = Reach.NONE
     renter: Reach = Reach.NONE
     operator: Reach = Reach.NONE
     scope: str = ""
+    staff: frozenset[StaffRole] = frozenset()
+    anonymous: bool = False
 
     def reach(self, role: Role) -> Reach:
         """The cell of a role; services have doors of their own."""
-        return {Role.PARTNER: self.partner, Role.RENTER: self.renter, Role.OPERATOR: self.operator}.get(
-            role, Reach.NONE
-        )
+        cells = {Role.PARTNER: self.partner, Role.RENTER: self.renter, Role.OPERATOR: self.operator}
+        cells |= {Role.STAFF: Reach.OWN} if self.staff else {}
+        return cells.get(role, Reach.NONE)
 
     def admits(self, caller: Caller) -> bool:
         """Whether the caller's role, and the scopes of its key, allow the call at all."""
         if self.reach(caller.role) is Reach.NONE:
             return False
+        if caller.role is Role.STAFF:
+            return caller.staff_role in self.staff
         return caller.scopes is None or not self.scope or self.scope in caller.scopes

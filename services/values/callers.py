@@ -11,20 +11,36 @@ class Role(StrEnum):
 
     PARTNER = "PARTNER"
     RENTER = "RENTER"
+    STAFF = "STAFF"
     OPERATOR = "OPERATOR"
     SERVICE = "SERVICE"
+    ANONYMOUS = "ANONYMOUS"
+
+
+class StaffRole(StrEnum):
+    """What somebody does at a partner; names as in `freehold.identity.v1.StaffRole`."""
+
+    OWNER = "OWNER"
+    MANAGER = "MANAGER"
+    ANALYST = "ANALYST"
+    SUPPORT = "SUPPORT"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """An authenticated caller.
 
-    `id` is stable and safe to store and log: the partner id, the renter id, the operator's name or the service's
-    name. `partner_id` is the partner whose app or key it is (None for operators and services). `scopes` is what a
-    partner's key may be used for, None for everything.
+    `id` is stable and safe to store and log: the partner id, the renter id, the staff id, the operator's name or the
+    service's name. `partner_id` is the partner whose app, key or staff it is (None for all others). `scopes` is what a
+    partner's key may be used for, None for everything. `session_id` is the login of somebody of a partner's staff.
     """
 
     role: Role
     id: str
     partner_id: str | None = None
     scopes: frozenset[str] | None = None
+    staff_role: StaffRole | None = None
+    session_id: str = ""
+
+
+ANONYMOUS = Caller(Role.ANONYMOUS, "anonymous")

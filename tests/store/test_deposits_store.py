@@ -264,10 +264,10 @@ async def test_policies_are_versioned_and_not_changed_too_often(desk: Desk) -> N
 
 async def test_a_repeated_policy_change_is_one_version_and_a_reused_id_is_refused(desk: Desk) -> None:
     draft = PolicyDraft(desk.partner_id, "BIKE", 615, fare(100), 3, "twice")
-    first = await desk.policies.set("same", draft)
-    assert await desk.policies.set("same", draft) == first
+    first = await desk.policies.set("same", draft, "stf_1")
+    assert await desk.policies.set("same", draft, "stf_1") == first
     with pytest.raises(Refusal) as refused:
-        await desk.policies.set("same", PolicyDraft(desk.partner_id, "BIKE", 616, fare(100), 3, "twice"))
+        await desk.policies.set("same", PolicyDraft(desk.partner_id, "BIKE", 616, fare(100), 3, "twice"), "stf_1")
     assert refused.value.reason == "REQUEST_ID_REUSED"
 
 

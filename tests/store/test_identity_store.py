@@ -39,6 +39,8 @@ from services.values.callers import Caller, Role
 from services.values.errors import Refusal
 from services.values.ids import bucket_of, new_id, new_renter_id
 
+ANN = Caller(Role.OPERATOR, "ann")
+
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OPERATOR = Caller(Role.OPERATOR, "ann", None)
 
@@ -354,17 +356,17 @@ async def test_n_people_are_checked_in_one_read_in_order(desk: Desk) -> None:
 
 async def test_a_key_is_shown_once_works_and_ends(desk: Desk) -> None:
     partner = await desk.partner()
-    key, secret = await desk.partners.create_key("ann", "k1", partner, "app")
-    assert await reason(desk.partners.create_key("ann", "k1", partner, "app")) == "SECRET_ALREADY_SHOWN"
-    assert await reason(desk.partners.create_key("ann", "k1", partner, "other")) == "REQUEST_ID_REUSED"
-    assert await reason(desk.partners.create_key("ann", "k2", new_id("ptn"), "app")) == "PARTNER_NOT_FOUND"
+    key, secret = await desk.partners.create_key(ANN, "k1", partner, "app")
+    assert await reason(desk.partners.create_key(ANN, "k1", partner, "app")) == "SECRET_ALREADY_SHOWN"
+    assert await reason(desk.partners.create_key(ANN, "k1", partner, "other")) == "REQUEST_ID_REUSED"
+    assert await reason(desk.partners.create_key(ANN, "k2", new_id("ptn"), "app")) == "PARTNER_NOT_FOUND"
     digest = sha256(secret.encode()).digest()
     assert await desk.partners.resolve([digest, b"0" * 32]) == [key, None]
-    ended = await desk.partners.revoke_key("ann", "r1", key.api_key_id)
+    ended = await desk.partners.revoke_key(ANN, "r1", key.api_key_id)
     assert ended.revoked_at is not None
     assert await desk.partners.resolve([digest]) == [None]
     assert key.api_key_id in await desk.partners.recently_revoked()
-    assert await reason(desk.partners.revoke_key("ann", "r2", new_id("key"))) == "API_KEY_NOT_FOUND"
+    assert await reason(desk.partners.revoke_key(ANN, "r2", new_id("key"))) == "API_KEY_NOT_FOUND"
 
 
 async def test_who_may_see_a_person(desk: Desk) -> None:
@@ -379,7 +381,7 @@ async def test_who_may_see_a_person(desk: Desk) -> None:
 
 async def test_no_table_holds_personal_data_or_a_secret_in_clear(desk: Desk) -> None:
     partner = await desk.partner()
-    _, secret = await desk.partners.create_key("ann", new_id("req"), partner, "app")
+    _, secret = await desk.partners.create_key(ANN, new_id("req"), partner, "app")
     renter_id = await desk.register(partner, index=77)
     code = await desk.code(partner, renter_id)
     await desk.access.issue_token(partner, "issue", renter_id, code)

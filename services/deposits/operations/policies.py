@@ -19,8 +19,8 @@ class Policies:
         self._store = store
         self._clock = clock
 
-    async def set(self, request_id: str, draft: PolicyDraft) -> Policy:
-        """The next version, in force at once. Raises POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED."""
+    async def set(self, request_id: str, draft: PolicyDraft, author: str) -> Policy:
+        """The next version by `author`, in force at once. Raises POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED."""
         draft = replace(draft, max_open_waived=draft.max_open_waived or DEFAULT_MAX_OPEN_WAIVED)
         content = fingerprint(
             draft.asset_kind,
@@ -30,8 +30,8 @@ class Policies:
             draft.max_open_waived,
             draft.reason,
         )
-        request = Request(0, draft.partner_id, "SetPolicy", request_id, content)
-        return await self._store.set_policy(request, draft, new_id("pol"), self._clock.now())
+        request = Request(0, author, "SetPolicy", request_id, content)
+        return await self._store.set_policy(request, draft, author, new_id("pol"), self._clock.now())
 
     async def get(self, partner_id: str, asset_kind: str, version: int) -> Policy:
         """The version, or with 0 the one in force. Raises POLICY_NOT_FOUND."""

@@ -8,6 +8,8 @@ from services.deposits.operations.ports import Store, TrialBalance
 from services.values import pages
 from services.values.callers import Caller, Role
 
+_OF_A_PARTNER = (Role.PARTNER, Role.STAFF)
+
 
 class Reading:
     """What callers may see of deposits."""
@@ -26,7 +28,7 @@ class Reading:
         self, caller: Caller, renter_id: str, state: DepositState | None, page_size: int, page_token: str
     ) -> tuple[list[Deposit], str]:
         """A page, newest first, and the next page's token. A renter sees their own. Raises PAGE_TOKEN_INVALID."""
-        partner_id = caller.id if caller.role is Role.PARTNER else ""
+        partner_id = (caller.partner_id or "") if caller.role in _OF_A_PARTNER else ""
         renter_id = caller.id if caller.role is Role.RENTER else renter_id
         filters = ("deposits", partner_id, renter_id, state)
         size = pages.page_size(page_size)
@@ -41,5 +43,6 @@ class Reading:
 
 
 def _may_see(caller: Caller, deposit: Deposit) -> bool:
-    owner = {Role.PARTNER: deposit.partner_id, Role.RENTER: deposit.renter_id}
-    return caller.role is Role.OPERATOR or owner.get(caller.role) == caller.id
+    if caller.role in _OF_A_PARTNER:
+        return caller.partner_id == deposit.partner_id
+    return caller.role is Role.OPERATOR or (caller.role is Role.RENTER and caller.id == deposit.renter_id)

@@ -10,7 +10,7 @@ SELECT count(*) FROM policies WHERE partner_id = $1 AND asset_kind = $2 AND effe
 -- The next version.
 INSERT INTO policies (partner_id, asset_kind, version, policy_id, threshold, currency, deposit_minor, max_open_waived,
                       reason, author, effective_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $1, $10);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: read_policy
 -- One version, or with 0 the newest.

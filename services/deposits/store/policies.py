@@ -19,7 +19,9 @@ from services.values.requests import Request
 class Policies(Part):
     """Versions of partners' rules, and the previews that stand."""
 
-    async def set_policy(self, request: Request, draft: PolicyDraft, policy_id: str, now: datetime) -> Policy:
+    async def set_policy(
+        self, request: Request, draft: PolicyDraft, author: str, policy_id: str, now: datetime
+    ) -> Policy:
         key = (draft.partner_id, draft.asset_kind)
 
         async def work(connection: Any) -> Policy:
@@ -31,7 +33,7 @@ class Policies(Part):
                     raise changed_too_often()
                 values = (draft.threshold, draft.deposit.currency, draft.deposit.amount_minor, draft.max_open_waived)
                 await connection.execute(
-                    self._sql.insert_policy, *key, newest + 1, policy_id, *values, draft.reason, now
+                    self._sql.insert_policy, *key, newest + 1, policy_id, *values, draft.reason, author, now
                 )
             return policy_of(await connection.fetchrow(self._sql.read_policy, *key, int(first or newest + 1)))
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from services.identity.domain import ApiKey, ApiKeyScope, Partner, tidy_text
+from services.identity.domain import ApiKey, ApiKeyScope, Partner, partner_not_found, tidy_text
 from services.identity.operations.ports import PartnerStore, Vault
 from services.values import pages
+from services.values.callers import Caller
 from services.values.clock import Clock
 from services.values.ids import new_id
 from services.values.requests import Request, fingerprint
@@ -37,7 +38,7 @@ class Partners:
 
     async def create_key(
         self,
-        caller: str,
+        caller: Caller,
         request_id: str,
         partner_id: str,
         display_name: str,
@@ -49,9 +50,10 @@ class Partners:
         Raises:
             Refusal: INVALID_FIELD, PARTNER_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
+        _must_reach(caller, partner_id)
         name = tidy_text("display_name", display_name)
         content = fingerprint(partner_id, name, sorted(scopes), expires_at)
-        request = Request(0, caller, "CreateApiKey", request_id, content)
+        request = Request(0, caller.id, "CreateApiKey", request_id, content)
         secret, hashed = self._secret()
         key = ApiKey(
             new_id("key"), partner_id, name, self._clock.now(), scopes=tuple(sorted(scopes)), expires_at=expires_at
@@ -59,21 +61,27 @@ class Partners:
         await self._store.create_api_key(request, key, hashed)
         return key, secret
 
-    async def rotate_key(self, caller: str, request_id: str, api_key_id: str, overlap: timedelta) -> tuple[ApiKey, str]:
+    async def rotate_key(
+        self, caller: Caller, request_id: str, api_key_id: str, overlap: timedelta
+    ) -> tuple[ApiKey, str]:
         """A successor with its secret; the old key ends after the overlap, or when it would have ended anyway.
 
         Raises:
             Refusal: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
         content = fingerprint(api_key_id, overlap.total_seconds())
-        request = Request(0, caller, "RotateApiKey", request_id, content)
+        request = Request(0, caller.id, "RotateApiKey", request_id, content)
         secret, hashed = self._secret()
         blank = ApiKey(new_id("key"), "", "", self._clock.now())
         ends_at = self._real.now() + overlap
-        return await self._store.rotate_api_key(request, api_key_id, blank, hashed, ends_at), secret
+        own = caller.partner_id or ""
+        return await self._store.rotate_api_key(request, api_key_id, own, blank, hashed, ends_at), secret
 
-    async def list_keys(self, partner_id: str, page_size: int, page_token: str) -> tuple[list[ApiKey], str]:
-        """A page of a partner's keys, newest first. Raises PAGE_TOKEN_INVALID."""
+    async def list_keys(
+        self, caller: Caller, partner_id: str, page_size: int, page_token: str
+    ) -> tuple[list[ApiKey], str]:
+        """A page of a partner's keys, newest first. Raises PARTNER_NOT_FOUND, PAGE_TOKEN_INVALID."""
+        _must_reach(caller, partner_id)
         size = pages.page_size(page_size)
         before = pages.decode(page_token, "api_keys", partner_id)
         found = await self._store.list_api_keys(partner_id, before, size + 1)
@@ -84,10 +92,11 @@ class Partners:
         secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
         return secret, self._vault.key_hash(sha256(secret.encode()).digest())
 
-    async def revoke_key(self, caller: str, request_id: str, api_key_id: str) -> ApiKey:
+    async def revoke_key(self, caller: Caller, request_id: str, api_key_id: str) -> ApiKey:
         """Ends a key. Raises API_KEY_NOT_FOUND, REQUEST_ID_REUSED."""
-        request = Request(0, caller, "RevokeApiKey", request_id, fingerprint(api_key_id))
-        return await self._store.revoke_api_key(request, api_key_id, self._clock.now(), self._real.now())
+        request = Request(0, caller.id, "RevokeApiKey", request_id, fingerprint(api_key_id))
+        own, now = caller.partner_id or "", self._clock.now()
+        return await self._store.revoke_api_key(request, api_key_id, own, now, self._real.now())
 
     async def resolve(self, key_digests: Sequence[bytes]) -> list[ApiKey | None]:
         """The key per digest, in order; None for what is unknown, revoked or expired. Their use is noted."""
@@ -97,3 +106,9 @@ class Partners:
     async def recently_revoked(self) -> list[str]:
         """Ids of the keys revoked in the last half minute of real time."""
         return await self._store.revoked_since(self._real.now() - REVOCATION_ECHO)
+
+
+def _must_reach(caller: Caller, partner_id: str) -> None:
+    """To a partner's staff another partner does not exist."""
+    if caller.partner_id not in (None, partner_id):
+        raise partner_not_found()

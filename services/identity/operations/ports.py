@@ -19,6 +19,7 @@ from services.identity.domain import (
     Verdict,
 )
 from services.identity.domain.privacy import Erasure, Export
+from services.identity.domain.staff import Member, StaffSession
 from services.values.errors import Refusal
 from services.values.requests import Request
 
@@ -121,9 +122,17 @@ class PartnerStore(Protocol):
 
     async def create_partner(self, request: Request, partner: Partner) -> Partner: ...
     async def create_api_key(self, request: Request, key: ApiKey, key_hash: bytes) -> None: ...
-    async def revoke_api_key(self, request: Request, api_key_id: str, now: datetime, real_now: datetime) -> ApiKey: ...
+    async def revoke_api_key(
+        self, request: Request, api_key_id: str, partner_id: str, now: datetime, real_now: datetime
+    ) -> ApiKey: ...
     async def rotate_api_key(
-        self, request: Request, api_key_id: str, successor: ApiKey, key_hash: bytes, ends_at: datetime
+        self,
+        request: Request,
+        api_key_id: str,
+        partner_id: str,
+        successor: ApiKey,
+        key_hash: bytes,
+        ends_at: datetime,
     ) -> ApiKey: ...
     async def list_api_keys(self, partner_id: str, before: str, limit: int) -> list[ApiKey]: ...
     async def resolve_api_keys(self, key_hashes: Sequence[bytes], now: datetime) -> list[ApiKey | None]: ...
@@ -218,6 +227,62 @@ class PrivacyStore(Protocol):
     async def find_blocked(self, real_now: datetime, limit: int) -> list[str]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    """Somebody about to be invited, and by what their login is found."""
+
+    member: Member
+    login_index: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session about to begin, by the keyed hash of its token. Real time."""
+
+    session_id: str
+    token_hash: bytes
+    begun_at: datetime
+    expires_at: datetime
+
+
+class StaffStore(Protocol):
+    """Staff, their sessions, and how often a login was tried."""
+
+    async def invite(self, request: Request, new: NewMember) -> None: ...
+    async def change(
+        self,
+        request: Request,
+        staff_id: str,
+        partner_id: str,
+        apply: Callable[[Member, int], Member],
+        *,
+        end_sessions: bool = False,
+        shows_secret: bool = False,
+    ) -> Member: ...
+    async def read_member(self, staff_id: str) -> Member | None: ...
+    async def find_member(self, partner_id: str, login_index: bytes) -> Member | None: ...
+    async def list_members(self, partner_id: str, before: str, limit: int) -> list[Member]: ...
+    async def count_try(self, partner_id: str, login_index: bytes, real_now: datetime) -> None: ...
+    async def forget_tries(self, partner_id: str, login_index: bytes) -> None: ...
+    async def begin_session(
+        self, request: Request, member: Member, step: int | None, session: NewSession, login_index: bytes
+    ) -> Member: ...
+    async def end_session(
+        self, request: Request, staff_id: str, session_id: str, now: datetime, real_now: datetime
+    ) -> None: ...
+    async def resolve_sessions(
+        self, token_hashes: Sequence[bytes], real_now: datetime
+    ) -> list[StaffSession | None]: ...
+    async def sessions_ended_since(self, moment: datetime) -> list[str]: ...
+
+
+class Passwords(Protocol):
+    """Hashes and checks passwords, slowly on purpose; with nothing stored the same work is done."""
+
+    async def hash(self, password: str) -> str: ...
+    async def fits(self, stored: str, password: str) -> bool: ...
+
+
 class CodeStore(Protocol):
     """One-time codes, by their keyed hash."""
 
@@ -257,6 +322,11 @@ class Vault(Protocol):
     def key_hash(self, key_digest: bytes) -> bytes: ...
     def code_hash(self, renter_id: str, code: str) -> bytes: ...
     def refresh_hash(self, token: str) -> bytes: ...
+    def seal_texts(self, owner_id: str, texts: Sequence[str]) -> Sealed: ...
+    def open_texts(self, owner_id: str, sealed: Sealed) -> list[str]: ...
+    def login_index(self, partner_id: str, login: str) -> bytes: ...
+    def text_fingerprint(self, *texts: str) -> str: ...
+    def secret_hash(self, secret: str) -> bytes: ...
 
 
 class Registry(Protocol):

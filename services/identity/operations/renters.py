@@ -210,6 +210,7 @@ def may_see(caller: Caller, found: FoundRenter) -> bool:
         Role.OPERATOR: True,
         Role.RENTER: caller.id == found.account.renter_id,
         Role.PARTNER: found.linked,
+        Role.STAFF: found.linked,
     }.get(caller.role, False)
 
 

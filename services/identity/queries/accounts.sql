@@ -68,12 +68,16 @@ WHERE bucket = $1 AND renter_id = $2 AND ($3 = '' OR access_id < $3)
 ORDER BY access_id DESC LIMIT $4;
 
 -- name: find_old_wraps
--- People whose data key is wrapped by an older key.
-SELECT renter_id, wrapped_key, sealed, key_version FROM renters
-WHERE key_version < $1 AND erased_at IS NULL ORDER BY key_version LIMIT $2;
+-- Renters and staff whose data key is wrapped by an older key.
+SELECT r.renter_id AS owner_id, r.wrapped_key, r.sealed, r.key_version FROM renters r
+WHERE r.key_version < $1 AND r.erased_at IS NULL
+UNION ALL
+SELECT s.staff_id, s.wrapped_key, s.sealed, s.key_version FROM staff s
+WHERE s.key_version < $1 AND s.state <> 'REMOVED'
+LIMIT $2;
 
 -- name: save_wraps
--- Writes data keys that were wrapped again, over those that they were made from.
+-- Writes renters' data keys that were wrapped again, over those that they were made from.
 UPDATE renters r SET wrapped_key = i.fresh, key_version = $5
 FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bytea[]) AS i (bucket, renter_id, old, fresh)
 WHERE r.bucket = i.bucket AND r.renter_id = i.renter_id AND r.wrapped_key = i.old;
@@ -83,3 +87,9 @@ WHERE r.bucket = i.bucket AND r.renter_id = i.renter_id AND r.wrapped_key = i.ol
 INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
 SELECT $1, i.event_id, 'scoring', i.kind, $2, i.payload, $6, $6, 0
 FROM unnest($3::text[], $4::text[], $5::jsonb[]) AS i (event_id, kind, payload);
+
+-- name: save_staff_wraps
+-- Writes staff's data keys that were wrapped again, over those that they were made from.
+UPDATE staff s SET wrapped_key = i.fresh, key_version = $4
+FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS i (staff_id, old, fresh)
+WHERE s.staff_id = i.staff_id AND s.wrapped_key = i.old;

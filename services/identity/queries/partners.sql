@@ -18,10 +18,10 @@ SELECT api_key_id, partner_id, display_name, created_at, revoked_at, scopes, exp
 FROM api_keys WHERE api_key_id = $1;
 
 -- name: succeed_api_key
--- A successor with the same partner, name and scopes; no row when the key is unknown or revoked.
+-- A successor with the same partner, name and scopes; no row when the key is unknown, revoked or of another partner.
 INSERT INTO api_keys (api_key_id, partner_id, key_hash, display_name, created_at, scopes)
 SELECT $2, k.partner_id, $3, k.display_name, $4, k.scopes
-FROM api_keys k WHERE k.api_key_id = $1 AND k.revoked_at IS NULL
+FROM api_keys k WHERE k.api_key_id = $1 AND k.revoked_at IS NULL AND ($5 = '' OR k.partner_id = $5)
 RETURNING api_key_id;
 
 -- name: end_api_key
@@ -37,7 +37,7 @@ ORDER BY api_key_id DESC LIMIT $3;
 -- name: revoke_api_key
 -- Ends a key; ending it again changes nothing.
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2), revoked_real = coalesce(revoked_real, $3)
-WHERE api_key_id = $1
+WHERE api_key_id = $1 AND ($4 = '' OR partner_id = $4)
 RETURNING api_key_id;
 
 -- name: resolve_api_keys

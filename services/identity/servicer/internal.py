@@ -8,10 +8,13 @@ from typing import Any
 
 from freehold.assets.v1 import asset_kind_pb2
 from freehold.identity.v1 import identity_internal_service_pb2 as internal
+from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceServicer
-from services.identity.domain import Standing
-from services.identity.operations import Partners
+from services.identity.domain import ApiKey, Standing
+from services.identity.domain.staff import StaffSession
+from services.identity.operations import Logins, Partners
 from services.identity.operations.checks import Check
+from services.identity.operations.logins import resolve_credentials
 from services.identity.servicer.encoding import timestamp
 from services.runtime.authenticators import invalid_credentials
 from services.runtime.batching import Batcher
@@ -26,29 +29,20 @@ BEAT_SECONDS = 0.2
 class InternalServicer(IdentityInternalServiceServicer):
     """IdentityInternalService: what the other services ask."""
 
-    def __init__(self, partners: Partners, checks: Batcher[tuple[str, Check], Standing], jwks_json: str) -> None:
+    def __init__(
+        self, partners: Partners, logins: Logins, checks: Batcher[tuple[str, Check], Standing], jwks_json: str
+    ) -> None:
         self._partners = partners
+        self._logins = logins
         self._checks = checks
         self._jwks_json = jwks_json
 
     async def Authenticate(
         self, request: internal.AuthenticateRequest, context: Context
     ) -> internal.AuthenticateResponse:
-        found = await self._partners.resolve([item.key_digest for item in request.items])
-        unknown = to_item_status(invalid_credentials())
-        return internal.AuthenticateResponse(
-            results=[
-                internal.AuthenticateResult(
-                    api_key_id=key.api_key_id,
-                    partner_id=key.partner_id,
-                    scopes=key.scopes,
-                    expires_at=timestamp(key.expires_at) if key.expires_at else None,
-                )
-                if key
-                else internal.AuthenticateResult(status=unknown)
-                for key in found
-            ]
-        )
+        digests = [item.key_digest for item in request.items]
+        found = await resolve_credentials(self._partners, self._logins, digests)
+        return internal.AuthenticateResponse(results=[_authenticated(one) for one in found])
 
     async def GetVerificationKeys(
         self, request: internal.GetVerificationKeysRequest, context: Context
@@ -59,7 +53,7 @@ class InternalServicer(IdentityInternalServiceServicer):
         self, request: internal.WatchCredentialsRequest, context: Context
     ) -> AsyncIterator[internal.WatchCredentialsResponse]:
         while True:
-            revoked = await self._partners.recently_revoked()
+            revoked = await self._partners.recently_revoked() + await self._logins.recently_ended()
             yield internal.WatchCredentialsResponse(revoked_api_key_ids=revoked)
             await asyncio.sleep(BEAT_SECONDS)
 
@@ -72,6 +66,27 @@ class InternalServicer(IdentityInternalServiceServicer):
     async def _check(self, items: Sequence[internal.CheckRenterItem], push: Push) -> list[internal.CheckRenterResult]:
         outcomes = await self._checks.submit_many([(item.item_id, _check(item)) for item in items])
         return [_check_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
+
+
+def _authenticated(found: ApiKey | StaffSession | None) -> internal.AuthenticateResult:
+    match found:
+        case None:
+            return internal.AuthenticateResult(status=to_item_status(invalid_credentials()))
+        case ApiKey():
+            return internal.AuthenticateResult(
+                api_key_id=found.api_key_id,
+                partner_id=found.partner_id,
+                scopes=found.scopes,
+                expires_at=timestamp(found.expires_at) if found.expires_at else None,
+            )
+        case StaffSession():
+            return internal.AuthenticateResult(
+                api_key_id=found.session_id,
+                partner_id=found.partner_id,
+                staff_id=found.staff_id,
+                staff_role=staff.StaffRole.Value(f"STAFF_ROLE_{found.role}"),
+                expires_at=timestamp(found.expires_at),
+            )
 
 
 def _check(item: internal.CheckRenterItem) -> Check:

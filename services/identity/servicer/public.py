@@ -14,7 +14,7 @@ from services.identity.operations.renters import Registration
 from services.identity.servicer.encoding import access_pb, api_key_pb, consent_pb, renter_pb, timestamp
 from services.runtime.interceptors import Context, current_call
 from services.runtime.statuses import OK, to_item_status
-from services.values.access import Reach, Rule
+from services.values.access import OWNERS, SERVING, Reach, Rule
 from services.values.callers import Caller
 from services.values.errors import Refusal
 
@@ -22,14 +22,14 @@ log = structlog.get_logger(__name__)
 ANSWER_MARGIN_SECONDS = 0.3
 ACCESS = {
     "RegisterPartner": Rule(operator=Reach.ANY),
-    "CreateApiKey": Rule(operator=Reach.ANY),
-    "RotateApiKey": Rule(operator=Reach.ANY),
-    "RevokeApiKey": Rule(operator=Reach.ANY),
-    "ListApiKeys": Rule(operator=Reach.ANY),
+    "CreateApiKey": Rule(operator=Reach.ANY, staff=OWNERS),
+    "RotateApiKey": Rule(operator=Reach.ANY, staff=OWNERS),
+    "RevokeApiKey": Rule(operator=Reach.ANY, staff=OWNERS),
+    "ListApiKeys": Rule(operator=Reach.ANY, staff=OWNERS),
     "RegisterRenter": Rule(partner=Reach.OWN, scope="RENTERS"),
     "BatchRegisterRenters": Rule(partner=Reach.OWN, scope="RENTERS"),
     "BatchGetRenters": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="RENTERS"),
-    "GetRenter": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTERS"),
+    "GetRenter": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTERS", staff=SERVING),
     "RetryVerification": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTERS"),
     "CheckFace": Rule(partner=Reach.OWN, scope="RENTERS"),
     "ReviewRenter": Rule(operator=Reach.ANY),
@@ -85,7 +85,7 @@ class PublicServicer(IdentityServiceServicer):
     async def CreateApiKey(self, request: public.CreateApiKeyRequest, context: Context) -> public.CreateApiKeyResponse:
         scopes = (public.ApiKeyScope.Name(scope).removeprefix("API_KEY_SCOPE_") for scope in request.scopes)
         key, secret = await self._partners.create_key(
-            _caller().id,
+            _caller(),
             request.request_id,
             request.partner_id,
             request.display_name,
@@ -96,15 +96,17 @@ class PublicServicer(IdentityServiceServicer):
 
     async def RotateApiKey(self, request: public.RotateApiKeyRequest, context: Context) -> public.RotateApiKeyResponse:
         overlap = timedelta(seconds=request.overlap_seconds)
-        key, secret = await self._partners.rotate_key(_caller().id, request.request_id, request.api_key_id, overlap)
+        key, secret = await self._partners.rotate_key(_caller(), request.request_id, request.api_key_id, overlap)
         return public.RotateApiKeyResponse(api_key=api_key_pb(key), secret=secret)
 
     async def ListApiKeys(self, request: public.ListApiKeysRequest, context: Context) -> public.ListApiKeysResponse:
-        found, more = await self._partners.list_keys(request.partner_id, request.page_size, request.page_token)
+        found, more = await self._partners.list_keys(
+            _caller(), request.partner_id, request.page_size, request.page_token
+        )
         return public.ListApiKeysResponse(api_keys=[api_key_pb(key) for key in found], next_page_token=more)
 
     async def RevokeApiKey(self, request: public.RevokeApiKeyRequest, context: Context) -> public.RevokeApiKeyResponse:
-        key = await self._partners.revoke_key(_caller().id, request.request_id, request.api_key_id)
+        key = await self._partners.revoke_key(_caller(), request.request_id, request.api_key_id)
         return public.RevokeApiKeyResponse(api_key=api_key_pb(key))
 
     async def RegisterRenter(

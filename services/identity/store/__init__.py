@@ -12,6 +12,7 @@ from services.identity.store.partners import PartnerStore
 from services.identity.store.privacy import PrivacyStore
 from services.identity.store.renters import RenterStore
 from services.identity.store.sessions import SessionStore
+from services.identity.store.staff import StaffStore
 
 __all__ = [
     "AccessStore",
@@ -23,5 +24,6 @@ __all__ = [
     "PrivacyStore",
     "RenterStore",
     "SessionStore",
+    "StaffStore",
     "WrapStore",
 ]

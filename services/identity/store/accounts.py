@@ -74,21 +74,25 @@ class WrapStore:
         self._sql = load_queries("services.identity")
 
     async def find_old_wraps(self, active: int, limit: int) -> list[tuple[str, Sealed]]:
-        """People whose data key is wrapped by an older key than the active one."""
+        """Renters and staff whose data key is wrapped by an older key than the active one."""
         rows = await self._db.fetch(self._sql.find_old_wraps, active, limit)
-        return [(row["renter_id"], sealed_of(row)) for row in rows]
+        return [(row["owner_id"], sealed_of(row)) for row in rows]
 
     async def save_wraps(self, wraps: Sequence[tuple[str, Sealed, Sealed]]) -> None:
-        """Writes (renter_id, before, after), where nothing else has changed the key meanwhile."""
-        if wraps:
-            await self._db.execute(
-                self._sql.save_wraps,
-                [bucket_of(renter_id) for renter_id, _, _ in wraps],
-                [renter_id for renter_id, _, _ in wraps],
-                [before.wrapped_key for _, before, _ in wraps],
-                [after.wrapped_key for _, _, after in wraps],
-                wraps[0][2].key_version,
-            )
+        """Writes (owner's id, before, after), where nothing else has changed the key meanwhile."""
+        renters = [wrap for wrap in wraps if wrap[0].startswith("rnt_")]
+        staff = [wrap for wrap in wraps if not wrap[0].startswith("rnt_")]
+        if renters:
+            buckets = [bucket_of(renter_id) for renter_id, _, _ in renters]
+            await self._db.execute(self._sql.save_wraps, buckets, *_columns(renters))
+        if staff:
+            await self._db.execute(self._sql.save_staff_wraps, *_columns(staff))
+
+
+def _columns(wraps: Sequence[tuple[str, Sealed, Sealed]]) -> tuple[list[str], list[bytes], list[bytes], int]:
+    owners = [owner_id for owner_id, _, _ in wraps]
+    before, after = [old.wrapped_key for _, old, _ in wraps], [fresh.wrapped_key for _, _, fresh in wraps]
+    return owners, before, after, wraps[0][2].key_version
 
 
 async def lock_account(connection: Any, sql: Queries, renter_id: str) -> tuple[Account, bool]:

@@ -48,12 +48,14 @@ class PartnerStore:
 
         await self._db.transaction(work)
 
-    async def revoke_api_key(self, request: Request, api_key_id: str, now: datetime, real_now: datetime) -> ApiKey:
-        """Ends a key, once; raises API_KEY_NOT_FOUND or REQUEST_ID_REUSED."""
+    async def revoke_api_key(
+        self, request: Request, api_key_id: str, partner_id: str, now: datetime, real_now: datetime
+    ) -> ApiKey:
+        """Ends a key of a partner ("" for any), once; raises API_KEY_NOT_FOUND or REQUEST_ID_REUSED."""
 
         async def work(connection: Any) -> ApiKey:
             if await claim(connection, request, api_key_id, now) is None:
-                revoked = await connection.fetchval(self._sql.revoke_api_key, api_key_id, now, real_now)
+                revoked = await connection.fetchval(self._sql.revoke_api_key, api_key_id, now, real_now, partner_id)
                 if revoked is None:
                     raise api_key_not_found()
             return _api_key(await connection.fetchrow(self._sql.read_api_key, api_key_id))
@@ -61,14 +63,24 @@ class PartnerStore:
         return await self._db.transaction(work)
 
     async def rotate_api_key(
-        self, request: Request, api_key_id: str, successor: ApiKey, key_hash: bytes, ends_at: datetime
+        self,
+        request: Request,
+        api_key_id: str,
+        partner_id: str,
+        successor: ApiKey,
+        key_hash: bytes,
+        ends_at: datetime,
     ) -> ApiKey:
-        """The successor; raises API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN or REQUEST_ID_REUSED."""
+        """The successor of a partner's key ("" for any).
+
+        Raises:
+            Refusal: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        """
 
         async def work(connection: Any) -> ApiKey:
             if await claim(connection, request, successor.api_key_id, successor.created_at) is not None:
                 raise already_shown()
-            values = (api_key_id, successor.api_key_id, key_hash, successor.created_at)
+            values = (api_key_id, successor.api_key_id, key_hash, successor.created_at, partner_id)
             if await connection.fetchval(self._sql.succeed_api_key, *values) is None:
                 raise api_key_not_found()
             await connection.execute(self._sql.end_api_key, api_key_id, ends_at)

@@ -31,7 +31,7 @@ class Reading:
 
 def _may_read(caller: Caller, rental: Rental) -> bool:
     match caller.role:
-        case Role.PARTNER:
+        case Role.PARTNER | Role.STAFF:
             return caller.partner_id == rental.partner_id
         case Role.RENTER:
             return caller.id == rental.renter_id

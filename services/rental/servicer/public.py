@@ -31,18 +31,18 @@ from services.rental.servicer.encoding import encode_asset, encode_plan, encode_
 from services.rental.servicer.paging import read_token, token_after
 from services.rental.wire import ASSET_KINDS, RENTAL_STATES
 from services.runtime.interceptors import current_call
-from services.values.access import Reach, Rule
+from services.values.access import MANAGERS, SERVING, Reach, Rule
 from services.values.callers import Caller, Role
 from services.values.errors import invalid
 
 ACCESS = {
-    "CreatePricePlan": Rule(partner=Reach.OWN, scope="ASSETS"),
-    "CreateAsset": Rule(partner=Reach.OWN, scope="ASSETS"),
+    "CreatePricePlan": Rule(partner=Reach.OWN, scope="ASSETS", staff=MANAGERS),
+    "CreateAsset": Rule(partner=Reach.OWN, scope="ASSETS", staff=MANAGERS),
     "StartRental": Rule(partner=Reach.OWN, scope="RENTALS"),
     "EndRental": Rule(partner=Reach.OWN, scope="RENTALS"),
     "CancelRental": Rule(partner=Reach.OWN, scope="RENTALS"),
-    "GetRental": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTALS"),
-    "ListRentals": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTALS"),
+    "GetRental": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTALS", staff=SERVING),
+    "ListRentals": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTALS", staff=SERVING),
 }
 """Who may call what."""
 
@@ -130,7 +130,7 @@ class RentalServicer(rpc.RentalServiceServicer):
 
 
 def _partner() -> PartnerId:
-    """The partner whose key called; the access list lets nobody else in."""
+    """The partner whose key or staff called; the access list lets nobody else in."""
     partner_id = current_call().caller.partner_id
     if partner_id is None:
         raise caller_not_allowed()

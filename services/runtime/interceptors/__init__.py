@@ -16,10 +16,10 @@ import grpc
 from services.runtime.interceptors import authentication, deadlines, errors, validation
 from services.runtime.interceptors.calls import CALL, Call, Context, call_or_none, current_call
 from services.runtime.interceptors.telemetry import Measure
-from services.runtime.lockout import Lockout
+from services.runtime.lockout import Lockout, address_of
 from services.runtime.rates import Rates
 from services.runtime.telemetry import Tracer
-from services.values.callers import Caller
+from services.values.callers import ANONYMOUS, Caller
 from services.values.errors import Refusal
 
 __all__ = ["Call", "Context", "Door", "call_or_none", "current_call"]
@@ -158,6 +158,10 @@ def public_admit(
     """Admits bearers of a credential whose role the RPC lists, as often as they may call."""
 
     async def admit(context: Context, method: str) -> Caller:
+        rule = access[method]
+        if rule.anonymous:
+            rates.count(ANONYMOUS, address_of(context.peer()))
+            return ANONYMOUS
         bearer = authentication.bearer_of(context)
         lockout.must_be_open(context.peer, bearer)
         try:
@@ -167,8 +171,8 @@ def public_admit(
                 lockout.failed(context.peer())
             raise
         lockout.succeeded(bearer)
-        authentication.allow(caller, access[method])
-        rates.count(caller)
+        authentication.allow(caller, rule)
+        rates.count(caller, caller.id)
         return caller
 
     return admit

@@ -45,21 +45,21 @@ def _refusal(work: object, *args: object) -> Refusal:
 def test_each_caller_has_a_count_of_its_own_and_a_fresh_one_when_the_window_is_over(hands: Hands) -> None:
     limited = Rates({Role.PARTNER: "3/second", Role.RENTER: "1/minute"})
     for _ in range(3):
-        limited.count(PARTNER)
-    refusal = _refusal(limited.count, PARTNER)
+        limited.count(PARTNER, PARTNER.id)
+    refusal = _refusal(limited.count, PARTNER, PARTNER.id)
     assert (refusal.category, refusal.reason) == (Category.RESOURCE_EXHAUSTED, "RATE_LIMITED")
     assert int(refusal.metadata["retry_after_seconds"]) >= 1
-    limited.count(OTHER)
-    limited.count(RENTER)
+    limited.count(OTHER, OTHER.id)
+    limited.count(RENTER, RENTER.id)
     hands.now += 1.1
-    limited.count(PARTNER)
-    assert 55 <= int(_refusal(limited.count, RENTER).metadata["retry_after_seconds"]) <= 60
+    limited.count(PARTNER, PARTNER.id)
+    assert 55 <= int(_refusal(limited.count, RENTER, RENTER.id).metadata["retry_after_seconds"]) <= 60
 
 
 def test_the_pause_is_told_as_retry_info(hands: Hands) -> None:
     limited = Rates({Role.RENTER: "1/minute"})
-    limited.count(RENTER)
-    status, info = to_status(_refusal(limited.count, RENTER)), error_details_pb2.RetryInfo()
+    limited.count(RENTER, RENTER.id)
+    status, info = to_status(_refusal(limited.count, RENTER, RENTER.id)), error_details_pb2.RetryInfo()
     assert [detail.Unpack(info) for detail in status.details].count(True) == 1
     assert info.retry_delay.seconds > 0
 
@@ -67,7 +67,7 @@ def test_the_pause_is_told_as_retry_info(hands: Hands) -> None:
 def test_whoever_has_no_limit_is_not_counted() -> None:
     limited = Rates({Role.RENTER: "1/minute"})
     for _ in range(100):
-        limited.count(PARTNER)
+        limited.count(PARTNER, PARTNER.id)
 
 
 def test_counters_are_bounded_and_the_least_recent_goes() -> None:

@@ -176,6 +176,34 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[NOT_FOUND] No such erasure.
     Example: GetErasure with a mistyped id.
     """
+    ERROR_REASON_STAFF_NOT_FOUND: _ErrorReason.ValueType  # 153
+    """[NOT_FOUND] No such member of this partner's staff.
+    Example: RemoveStaff of somebody at another partner.
+    """
+    ERROR_REASON_STAFF_EXISTS: _ErrorReason.ValueType  # 154
+    """[ALREADY_EXISTS] Somebody of this partner's staff has that login.
+    Example: InviteStaff twice with two request ids.
+    """
+    ERROR_REASON_LAST_OWNER: _ErrorReason.ValueType  # 155
+    """[FAILED_PRECONDITION] A partner keeps at least one owner who can log in.
+    Example: the only owner removes themselves.
+    """
+    ERROR_REASON_INVITATION_INVALID: _ErrorReason.ValueType  # 156
+    """[INVALID_ARGUMENT] The invitation is wrong, used or expired, or the code is not that of its authenticator.
+    Example: ConfirmSecondFactor with a code of two minutes ago.
+    """
+    ERROR_REASON_PASSWORD_TOO_WEAK: _ErrorReason.ValueType  # 157
+    """[INVALID_ARGUMENT] The password is shorter than 12 characters, one of the commonest, or the login.
+    Example: "passwordpassword".
+    """
+    ERROR_REASON_LOGIN_INVALID: _ErrorReason.ValueType  # 158
+    """[UNAUTHENTICATED] Login, password or code is wrong; which of them is not told.
+    Example: a code that was used before.
+    """
+    ERROR_REASON_LOGIN_LOCKED: _ErrorReason.ValueType  # 159
+    """[RESOURCE_EXHAUSTED] Too many wrong tries with this login. Wait for `retry_after_seconds` of the metadata.
+    Example: the sixth wrong password in a quarter of an hour.
+    """
     ERROR_REASON_CONSENT_REQUIRED: _ErrorReason.ValueType  # 200
     """[FAILED_PRECONDITION] The person has given no consent to scoring, so nothing about them may be recorded.
     Example: RecordFacts for someone who opted out.
@@ -411,6 +439,34 @@ Example: DownloadExport right after ExportMyData.
 ERROR_REASON_ERASURE_NOT_FOUND: ErrorReason.ValueType  # 152
 """[NOT_FOUND] No such erasure.
 Example: GetErasure with a mistyped id.
+"""
+ERROR_REASON_STAFF_NOT_FOUND: ErrorReason.ValueType  # 153
+"""[NOT_FOUND] No such member of this partner's staff.
+Example: RemoveStaff of somebody at another partner.
+"""
+ERROR_REASON_STAFF_EXISTS: ErrorReason.ValueType  # 154
+"""[ALREADY_EXISTS] Somebody of this partner's staff has that login.
+Example: InviteStaff twice with two request ids.
+"""
+ERROR_REASON_LAST_OWNER: ErrorReason.ValueType  # 155
+"""[FAILED_PRECONDITION] A partner keeps at least one owner who can log in.
+Example: the only owner removes themselves.
+"""
+ERROR_REASON_INVITATION_INVALID: ErrorReason.ValueType  # 156
+"""[INVALID_ARGUMENT] The invitation is wrong, used or expired, or the code is not that of its authenticator.
+Example: ConfirmSecondFactor with a code of two minutes ago.
+"""
+ERROR_REASON_PASSWORD_TOO_WEAK: ErrorReason.ValueType  # 157
+"""[INVALID_ARGUMENT] The password is shorter than 12 characters, one of the commonest, or the login.
+Example: "passwordpassword".
+"""
+ERROR_REASON_LOGIN_INVALID: ErrorReason.ValueType  # 158
+"""[UNAUTHENTICATED] Login, password or code is wrong; which of them is not told.
+Example: a code that was used before.
+"""
+ERROR_REASON_LOGIN_LOCKED: ErrorReason.ValueType  # 159
+"""[RESOURCE_EXHAUSTED] Too many wrong tries with this login. Wait for `retry_after_seconds` of the metadata.
+Example: the sixth wrong password in a quarter of an hour.
 """
 ERROR_REASON_CONSENT_REQUIRED: ErrorReason.ValueType  # 200
 """[FAILED_PRECONDITION] The person has given no consent to scoring, so nothing about them may be recorded.

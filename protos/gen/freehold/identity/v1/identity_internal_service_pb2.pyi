@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
 from freehold.errors.v1 import item_status_pb2 as _item_status_pb2
+from freehold.identity.v1 import staff_service_pb2 as _staff_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -102,10 +103,16 @@ class AuthenticateResult(_message.Message):
     PARTNER_ID_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    STAFF_ROLE_FIELD_NUMBER: _builtins.int
     api_key_id: _builtins.str
-    """The key, `key_…`."""
+    """The key, `key_…`, or the session, `ses_…`."""
     partner_id: _builtins.str
     """The partner it belongs to."""
+    staff_id: _builtins.str
+    """Who logged in, `stf_…`; empty for a key."""
+    staff_role: _staff_service_pb2.StaffRole.ValueType
+    """What they do at the partner."""
     @_builtins.property
     def status(self) -> _item_status_pb2.ItemStatus:
         """OK or why not."""
@@ -126,10 +133,12 @@ class AuthenticateResult(_message.Message):
         partner_id: _builtins.str = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        staff_id: _builtins.str = ...,
+        staff_role: _staff_service_pb2.StaffRole.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_id", b"api_key_id", "expires_at", b"expires_at", "partner_id", b"partner_id", "scopes", b"scopes", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_id", b"api_key_id", "expires_at", b"expires_at", "partner_id", b"partner_id", "scopes", b"scopes", "staff_id", b"staff_id", "staff_role", b"staff_role", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -200,7 +209,7 @@ class WatchCredentialsResponse(_message.Message):
     REVOKED_API_KEY_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def revoked_api_key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each key, `key_…`, revoked in the last seconds; a revocation is told in several beats."""
+        """Each key, `key_…`, and session, `ses_…`, revoked in the last seconds; a revocation is told in several beats."""
 
     def __init__(
         self,

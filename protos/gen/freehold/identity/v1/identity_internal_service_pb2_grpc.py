@@ -62,7 +62,7 @@ class IdentityInternalServiceServicer:
     """
 
     def Authenticate(self, request, context):
-        """Authenticate resolves API keys, in batches. Callers: scoring, deposits, rental.
+        """Authenticate resolves API keys and sessions of staff, in batches. Callers: scoring, deposits, rental.
         Item errors: CREDENTIALS_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -34,7 +34,7 @@ class IdentityInternalServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentityInternalServiceAsyncStub: ...
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_internal_service_pb2.AuthenticateRequest, _identity_internal_service_pb2.AuthenticateResponse]
-    """Authenticate resolves API keys, in batches. Callers: scoring, deposits, rental.
+    """Authenticate resolves API keys and sessions of staff, in batches. Callers: scoring, deposits, rental.
     Item errors: CREDENTIALS_INVALID.
     """
     GetVerificationKeys: _grpc.UnaryUnaryMultiCallable[_identity_internal_service_pb2.GetVerificationKeysRequest, _identity_internal_service_pb2.GetVerificationKeysResponse]
@@ -57,7 +57,7 @@ class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_internal_service_pb2.AuthenticateRequest, _identity_internal_service_pb2.AuthenticateResponse]  # type: ignore[assignment]
-    """Authenticate resolves API keys, in batches. Callers: scoring, deposits, rental.
+    """Authenticate resolves API keys and sessions of staff, in batches. Callers: scoring, deposits, rental.
     Item errors: CREDENTIALS_INVALID.
     """
     GetVerificationKeys: _aio.UnaryUnaryMultiCallable[_identity_internal_service_pb2.GetVerificationKeysRequest, _identity_internal_service_pb2.GetVerificationKeysResponse]  # type: ignore[assignment]
@@ -83,7 +83,7 @@ class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_internal_service_pb2.AuthenticateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_internal_service_pb2.AuthenticateResponse, _abc.Awaitable[_identity_internal_service_pb2.AuthenticateResponse]]:
-        """Authenticate resolves API keys, in batches. Callers: scoring, deposits, rental.
+        """Authenticate resolves API keys and sessions of staff, in batches. Callers: scoring, deposits, rental.
         Item errors: CREDENTIALS_INVALID.
         """
 
