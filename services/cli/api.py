@@ -17,6 +17,7 @@ import grpc
 from freehold.deposits.v1.deposits_service_pb2_grpc import DepositsServiceStub
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
+from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
 from freehold.scoring.v1.scoring_service_pb2_grpc import ScoringServiceStub
 from services.runtime.statuses import of_rpc_error
@@ -49,6 +50,7 @@ class Api:
         self._patience_seconds = patience_seconds
         self.identity = IdentityServiceStub(self._channels["identity"])
         self.privacy = PrivacyServiceStub(self._channels["identity"])
+        self.staff = StaffServiceStub(self._channels["identity"])
         self.scoring = ScoringServiceStub(self._channels["scoring"])
         self.deposits = DepositsServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])

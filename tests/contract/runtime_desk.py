@@ -143,12 +143,12 @@ def server_of(handlers: Handlers, folder: Path, access: dict[str, Any] | None = 
 
 
 @asynccontextmanager
-async def a_desk(folder: Path, **changed: Any) -> AsyncIterator[Desk]:
+async def a_desk(folder: Path, access: dict[str, Any] | None = None, **changed: Any) -> AsyncIterator[Desk]:
     """A server that runs until the block ends."""
     if not (folder / "ca.pem").exists():
         tls.create_certificates(folder, ["identity", "scoring", "deposits", "rental"])
     handlers = Handlers()
-    server = server_of(handlers, folder, **changed)
+    server = server_of(handlers, folder, access, **changed)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.ports.public}") as channel:
         try:

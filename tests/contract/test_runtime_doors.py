@@ -21,6 +21,7 @@ from freehold.scoring.v1 import scoring_internal_service_pb2_grpc as internal_rp
 from freehold.scoring.v1 import scoring_service_pb2 as public
 from services.runtime import tls
 from services.runtime.channels import open_channel
+from services.values.access import Rule
 from services.values.ids import new_renter_id
 
 
@@ -207,6 +208,15 @@ async def test_a_burst_of_wrong_credentials_locks_out_whoever_was_not_known_befo
         assert (await refused(desk.score("partner")))[1] == "AUTHENTICATION_LOCKED", "not seen before"
         await asyncio.sleep(1.1)
         assert (await refused(desk.score("partner")))[1] == "CALLER_NOT_ALLOWED", "the lock ends"
+
+
+async def test_whoever_needs_no_credential_is_limited_by_address(tmp_path: Path) -> None:
+    open_to_all = ACCESS | {"GetMyScore": Rule(anonymous=True)}
+    async with a_desk(tmp_path, open_to_all, anonymous_rate="3/minute") as desk:
+        for _ in range(3):
+            await desk.score(None)
+        assert (await refused(desk.score(None)))[1] == "RATE_LIMITED"
+        assert (await refused(desk.score("renter")))[1] == "RATE_LIMITED", "a credential does not matter there"
 
 
 @pytest.mark.parametrize("rate", ["often", "-1/second", ""])

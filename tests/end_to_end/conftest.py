@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,6 +12,7 @@ from town import Town, a_town
 
 @pytest_asyncio.fixture(scope="session")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    """A running house with its demo city."""
+    """A running house with its demo city, and room for many who log in from one address."""
+    os.environ["FREEHOLD_IDENTITY_ANONYMOUS_RATE"] = "100/second"
     async with a_town(tmp_path_factory.mktemp("house")) as running:
         yield running

@@ -33,6 +33,7 @@ from services.identity.operations.ports import NewMember, Passwords, StaffStore,
 from services.values import pages
 from services.values.callers import Caller, Role, StaffRole
 from services.values.clock import Clock
+from services.values.errors import invalid
 from services.values.ids import new_id
 from services.values.requests import Request, fingerprint
 
@@ -188,7 +189,7 @@ class Staff:
         if caller.role is Role.STAFF and partner_id not in ("", caller.partner_id):
             raise partner_not_found()
         if not (partner_id or caller.partner_id):
-            raise partner_not_found()
+            raise invalid("partner_id", "must name a partner, because operators belong to none")
         return partner_id or caller.partner_id or ""
 
     def _invitation(self, staff_id: str) -> tuple[str, bytes]:
