@@ -102,6 +102,8 @@ def test_a_scorecard_with_a_protected_characteristic_is_refused(fitted: Path, tm
     [
         (("--target", "creditability", "--bad", "worse"), "found 'bad', 'good'"),
         ((*OUTCOME, "--direction", "duration_in_month"), "COLUMN=up or COLUMN=down"),
+        ((*OUTCOME, "--like", "nowhere.json"), "nowhere.json"),
+        ((*OUTCOME, "--out", "nowhere/german.json"), "nowhere/german.json"),
     ],
 )
 def test_what_cannot_be_fitted_is_told_in_words(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:

@@ -35,7 +35,7 @@ def fit(
     data: DataArgument,
     target: TargetOption,
     bad: BadOption = BAD,
-    out: Annotated[Path | None, typer.Option(help="The scorecard's file; DATA.json beside you by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The scorecard's file; DATA.json in this folder by default.")] = None,
     report: Annotated[Path | None, typer.Option(help="The report; like the scorecard's file, but .html.")] = None,
     record: Annotated[Path | None, typer.Option(help="Keep the figures here as JSON, with date and note.")] = None,
     note: Annotated[str, typer.Option(help="Stands in that record, such as a commit.")] = "",
@@ -90,17 +90,21 @@ def _fit(task: Task, file: Path, report: Path, record: Path | None, note: str) -
     from services.scoring.fitting.study import figures, study
 
     done = study(task)
-    file.write_text(done.text(), encoding="utf-8")
-    report.write_text(html_report(done), encoding="utf-8")
+    _write(file, done.text())
+    _write(report, html_report(done))
     if record is not None:
-        dated = {"what": f"freehold scorecard fit {task.data.name}", "date": _now(), "note": note, **figures(done)}
-        record.write_text(json.dumps(dated, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        dated = {"what": f"freehold scorecard fit {task.data.name}", "date": now, "note": note, **figures(done)}
+        _write(record, json.dumps(dated, ensure_ascii=False, indent=1) + "\n")
     _show(done, file, report)
     return 0
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FittingError(str(error)) from None
 
 
 def _directions_of(known: Model | None) -> dict[str, Direction]:

@@ -45,7 +45,7 @@ def read_scorecard(path: Path) -> Model:
     """The scorecard in a file; raises ModelError that names the file."""
     try:
         return load_scorecard(path.read_text(encoding="utf-8"))
-    except (ModelError, ValueError) as error:
+    except (ModelError, OSError, ValueError) as error:
         raise ModelError(f"{path}: {error}") from None
 
 
