@@ -14,6 +14,8 @@ from services.cli.home import DEFAULT_HOME, DEFAULT_PORT_BASE, PORTS_TAKEN, Home
 from services.identity.keys import KeysError
 from services.runtime.migrations import MigrationError
 from services.runtime.postgres import PostgresError
+from services.scoring.domain import ModelError
+from services.scoring.fitting.errors import FittingError
 from services.values.errors import Refusal
 
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder of this copy: data, keys, certificates, logs.")]
@@ -22,7 +24,17 @@ PortBaseOption = Annotated[
 ]
 HOME, PORT_BASE = DEFAULT_HOME, DEFAULT_PORT_BASE
 
-_TOLD = (ChildError, HomeError, KeysError, MigrationError, PostgresError, Refusal, TimeoutError)
+_TOLD = (
+    ChildError,
+    FittingError,
+    HomeError,
+    KeysError,
+    MigrationError,
+    ModelError,
+    PostgresError,
+    Refusal,
+    TimeoutError,
+)
 
 
 def told(work: Callable[[], int]) -> None:

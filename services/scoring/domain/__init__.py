@@ -3,7 +3,7 @@
 from services.scoring.domain.admittance import Admittance, Outcome, Standing, admit
 from services.scoring.domain.consent import Consent, ConsentChange, Event, sift
 from services.scoring.domain.facts import Behaviour, Fact, FactKind, Observed, summarise
-from services.scoring.domain.loading import ModelError, load_model
+from services.scoring.domain.loading import ModelError, load_model, load_scorecard
 from services.scoring.domain.scorecard import (
     Assessment,
     Band,
@@ -13,6 +13,7 @@ from services.scoring.domain.scorecard import (
     UnscoredReason,
     assess,
     band_of,
+    score_of,
 )
 from services.scoring.domain.search import facts_for_score
 
@@ -39,6 +40,8 @@ __all__ = [
     "band_of",
     "facts_for_score",
     "load_model",
+    "load_scorecard",
+    "score_of",
     "sift",
     "summarise",
 ]

@@ -6,11 +6,12 @@ line by line, and a reason is a characteristic by the points it lost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from services.scoring.domain.facts import Behaviour
+from services.scoring.domain.training import Scaling, Training
 
 LOWEST, HIGHEST = 350, 950
 MOST_REASONS = 4
@@ -18,11 +19,16 @@ LARGEST_LOSS_PER_RECORD = 60
 """No single negative record may cost more points than this (PRODUCT: never the lowest score for one record)."""
 
 
+Value = int | str | None
+"""What a characteristic is given: a whole number, a category, or nothing."""
+
+
 class Direction(StrEnum):
-    """Whether more of a characteristic is better or worse."""
+    """Whether more of a characteristic is better or worse; categories have no more and no less."""
 
     UP = "up"
     DOWN = "down"
+    NONE = "none"
 
 
 class Band(StrEnum):
@@ -55,6 +61,26 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """These categories give `points`."""
+
+    values: tuple[str, ...]
+    points: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is absent, or a category that was never seen in training, gives `points`."""
+
+    points: int
+    label: str
+
+
+Entry = Bin | Group | Missing
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """What to tell a person who lost points here."""
 
@@ -65,7 +91,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Characteristic:
-    """One line of the scorecard."""
+    """One line of the scorecard: bins of a number, or groups of categories. Numbers count units of 10^-decimals."""
 
     name: str
     factor: str
@@ -73,28 +99,46 @@ class Characteristic:
     rationale: str
     reason: Reason
     bins: tuple[Bin, ...]
+    groups: tuple[Group, ...] = ()
+    missing: Missing | None = None
+    decimals: int = 0
 
     @property
     def best_points(self) -> int:
-        return max(b.points for b in self.bins)
+        return max(self._points())
 
     @property
     def worst_points(self) -> int:
-        return min(b.points for b in self.bins)
+        return min(self._points())
 
     def bin_of(self, value: int) -> Bin:
-        """The bin that a value, 0 or more, falls into."""
-        return next(b for b in reversed(self.bins) if value >= b.at_least)
+        """The bin that a value falls into; what is below the first falls into the first."""
+        return next((b for b in reversed(self.bins) if value >= b.at_least), self.bins[0])
+
+    def entry_of(self, value: Value) -> Entry:
+        """What gives a value its points; raises ValueError when it is missing and nothing is said of that."""
+        if isinstance(value, int):
+            return self.bin_of(value)
+        found = next((group for group in self.groups if value in group.values), self.missing)
+        if found is None:
+            raise ValueError(f"{self.name}: {value!r} has no points")
+        return found
+
+    def _points(self) -> list[int]:
+        return [b.points for b in self.bins] + [group.points for group in self.groups]
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One version of the scorecard."""
+    """One version of a scorecard. Scaling is None where points were not fitted: then a score states no odds."""
 
     version: str
     base_points: int
     minimum_experience: int
     characteristics: tuple[Characteristic, ...]
+    factors: Mapping[str, str]
+    training: Training
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +167,26 @@ class Assessment:
 
 def assess(model: Model, behaviour: Behaviour) -> Assessment:
     """The score of a behaviour: base plus points, limited to 350 to 950; none with too little experience."""
-    scored = [(c, c.bin_of(behaviour.values[c.name])) for c in model.characteristics]
-    lines = tuple(Line(c.factor, c.name, b.label, b.points, c.best_points) for c, b in scored)
+    scored = _scored(model, behaviour.values)
+    lines = tuple(Line(c.factor, c.name, e.label, e.points, c.best_points) for c, e in scored)
     if behaviour.experience < model.minimum_experience:
         few = UnscoredReason.TOO_FEW_FACTS
         return Assessment(None, few, model.base_points, lines, (), model.version, behaviour.facts)
-    score = limited(model.base_points + sum(b.points for _, b in scored))
+    score = _summed(model, scored)
     return Assessment(score, None, model.base_points, lines, _reasons(scored), model.version, behaviour.facts)
+
+
+def score_of(model: Model, values: Mapping[str, Value]) -> int:
+    """The score of any values, a row of a table among them: the sum that `assess` explains line by line."""
+    return _summed(model, _scored(model, values))
+
+
+def _scored(model: Model, values: Mapping[str, Value]) -> list[tuple[Characteristic, Entry]]:
+    return [(c, c.entry_of(values[c.name])) for c in model.characteristics]
+
+
+def _summed(model: Model, scored: Sequence[tuple[Characteristic, Entry]]) -> int:
+    return limited(model.base_points + sum(entry.points for _, entry in scored))
 
 
 def limited(points: int) -> int:
@@ -137,9 +194,9 @@ def limited(points: int) -> int:
     return min(HIGHEST, max(LOWEST, points))
 
 
-def _reasons(scored: Sequence[tuple[Characteristic, Bin]]) -> tuple[Reason, ...]:
+def _reasons(scored: Sequence[tuple[Characteristic, Entry]]) -> tuple[Reason, ...]:
     """Up to four reasons, most points lost first (ties in the scorecard's order)."""
-    lost = [(c.best_points - b.points, c.reason) for c, b in scored if b.points < c.best_points]
+    lost = [(c.best_points - e.points, c.reason) for c, e in scored if e.points < c.best_points]
     return tuple(reason for _, reason in sorted(lost, key=lambda pair: -pair[0])[:MOST_REASONS])
 
 
