@@ -102,13 +102,36 @@ async def check_renters(house: House, ready: Ready, seconds: float) -> dict[str,
     finally:
         await frames.close()
         await channel.close()
+    batched = await _batch_check(house, ready, seconds)
     raw = await _pgbench(ready, house, CHECK_RENTERS, seconds)
     return {
+        "batch_check_renters": batched.figure(),
+        "batch_vs_pgbench": round(batched.figure()["per_second"] / raw.per_second, 2),
         "vs_pgbench": round(framed.figure()["per_second"] / raw.per_second, 2),
         f"frames_of_{FRAME}": framed.figure(),
         "lone": lone.figure(),
         "pgbench": {"clients": raw.clients, "per_second": round(raw.per_second, 1)},
     }
+
+
+async def _batch_check(house: House, ready: Ready, seconds: float) -> Load:
+    """The public BatchCheckRenters: as many people in a call as in a frame, as many calls as frames."""
+    numbers = itertools.cycle(range(SCORED))
+    async with grpc.aio.insecure_channel(ready.public["identity"]) as channel:
+        stub: Any = IdentityServiceStub(channel)
+
+        async def ask() -> int:
+            bike = asset_kind_pb2.ASSET_KIND_BIKE
+            questions = [
+                identity.RenterQuestion(renter_id=renter_id(next(numbers)), asset_kind=bike) for _ in range(FRAME)
+            ]
+            request = identity.BatchCheckRentersRequest(questions=questions)
+            answer = await stub.BatchCheckRenters(request, metadata=house.target.metadata, timeout=ANSWER_SECONDS)
+            if not all(one.may_rent for one in answer.answers):
+                raise WrongPerson(str(answer))
+            return FRAME
+
+        return await _loop(ask, FRAMES_IN_FLIGHT, seconds)
 
 
 async def register_renters(house: House, ready: Ready, seconds: float) -> dict[str, Any]:

@@ -121,6 +121,22 @@ async def test_a_batch_of_people_is_answered_one_by_one(house: House) -> None:
     assert others[0].status.reason == "RENTER_NOT_FOUND"
 
 
+async def test_a_partner_learns_who_may_rent_what_and_no_birth_date(house: House) -> None:
+    today = datetime.now(UTC).date()
+    people = {age: (await house.register(aged(age, today))).renter_id for age in (11, 12, 16, 40)}
+    denied = (await house.register(full_name="Somebody Else")).renter_id
+    kinds = (asset_kind_pb2.ASSET_KIND_BIKE, asset_kind_pb2.ASSET_KIND_E_BIKE)
+    asked = [(who, kind) for who in (*people.values(), denied, UNKNOWN_RENTER) for kind in kinds]
+    questions = [pb.RenterQuestion(renter_id=who, asset_kind=kind) for who, kind in asked]
+    answers = (await house.call("BatchCheckRenters", questions=questions)).answers
+    assert [answer.may_rent for answer in answers] == [False, False, True, False, True, True, True, True] + [False] * 4
+    too_young, unverified = pb.RENTER_OBSTACLE_TOO_YOUNG, pb.RENTER_OBSTACLE_NOT_VERIFIED
+    assert [list(answers[at].obstacles) for at in (0, 3, 8)] == [[too_young], [too_young], [unverified]]
+    assert {answer.status.reason for answer in answers[10:]} == {"RENTER_NOT_FOUND"}
+    others = (await house.call("BatchCheckRenters", "stranger", questions=questions[:2])).answers
+    assert {answer.status.reason for answer in others} == {"RENTER_NOT_FOUND"}
+
+
 async def test_a_number_of_fifteen_digits_is_refused_with_its_reason(house: House) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await house.register(document_number="110105491231002")

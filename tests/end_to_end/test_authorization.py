@@ -104,7 +104,7 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
 """RPCs that name something which belongs to somebody."""
 
 OF_THE_CALLER = {
-    "RegisterRenter", "BatchRegisterRenters", "BatchGetRenters",
+    "RegisterRenter", "BatchRegisterRenters", "BatchGetRenters", "BatchCheckRenters",
     "SendRenterCode", "RefreshRenterToken", "EndRenterSessions", "LinkPartner", "GrantConsent",
     "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "SetPolicy", "GetPolicy",
     "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",

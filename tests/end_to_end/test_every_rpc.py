@@ -27,6 +27,7 @@ from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
+READS = ("Get", "List", "Preview", "Show", "Download", "CheckRenters")
 NEED_NOTHING = {
     "GetMyScore",
     "GetTrialBalance",
@@ -151,7 +152,7 @@ def test_every_rpc_that_changes_something_carries_a_request_id() -> None:
         fields = rpc.method.input_type.fields_by_name
         if rpc.method.name.startswith("Batch") and "requests" in fields:
             fields = fields["requests"].message_type.fields_by_name
-        reads = rpc.method.name.removeprefix("Batch").startswith(("Get", "List", "Preview", "Show", "Download"))
+        reads = rpc.method.name.removeprefix("Batch").startswith(READS)
         assert reads is not ("request_id" in fields), rpc
 
 

@@ -13,9 +13,10 @@ import asyncpg
 import psutil
 import pytest
 from deaths import kill, process_of
-from town import Town, a_town
+from town import Town, a_town, new_id
 
 from freehold.identity.v1 import identity_service_pb2 as identity
+from freehold.identity.v1 import staff_service_pb2 as staff
 from services.cli.home import Home, Ports, free_port_base
 from services.cli.ready import read_ready
 from services.runtime.postgres import EmbeddedPostgres
@@ -90,6 +91,10 @@ async def test_another_copy_runs_beside_and_keeps_its_own(town: Town, tmp_path: 
         await second.end(started.rental_id)
         assert (await town.ledger()).balanced
 
+        invite = staff.InviteStaffRequest(
+            request_id=new_id(), partner_id=second.city.partner_id, login="eve@bikes.example", role="STAFF_ROLE_OWNER"
+        )
+        await second.api.call(second.api.staff.InviteStaff, invite, second.operator)
         rotate = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "services.cli", "rotate-keys", "--home", str(second.ready.home.path)),
             stdout=asyncio.subprocess.PIPE,
@@ -100,13 +105,19 @@ async def test_another_copy_runs_beside_and_keeps_its_own(town: Town, tmp_path: 
         show = identity.ShowRenterRequest(renter_id=second.renter("above").renter_id, reason="after rotation")
         shown = await second.api.call(second.api.identity.ShowRenter, show, second.operator)
         assert shown.full_name == person(1).name
+        ask = staff.ListStaffRequest(partner_id=second.city.partner_id)
+        members = (await second.api.call(second.api.staff.ListStaff, ask, second.operator)).staff
+        assert [member.login for member in members] == ["eve@bikes.example"]
+
+
+_LEAST_KEY = "SELECT least((SELECT min(key_version) FROM renters), (SELECT min(key_version) FROM staff))"
 
 
 async def _until_wrapped_by(version: int, town: Town) -> None:
     connection = await asyncpg.connect(EmbeddedPostgres(town.ready.home.path).dsn("identity"))
     try:
         async with asyncio.timeout(30):
-            while await connection.fetchval("SELECT min(key_version) FROM renters") != version:
+            while await connection.fetchval(_LEAST_KEY) != version:
                 await asyncio.sleep(0.1)
     finally:
         await connection.close()

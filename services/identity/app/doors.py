@@ -63,12 +63,12 @@ def open_doors(settings: Settings, tracer: Tracer, keys: Keys, rooms: Rooms) -> 
 
 
 def _public(rooms: Rooms, jwks: str) -> list[PublicService]:
-    own = PublicServicer(rooms.partners, rooms.renters, rooms.accounts, rooms.access, rooms.consents, jwks)
+    people = (rooms.renters, rooms.accounts, rooms.access, rooms.consents, rooms.checks.check)
     return [
         PublicService(
             identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
             identity_service_pb2_grpc.add_IdentityServiceServicer_to_server,
-            own,
+            PublicServicer(rooms.partners, *people, jwks),
             ACCESS,
         ),
         PublicService(

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, timedelta
 
 import structlog
 
+from freehold.assets.v1 import asset_kind_pb2
 from freehold.identity.v1 import identity_service_pb2 as public
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceServicer
-from services.identity.domain import PURPOSES, ApiKeyScope, DocumentType, Renter, ReviewDecision
+from services.identity.domain import (
+    PURPOSES,
+    ApiKeyScope,
+    DocumentType,
+    Renter,
+    ReviewDecision,
+    Standing,
+    renter_not_found,
+)
 from services.identity.operations import Access, Accounts, Consents, Partners, Renters
+from services.identity.operations.checks import Check
 from services.identity.operations.renters import Registration
 from services.identity.servicer.encoding import access_pb, api_key_pb, consent_pb, renter_pb, timestamp
 from services.runtime.interceptors import Context, current_call
@@ -28,6 +39,7 @@ ACCESS = {
     "ListApiKeys": Rule(operator=Reach.ANY, staff=OWNERS),
     "RegisterRenter": Rule(partner=Reach.OWN, scope="RENTERS"),
     "BatchRegisterRenters": Rule(partner=Reach.OWN, scope="RENTERS"),
+    "BatchCheckRenters": Rule(partner=Reach.OWN, scope="RENTERS"),
     "BatchGetRenters": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="RENTERS"),
     "GetRenter": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTERS", staff=SERVING),
     "RetryVerification": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTERS"),
@@ -63,6 +75,7 @@ class PublicServicer(IdentityServiceServicer):
         accounts: Accounts,
         access: Access,
         consents: Consents,
+        check: Callable[[list[Check]], Awaitable[list[Standing | Refusal]]],
         jwks_json: str,
     ) -> None:
         self._partners = partners
@@ -70,6 +83,7 @@ class PublicServicer(IdentityServiceServicer):
         self._accounts = accounts
         self._access = access
         self._consents = consents
+        self._check = check
         self._jwks_json = jwks_json
 
     async def RegisterPartner(
@@ -128,6 +142,16 @@ class PublicServicer(IdentityServiceServicer):
     ) -> public.BatchGetRentersResponse:
         outcomes = await self._renters.get_all(_caller(), request.renter_ids)
         return public.BatchGetRentersResponse(results=[_result(outcome) for outcome in outcomes])
+
+    async def BatchCheckRenters(
+        self, request: public.BatchCheckRentersRequest, context: Context
+    ) -> public.BatchCheckRentersResponse:
+        partner_id = _caller().id
+        asked = [
+            Check(one.renter_id, partner_id, asset_kind_pb2.AssetKind.Name(one.asset_kind).removeprefix("ASSET_KIND_"))
+            for one in request.questions
+        ]
+        return public.BatchCheckRentersResponse(answers=[_answer(outcome) for outcome in await self._check(asked)])
 
     async def GetRenter(self, request: public.GetRenterRequest, context: Context) -> public.GetRenterResponse:
         renter = await self._renters.get(_caller(), request.renter_id)
@@ -266,6 +290,21 @@ def _result(outcome: Renter | Refusal) -> public.RenterResult:
     if isinstance(outcome, Refusal):
         return public.RenterResult(status=to_item_status(outcome))
     return public.RenterResult(status=OK, renter=renter_pb(outcome))
+
+
+def _answer(outcome: Standing | Refusal) -> public.RenterAnswer:
+    """To a partner that has no link to them, a person does not exist."""
+    if isinstance(outcome, Refusal) or not outcome.linked:
+        return public.RenterAnswer(status=to_item_status(renter_not_found()))
+    obstacles = [
+        obstacle
+        for obstacle, stands in (
+            (public.RENTER_OBSTACLE_NOT_VERIFIED, not outcome.verified),
+            (public.RENTER_OBSTACLE_TOO_YOUNG, not outcome.old_enough),
+        )
+        if stands
+    ]
+    return public.RenterAnswer(status=OK, may_rent=not obstacles, obstacles=obstacles)
 
 
 def _purpose(value: int) -> str:

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
 from freehold.errors.v1 import item_status_pb2 as _item_status_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -192,6 +193,30 @@ API_KEY_SCOPE_DEPOSITS: ApiKeyScope.ValueType  # 4
 API_KEY_SCOPE_POLICIES: ApiKeyScope.ValueType  # 5
 """Set policies."""
 Global___ApiKeyScope: _TypeAlias = ApiKeyScope  # noqa: Y015
+
+class _RenterObstacle:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RenterObstacleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RenterObstacle.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RENTER_OBSTACLE_UNSPECIFIED: _RenterObstacle.ValueType  # 0
+    """Never sent."""
+    RENTER_OBSTACLE_NOT_VERIFIED: _RenterObstacle.ValueType  # 1
+    """The real name is not verified, or no longer, or the account is stopped."""
+    RENTER_OBSTACLE_TOO_YOUNG: _RenterObstacle.ValueType  # 2
+    """The person is younger than this kind of asset asks for."""
+
+class RenterObstacle(_RenterObstacle, metaclass=_RenterObstacleEnumTypeWrapper):
+    """RenterObstacle is why a person may not rent."""
+
+RENTER_OBSTACLE_UNSPECIFIED: RenterObstacle.ValueType  # 0
+"""Never sent."""
+RENTER_OBSTACLE_NOT_VERIFIED: RenterObstacle.ValueType  # 1
+"""The real name is not verified, or no longer, or the account is stopped."""
+RENTER_OBSTACLE_TOO_YOUNG: RenterObstacle.ValueType  # 2
+"""The person is younger than this kind of asset asks for."""
+Global___RenterObstacle: _TypeAlias = RenterObstacle  # noqa: Y015
 
 class _ReviewDecision:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -936,6 +961,114 @@ class BatchGetRentersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchGetRentersResponse: _TypeAlias = BatchGetRentersResponse  # noqa: Y015
+
+@_typing.final
+class BatchCheckRentersRequest(_message.Message):
+    """BatchCheckRentersRequest asks about people."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RenterQuestion]:
+        """The questions."""
+
+    def __init__(
+        self,
+        *,
+        questions: _abc.Iterable[Global___RenterQuestion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["questions", b"questions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCheckRentersRequest: _TypeAlias = BatchCheckRentersRequest  # noqa: Y015
+
+@_typing.final
+class RenterQuestion(_message.Message):
+    """RenterQuestion asks whether one person may rent one kind of asset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    renter_id: _builtins.str
+    """The person, `rnt_…`."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """What would be rented; decides the minimum age."""
+    def __init__(
+        self,
+        *,
+        renter_id: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "renter_id", b"renter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenterQuestion: _TypeAlias = RenterQuestion  # noqa: Y015
+
+@_typing.final
+class BatchCheckRentersResponse(_message.Message):
+    """BatchCheckRentersResponse answers question by question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___RenterAnswer]:
+        """In the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        answers: _abc.Iterable[Global___RenterAnswer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCheckRentersResponse: _TypeAlias = BatchCheckRentersResponse  # noqa: Y015
+
+@_typing.final
+class RenterAnswer(_message.Message):
+    """RenterAnswer says whether one person may rent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    MAY_RENT_FIELD_NUMBER: _builtins.int
+    OBSTACLES_FIELD_NUMBER: _builtins.int
+    may_rent: _builtins.bool
+    """Whether the person may rent now."""
+    @_builtins.property
+    def status(self) -> _item_status_pb2.ItemStatus:
+        """OK, or RENTER_NOT_FOUND for a person who is not linked to the partner."""
+
+    @_builtins.property
+    def obstacles(self) -> _containers.RepeatedScalarFieldContainer[Global___RenterObstacle.ValueType]:
+        """What stands against it; empty when nothing does."""
+
+    def __init__(
+        self,
+        *,
+        status: _item_status_pb2.ItemStatus | None = ...,
+        may_rent: _builtins.bool = ...,
+        obstacles: _abc.Iterable[Global___RenterObstacle.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["may_rent", b"may_rent", "obstacles", b"obstacles", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenterAnswer: _TypeAlias = RenterAnswer  # noqa: Y015
 
 @_typing.final
 class RenterResult(_message.Message):

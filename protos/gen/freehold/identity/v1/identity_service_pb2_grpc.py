@@ -84,6 +84,11 @@ class IdentityServiceStub:
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersRequest.SerializeToString,
                 response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersResponse.FromString,
                 _registered_method=True)
+        self.BatchCheckRenters = channel.unary_unary(
+                '/freehold.identity.v1.IdentityService/BatchCheckRenters',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchCheckRentersRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchCheckRentersResponse.FromString,
+                _registered_method=True)
         self.RetryVerification = channel.unary_unary(
                 '/freehold.identity.v1.IdentityService/RetryVerification',
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.RetryVerificationRequest.SerializeToString,
@@ -259,6 +264,15 @@ class IdentityServiceServicer:
     def BatchGetRenters(self, request, context):
         """BatchGetRenters tells the state of up to two hundred renters, each with a status of their own.
         Callers: partners (linked renters only), operators. Errors of items: RENTER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchCheckRenters(self, request, context):
+        """BatchCheckRenters tells of up to two hundred people whether each may rent a kind of asset from the calling partner,
+        and if not, why: without a birth date, a name or a number. Read fresh. Callers: partners.
+        Errors of items: RENTER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -469,6 +483,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.BatchGetRenters,
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersRequest.FromString,
                     response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersResponse.SerializeToString,
+            ),
+            'BatchCheckRenters': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCheckRenters,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchCheckRentersRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchCheckRentersResponse.SerializeToString,
             ),
             'RetryVerification': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryVerification,
@@ -814,6 +833,33 @@ class IdentityService:
             '/freehold.identity.v1.IdentityService/BatchGetRenters',
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersRequest.SerializeToString,
             freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchGetRentersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCheckRenters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityService/BatchCheckRenters',
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchCheckRentersRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__service__pb2.BatchCheckRentersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,6 +77,11 @@ class IdentityServiceStub:
     """BatchGetRenters tells the state of up to two hundred renters, each with a status of their own.
     Callers: partners (linked renters only), operators. Errors of items: RENTER_NOT_FOUND.
     """
+    BatchCheckRenters: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchCheckRentersRequest, _identity_service_pb2.BatchCheckRentersResponse]
+    """BatchCheckRenters tells of up to two hundred people whether each may rent a kind of asset from the calling partner,
+    and if not, why: without a birth date, a name or a number. Read fresh. Callers: partners.
+    Errors of items: RENTER_NOT_FOUND.
+    """
     RetryVerification: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RetryVerificationRequest, _identity_service_pb2.RetryVerificationResponse]
     """RetryVerification asks the registry again about a person whose verification was rejected or has expired.
     Callers: partners (linked renters only), the renter. Errors: RENTER_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
@@ -207,6 +212,11 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     BatchGetRenters: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchGetRentersRequest, _identity_service_pb2.BatchGetRentersResponse]  # type: ignore[assignment]
     """BatchGetRenters tells the state of up to two hundred renters, each with a status of their own.
     Callers: partners (linked renters only), operators. Errors of items: RENTER_NOT_FOUND.
+    """
+    BatchCheckRenters: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchCheckRentersRequest, _identity_service_pb2.BatchCheckRentersResponse]  # type: ignore[assignment]
+    """BatchCheckRenters tells of up to two hundred people whether each may rent a kind of asset from the calling partner,
+    and if not, why: without a birth date, a name or a number. Read fresh. Callers: partners.
+    Errors of items: RENTER_NOT_FOUND.
     """
     RetryVerification: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RetryVerificationRequest, _identity_service_pb2.RetryVerificationResponse]  # type: ignore[assignment]
     """RetryVerification asks the registry again about a person whose verification was rejected or has expired.
@@ -389,6 +399,17 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_service_pb2.BatchGetRentersResponse, _abc.Awaitable[_identity_service_pb2.BatchGetRentersResponse]]:
         """BatchGetRenters tells the state of up to two hundred renters, each with a status of their own.
         Callers: partners (linked renters only), operators. Errors of items: RENTER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchCheckRenters(
+        self,
+        request: _identity_service_pb2.BatchCheckRentersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.BatchCheckRentersResponse, _abc.Awaitable[_identity_service_pb2.BatchCheckRentersResponse]]:
+        """BatchCheckRenters tells of up to two hundred people whether each may rent a kind of asset from the calling partner,
+        and if not, why: without a birth date, a name or a number. Read fresh. Callers: partners.
+        Errors of items: RENTER_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
