@@ -35,7 +35,7 @@ from services.values.ids import bucket_of, new_id
 
 IDENTITY = "identity"
 PART_BYTES = 2**20
-DELIVER_SECONDS = 5.0
+DELIVER_SECONDS, POLL_SECONDS = 5.0, 2.0
 
 _INSERT = """
 INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
@@ -90,7 +90,7 @@ class DataHolder(rpc.DataHolderInternalServiceServicer):
         self._db = db
         self._sql = sql
         self._stub = PrivacyInternalServiceStub(identity)
-        self.relay = Relay(db, IDENTITY, self._deliver)
+        self.relay = Relay(db, IDENTITY, self._deliver, poll_seconds=POLL_SECONDS)
 
     @property
     def service(self) -> InternalService:

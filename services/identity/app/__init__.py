@@ -25,6 +25,7 @@ __all__ = ["CALLS", "INTERNAL_CALLERS", "PRIVACY_CALLERS", "PUBLISHES_TO", "SERV
 
 CALLS: frozenset[str] = frozenset()
 PUBLISHES_TO = frozenset({"scoring", "deposits", "rental"})
+ASKS_POLL_SECONDS = 2.0
 
 
 @asynccontextmanager
@@ -44,8 +45,8 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     }
     relays = [
         Relay(db, "scoring", ScoringEvents(channels["scoring"]).deliver),
-        Relay(db, "deposits", Asks(channels["deposits"]).deliver),
-        Relay(db, "rental", Asks(channels["rental"]).deliver),
+        Relay(db, "deposits", Asks(channels["deposits"]).deliver, poll_seconds=ASKS_POLL_SECONDS),
+        Relay(db, "rental", Asks(channels["rental"]).deliver, poll_seconds=ASKS_POLL_SECONDS),
     ]
 
     def wake() -> None:

@@ -95,6 +95,11 @@ def test_each_rule_that_is_broken_is_named(number: str, says: str) -> None:
     assert says in refusal_of(number).violations[0].description
 
 
+@pytest.mark.parametrize("ended", ["110103", "510202", "512221", "320221", "320219"])
+def test_a_region_that_is_no_more_still_is_where_people_were_registered(ended: str) -> None:
+    assert parse_resident(with_digit(f"{ended}19491231002"), TODAY).number.startswith(ended)
+
+
 def test_a_city_without_counties_is_a_region() -> None:
     dongguan = with_digit("44190019800101001")
     assert parse_resident(dongguan, TODAY).birth_date == date(1980, 1, 1)
