@@ -97,9 +97,13 @@ class Logins:
         stored = await self._passwords.hash(text)
         content = fingerprint(self._vault.text_fingerprint(old, text))
         request = Request(0, caller.id, "ChangePassword", request_id, content)
-        await self._store.change(
-            request, caller.id, member.partner_id, lambda m, _: replace(m, password_hash=stored), end_sessions=True
-        )
+
+        def apply(before: Member, _: int) -> Member:
+            if before.password_hash != member.password_hash:
+                raise login_invalid()
+            return replace(before, password_hash=stored)
+
+        await self._store.change(request, caller.id, member.partner_id, apply, end_sessions=True)
         await self._store.forget_tries(member.partner_id, index)
 
     async def resolve(self, token_digests: Sequence[bytes]) -> list[StaffSession | None]:
