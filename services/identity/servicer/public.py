@@ -25,7 +25,7 @@ from services.identity.operations.renters import Registration
 from services.identity.servicer.encoding import access_pb, api_key_pb, consent_pb, renter_pb, timestamp
 from services.runtime.interceptors import Context, current_call
 from services.runtime.statuses import OK, to_item_status
-from services.values.access import OWNERS, SERVING, Reach, Rule
+from services.values.access import ALL_STAFF, OWNERS, SERVING, Reach, Rule
 from services.values.callers import Caller
 from services.values.errors import Refusal
 
@@ -55,7 +55,7 @@ ACCESS = {
     "IssueRenterToken": Rule(partner=Reach.OWN, scope="RENTERS"),
     "RefreshRenterToken": Rule(partner=Reach.OWN, scope="RENTERS"),
     "EndRenterSessions": Rule(renter=Reach.OWN),
-    "GetTokenKeys": Rule(partner=Reach.ANY, renter=Reach.ANY, operator=Reach.ANY),
+    "GetTokenKeys": Rule(partner=Reach.ANY, renter=Reach.ANY, operator=Reach.ANY, staff=ALL_STAFF),
     "LinkPartner": Rule(renter=Reach.OWN),
     "GrantConsent": Rule(renter=Reach.OWN),
     "WithdrawConsent": Rule(renter=Reach.OWN),
