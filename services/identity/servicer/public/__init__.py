@@ -7,7 +7,7 @@ from services.identity.operations import Access, Accounts, Consents, Partners, R
 from services.identity.servicer.public.partners import PartnerRpcs
 from services.identity.servicer.public.renters import CheckAll, RenterRpcs
 from services.identity.servicer.public.sessions import SessionRpcs
-from services.values.access import OWNERS, SERVING, Reach, Rule
+from services.values.access import ALL_STAFF, OWNERS, SERVING, Reach, Rule
 
 ACCESS = {
     "RegisterPartner": Rule(operator=Reach.ANY),
@@ -33,7 +33,7 @@ ACCESS = {
     "IssueRenterToken": Rule(partner=Reach.OWN, scope="RENTERS"),
     "RefreshRenterToken": Rule(partner=Reach.OWN, scope="RENTERS"),
     "EndRenterSessions": Rule(renter=Reach.OWN),
-    "GetTokenKeys": Rule(partner=Reach.ANY, renter=Reach.ANY, operator=Reach.ANY),
+    "GetTokenKeys": Rule(partner=Reach.ANY, renter=Reach.ANY, operator=Reach.ANY, staff=ALL_STAFF),
     "LinkPartner": Rule(renter=Reach.OWN),
     "GrantConsent": Rule(renter=Reach.OWN),
     "WithdrawConsent": Rule(renter=Reach.OWN),
