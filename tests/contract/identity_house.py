@@ -204,12 +204,14 @@ async def identity_house(dsn: str, folder: Path) -> AsyncIterator[House]:
             tls_dir=tls_dir,
             keys_dir=keys,
             drain_seconds=2,
+            renter_rate="1000/second",
+            staff_rate="1000/second",
+            anonymous_rate="1000/second",
             scoring_address=f"127.0.0.1:{neighbour.port}",
             deposits_address=f"127.0.0.1:{neighbour.port}",
             rental_address=f"127.0.0.1:{neighbour.port}",
             registry_secret=SecretStr(SECRET),
             carrier_secret=SecretStr(SECRET),
-            anonymous_rate="100/second",
             **addresses,
         )
         server = await stack.enter_async_context(app.build(own, Tracer()))
