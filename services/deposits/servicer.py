@@ -15,7 +15,6 @@ from services.deposits.operations import PaymentMethods, Policies, Reading, Secu
 from services.deposits.operations.ports import PaymentMethod
 from services.runtime.interceptors import Context, current_call
 from services.values.access import ALL_STAFF, MANAGERS, SERVING, Reach, Rule
-from services.values.callers import Role
 from services.values.money import Money
 
 ACCESS = {
@@ -55,9 +54,8 @@ class PublicServicer(DepositsServiceServicer):
         return pb.SetPolicyResponse(policy=_policy(await self._policies.set(request.request_id, draft, caller.id)))
 
     async def GetPolicy(self, request: pb.GetPolicyRequest, context: Context) -> pb.GetPolicyResponse:
-        caller = current_call().caller
-        partner_id = request.partner_id if caller.role is Role.OPERATOR else caller.partner_id or caller.id
-        policy = await self._policies.get(partner_id, kind_of(request.asset_kind), request.version)
+        kind = kind_of(request.asset_kind)
+        policy = await self._policies.get(current_call().caller, request.partner_id, kind, request.version)
         return pb.GetPolicyResponse(policy=_policy(policy))
 
     async def PreviewDeposit(self, request: pb.PreviewDepositRequest, context: Context) -> pb.PreviewDepositResponse:

@@ -104,10 +104,6 @@ class Vault:
         """The blind index of a login at a partner."""
         return self._index(f"login|{partner_id}|{login}")
 
-    def text_fingerprint(self, *texts: str) -> str:
-        """A keyed fingerprint of texts that must not be guessed from it, for idempotency."""
-        return self._index("texts|" + json.dumps(texts)).hex()
-
     def secret_hash(self, secret: str) -> bytes:
         """What is stored of an invitation."""
         return hmac.digest(self._pepper, b"invitation|" + secret.encode(), hashlib.sha256)

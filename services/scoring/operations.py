@@ -12,11 +12,14 @@ from services.scoring.domain import (
     Assessment,
     Event,
     Fact,
+    Improvement,
     Model,
     Standing,
     UnscoredReason,
     admit,
+    improvements,
 )
+from services.values import pages
 from services.values.clock import Clock
 from services.values.errors import Category, Refusal
 
@@ -52,6 +55,17 @@ class Explained:
     assessment: Assessment | None
     unscored: UnscoredReason | None
     computed_at: datetime | None
+    improvements: tuple[Improvement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PastScore:
+    """One entry of a person's history; `facts` is how many facts it was computed from."""
+
+    score: int | None
+    computed_at: datetime
+    facts: int
+    model_version: str
 
 
 class Store(Protocol):
@@ -59,6 +73,7 @@ class Store(Protocol):
 
     async def read_standings(self, renter_ids: Sequence[str]) -> list[Standing | None]: ...
     async def read_assessment(self, renter_id: str) -> Stored | None: ...
+    async def list_history(self, renter_id: str, before: int, limit: int) -> list[PastScore]: ...
     async def find_facts(self, facts: Sequence[Fact]) -> Mapping[FactKey, Fact]: ...
     async def apply(self, events: Sequence[Event], model: Model, now: datetime) -> None: ...
 
@@ -116,7 +131,16 @@ class Scoring:
             return Explained(None, UnscoredReason.NO_CONSENT, None)
         if stored is None or stored.assessment is None:
             return Explained(None, UnscoredReason.TOO_FEW_FACTS, None)
-        return Explained(stored.assessment, stored.assessment.unscored, stored.computed_at)
+        steps = improvements(self._model, stored.assessment)
+        return Explained(stored.assessment, stored.assessment.unscored, stored.computed_at, steps)
+
+    async def history(self, renter_id: str, page_size: int, page_token: str) -> tuple[list[PastScore], str]:
+        """A page of a person's scores, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""
+        size = pages.page_size(page_size)
+        before = pages.decode(page_token, "scores", renter_id)
+        found = await self._store.list_history(renter_id, int(before or 0), size + 1)
+        more = pages.encode(str(found[size - 1].facts), "scores", renter_id) if len(found) > size else ""
+        return found[:size], more
 
 
 def _check(fact: Fact, consenting: bool | Refusal, known: dict[FactKey, Fact]) -> Refusal | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +17,8 @@ from services.runtime.batching import Batcher
 from services.runtime.frames import Push, serve_frames
 from services.runtime.interceptors import Context, current_call
 from services.runtime.statuses import to_item_status
-from services.scoring.domain import Admittance, Assessment, ConsentChange, Event, Fact, FactKind, band_of
-from services.scoring.operations import PURPOSE_NOT_ALLOWED, Question, Scoring
+from services.scoring.domain import Admittance, Assessment, ConsentChange, Event, Fact, FactKind, band_of, next_band
+from services.scoring.operations import PURPOSE_NOT_ALLOWED, PastScore, Question, Scoring
 from services.values.access import Reach, Rule
 from services.values.errors import Refusal
 
@@ -25,7 +26,11 @@ log = structlog.get_logger(__name__)
 public = scoring_service_pb2
 internal = scoring_internal_service_pb2
 
-ACCESS = {"GetMyScore": Rule(renter=Reach.OWN), "RecordFacts": Rule(operator=Reach.ANY)}
+ACCESS = {
+    "GetMyScore": Rule(renter=Reach.OWN),
+    "ListMyScores": Rule(renter=Reach.OWN),
+    "RecordFacts": Rule(operator=Reach.ANY),
+}
 """Who may call what."""
 
 
@@ -44,7 +49,13 @@ class PublicServicer(ScoringServiceServicer):
         if explained.assessment is not None and explained.computed_at is not None:
             response.MergeFrom(_assessment(explained.assessment))
             response.computed_at.FromDatetime(explained.computed_at)
+            response.improvements.extend(public.Improvement(**asdict(step)) for step in explained.improvements)
         return response
+
+    async def ListMyScores(self, request: public.ListMyScoresRequest, context: Context) -> public.ListMyScoresResponse:
+        whose = current_call().caller.id
+        found, more = await self._scoring.history(whose, request.page_size, request.page_token)
+        return public.ListMyScoresResponse(scores=[_past(one) for one in found], next_page_token=more)
 
     async def RecordFacts(self, request: public.RecordFactsRequest, context: Context) -> public.RecordFactsResponse:
         outcomes = await self._scoring.record_facts([_fact(fact) for fact in request.facts])
@@ -95,7 +106,17 @@ def _assessment(assessment: Assessment) -> public.GetMyScoreResponse:
     if assessment.score is not None:
         response.score = assessment.score
         response.band = public.Band.Value(f"BAND_{band_of(assessment.score)}")
+        above = next_band(assessment.score)
+        if above is not None:
+            response.next_band = public.Band.Value(f"BAND_{above[0]}")
+            response.points_to_next_band = above[1]
     return response
+
+
+def _past(one: PastScore) -> public.PastScore:
+    past = public.PastScore(facts=one.facts, model_version=one.model_version, score=one.score)
+    past.computed_at.FromDatetime(one.computed_at)
+    return past
 
 
 def _question(item: internal.AdmitItem) -> Question:

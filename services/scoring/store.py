@@ -25,7 +25,7 @@ from services.scoring.domain import (
     sift,
     summarise,
 )
-from services.scoring.operations import FactKey, Stored
+from services.scoring.operations import FactKey, PastScore, Stored
 from services.values.ids import bucket_of
 
 
@@ -47,6 +47,11 @@ class Store:
         if row is None:
             return None
         return Stored(not row["facts_open"], _assessment(row["assessment"]), row["computed_at"])
+
+    async def list_history(self, renter_id: str, before: int, limit: int) -> list[PastScore]:
+        """A person's scores from fewer facts than `before` (0: all), newest first."""
+        rows = await self._db.fetch(self._sql.list_history, bucket_of(renter_id), renter_id, before, limit)
+        return [PastScore(**row) for row in rows]
 
     async def find_facts(self, facts: Sequence[Fact]) -> Mapping[FactKey, Fact]:
         """The facts that are recorded under the ids of these."""

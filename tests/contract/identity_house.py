@@ -11,11 +11,13 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import grpc
+import pyotp
 import pytest
 from pydantic import SecretStr
 from rental_world import Neighbour, refusal_of
@@ -23,7 +25,9 @@ from sandbox.stand_ins import SECRET, start
 
 from freehold.errors.v1 import item_status_pb2
 from freehold.identity.v1 import identity_service_pb2 as pb
+from freehold.identity.v1 import staff_service_pb2 as staff_pb
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
+from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.scoring.v1 import scoring_internal_service_pb2 as scoring
 from freehold.scoring.v1 import scoring_internal_service_pb2_grpc as scoring_rpc
 from services.cli.seeding.inbox import Inbox
@@ -69,6 +73,7 @@ class House:
     server: Server
     tls_dir: Path
     stub: Any
+    staff: Any
     inbox: Inbox
     heard: list[tuple[str, str]]
     held: dict[str, str]
@@ -126,6 +131,30 @@ class House:
         key = await self.call("CreateApiKey", "operator", partner_id=made.partner_id, display_name="app")
         self.partners[name], self.held[name] = made.partner_id, key.secret
 
+    async def new_staff(self, role: str) -> str:
+        """The session of somebody of the partner's staff who was invited by the operator."""
+        login, password = f"{new_id('log')}@bikes.example", "a horse of another colour"
+        partner_id, bearer = self.partners["partner"], (("authorization", f"Bearer {self.held['operator']}"),)
+        invite = staff_pb.InviteStaffRequest(
+            request_id=new_id("req"), partner_id=partner_id, login=login, role=f"STAFF_ROLE_{role}"
+        )
+        shown = {"invitation": (await self.staff.InviteStaff(invite, metadata=bearer, timeout=10)).invitation}
+        accept = staff_pb.AcceptInvitationRequest(
+            request_id=new_id("req"), display_name="Eve", password=password, **shown
+        )
+        uri = (await self.staff.AcceptInvitation(accept, timeout=10)).otpauth_uri
+        totp, now = pyotp.TOTP(parse_qs(urlsplit(uri).query)["secret"][0]), datetime.now(UTC)
+        confirm = staff_pb.ConfirmSecondFactorRequest(request_id=new_id("req"), code=totp.at(now), **shown)
+        await self.staff.ConfirmSecondFactor(confirm, timeout=10)
+        log_in = staff_pb.LogInRequest(
+            request_id=new_id("req"),
+            partner_id=partner_id,
+            login=login,
+            password=password,
+            code=totp.at(now + timedelta(seconds=30)),
+        )
+        return str((await self.staff.LogIn(log_in, timeout=10)).token)
+
     def internal(self, service: str) -> grpc.aio.Channel:
         """A channel to the internal door, with the certificate of a service."""
         return open_channel(f"127.0.0.1:{self.server.ports.internal}", app.SERVICE, self.tls_dir, service)
@@ -175,6 +204,9 @@ async def identity_house(dsn: str, folder: Path) -> AsyncIterator[House]:
             tls_dir=tls_dir,
             keys_dir=keys,
             drain_seconds=2,
+            renter_rate="1000/second",
+            staff_rate="1000/second",
+            anonymous_rate="1000/second",
             scoring_address=f"127.0.0.1:{neighbour.port}",
             deposits_address=f"127.0.0.1:{neighbour.port}",
             rental_address=f"127.0.0.1:{neighbour.port}",
@@ -188,7 +220,8 @@ async def identity_house(dsn: str, folder: Path) -> AsyncIterator[House]:
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{server.ports.public}")
         stack.push_async_callback(channel.close)
         held = {"operator": mint_operator_token(keys, "ann", 1, datetime.now(UTC))}
-        house = House(server, tls_dir, IdentityServiceStub(channel), inbox, listener.heard, held)
+        stubs = (IdentityServiceStub(channel), StaffServiceStub(channel))
+        house = House(server, tls_dir, *stubs, inbox, listener.heard, held)
         for name in ("partner", "stranger"):
             await house.new_partner(name)
         yield house

@@ -23,6 +23,7 @@ from services.values.ids import new_renter_id
 
 METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["IdentityService"].methods]
 CALLERS = {"partner": "partners", "renter": "the renter", "operator": "operators"}
+STAFF = {"OWNER": "owners", "MANAGER": "managers", "ANALYST": "analysts", "SUPPORT": "support"}
 UNKNOWN_RENTER = new_renter_id("rnt")
 SCORING = pb.CONSENT_PURPOSE_DEPOSIT_SCORING
 
@@ -51,6 +52,20 @@ async def until(house: House, renter_id: str, wanted: str) -> Any:
         while state(found := (await house.call("GetRenter", renter_id=renter_id)).renter) != wanted:
             await asyncio.sleep(0.05)
     return found
+
+
+@pytest.fixture(scope="module")
+async def staff(house: House) -> dict[str, str]:
+    """Sessions of somebody in each role at the partner."""
+    return {role: await house.new_staff(role) for role in STAFF}
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_which_staff_may_call_is_what_the_contract_says(house: House, staff: dict[str, str], method: str) -> None:
+    (promised,) = re.findall(r"Callers: ([^.]*)\.", PROMISES[method])
+    for role, so_called in STAFF.items():
+        outcome = await house.outcome(method, staff[role])
+        assert (outcome != "CALLER_NOT_ALLOWED") is (so_called in promised or "everybody" in promised), role
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -106,7 +106,8 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
 OF_THE_CALLER = {
     "RegisterRenter", "BatchRegisterRenters", "BatchGetRenters", "BatchCheckRenters",
     "SendRenterCode", "RefreshRenterToken", "EndRenterSessions", "LinkPartner", "GrantConsent",
-    "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "SetPolicy", "GetPolicy",
+    "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "ListMyScores",
+    "SetPolicy", "GetPolicy",
     "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""

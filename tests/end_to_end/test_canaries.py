@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +18,7 @@ from urllib.parse import quote
 
 import aiohttp
 import grpc
+import pyotp
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -24,10 +26,11 @@ from deaths import kill
 from google.protobuf import text_format
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as otlp_rpc
-from town import Town, a_town, new_id
+from town import Town, a_town, new_id, refused
 
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
+from freehold.identity.v1 import staff_service_pb2 as staff
 from services.cli.home import SERVICES
 from services.cli.seeding import CAST
 from services.deposits.domain import Operation, OperationKind
@@ -42,6 +45,7 @@ from services.values.money import Money
 CARD_NUMBER = "4242424242424242"
 WRONG_KEY = "fhk_canary-in-a-coal-mine-0123456789"
 STRANGER = 41_000
+STAFF_LOGIN, STAFF_NAME, STAFF_PASSWORD = "canary.eve@bikes.example", "Canary Eve Fang", "a canary sings in a mine"
 
 
 class Collector(otlp_rpc.TraceServiceServicer):
@@ -97,6 +101,7 @@ async def test_nothing_personal_and_no_secret_gets_out(tmp_path: Path, collector
         for case in ("above", "below", "card_declined", "no_consent"):
             errors += await _ride(town, case)
         errors += await _wrong_input(town)
+        errors += await _staff(town, said.canaries)
         await kill(town.ready, "postgres")
         errors += await _ride(town, "at")
         said.texts["metrics"] = await _metrics(town)
@@ -111,6 +116,7 @@ async def test_nothing_personal_and_no_secret_gets_out(tmp_path: Path, collector
     assert frames <= {name.partition(".v1.")[2] for name in collector.names}, "the trace goes on through the frames"
     assert "serving" in said.texts["rental.log"]
     assert "DOCUMENT_ALREADY_REGISTERED" in said.texts["errors"]
+    assert all(reason in said.texts["errors"] for reason in ("STAFF_EXISTS", "INVITATION_INVALID", "LOGIN_INVALID"))
     assert "rpc_server" in said.texts["metrics"]
     assert said.found() == []
 
@@ -121,7 +127,8 @@ def _canaries(town: Town) -> set[str]:
     tokens = {renter.token for renter in town.city.renters}
     secret = town.ready.home.sandbox_secret.read_text().strip()
     escaped = {json.dumps(value)[1:-1] for value in personal} | {quote(value) for value in personal}
-    return personal | escaped | tokens | {town.key, town.operator, secret, CARD_NUMBER, WRONG_KEY}
+    known = {town.key, town.operator, secret, CARD_NUMBER, WRONG_KEY, STAFF_LOGIN, STAFF_NAME, STAFF_PASSWORD}
+    return personal | escaped | tokens | known
 
 
 async def _ride(town: Town, case: str) -> list[str]:
@@ -162,6 +169,39 @@ async def _wrong_input(town: Town) -> list[str]:
     answers = await asyncio.gather(*wrong, return_exceptions=True)
     assert all(isinstance(answer, Refusal) for answer in answers), [type(answer).__name__ for answer in answers]
     return [_text(answer) for answer in answers if isinstance(answer, Refusal)]
+
+
+async def _staff(town: Town, canaries: set[str]) -> list[str]:
+    """What the house answers to somebody of a partner's staff, rightly and wrongly; what they get is a canary, too."""
+    api, partner_id = town.api, town.city.partner_id
+
+    def invite() -> Any:
+        request = staff.InviteStaffRequest(
+            request_id=new_id(), partner_id=partner_id, login=STAFF_LOGIN, role="STAFF_ROLE_OWNER"
+        )
+        return api.call(api.staff.InviteStaff, request, town.operator)
+
+    def accept(invitation: str, password: str) -> Any:
+        request = staff.AcceptInvitationRequest(
+            request_id=new_id(), invitation=invitation, display_name=STAFF_NAME, password=password
+        )
+        return api.call(api.staff.AcceptInvitation, request, "")
+
+    def log_in(password: str, code: str) -> Any:
+        who = {"partner_id": partner_id, "login": STAFF_LOGIN}
+        request = staff.LogInRequest(request_id=new_id(), password=password, code=code, **who)
+        return api.call(api.staff.LogIn, request, "")
+
+    invitation = (await invite()).invitation
+    canaries.add(invitation)
+    uri = (await accept(invitation, STAFF_PASSWORD)).otpauth_uri
+    totp, now = pyotp.parse_uri(uri), time.time()
+    canaries.add(totp.secret)
+    confirm = staff.ConfirmSecondFactorRequest(request_id=new_id(), invitation=invitation, code=totp.at(int(now)))
+    await api.call(api.staff.ConfirmSecondFactor, confirm, "")
+    canaries.add((await log_in(STAFF_PASSWORD, totp.at(int(now) + 30))).token)
+    wrong = [invite(), accept(invitation, STAFF_LOGIN), log_in(STAFF_PASSWORD, "000000"), log_in(STAFF_NAME, "000000")]
+    return [_text(await refused(call)) for call in wrong]
 
 
 def _text(refusal: Refusal) -> str:

@@ -30,6 +30,7 @@ from services.values.errors import Category
 READS = ("Get", "List", "Preview", "Show", "Download", "CheckRenters")
 NEED_NOTHING = {
     "GetMyScore",
+    "ListMyScores",
     "GetTrialBalance",
     "ListRentals",
     "ListDeposits",

@@ -8,14 +8,16 @@ import json
 import time
 import zipfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 import pytest
 from cryptography.exceptions import InvalidTag
+from deaths import kill
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from town import Town, new_id, refused
+from town import Town, a_town, new_id, refused
 
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
@@ -297,3 +299,19 @@ async def _tables(town: Town, table: str, renter_id: str, columns: str = "renter
         finally:
             await connection.close()
     pytest.fail(f"no service has a table {table}")
+
+
+async def test_an_erasure_comes_to_its_end_whatever_dies_meanwhile(tmp_path: Path) -> None:
+    async with a_town(tmp_path / "house", patience_seconds=30.0) as town:
+        renter = await town.new_person(score=650)
+        await _settled_ride(town, renter)
+        erasure = await _erase(town, renter.token)
+        for name in ("deposits", "identity", "scoring", "rental", "postgres"):
+            await kill(town.ready, name)
+            await asyncio.sleep(1.0)
+        done = await _until(
+            lambda: _erasure(town, erasure.erasure_id, town.operator), lambda found: found.state == ERASED
+        )
+        assert {step.service for step in done.steps} == set(SERVICES)
+        assert await _tables(town, "facts", renter.renter_id) == []
+        assert (await _tables(town, "deposits", renter.renter_id, "score"))[0]["score"] is None

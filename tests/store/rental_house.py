@@ -71,10 +71,10 @@ class House:
 
     async def bikes(self, *codes: str, terms: PriceTerms = TERMS, kind: AssetKind = AssetKind.BIKE) -> list[Asset]:
         """Bikes of this house's partner."""
-        plan = await self.catalogue.create_plan(CreatePricePlan(self.partner_id, new_id("req"), terms))
+        plan = await self.catalogue.create_plan(CreatePricePlan(self.partner_id, new_id("req"), self.partner_id, terms))
         return [
             await self.catalogue.create_asset(
-                CreateAsset(self.partner_id, f"asset-{code}", kind, code, plan.price_plan_id)
+                CreateAsset(self.partner_id, f"asset-{code}", self.partner_id, kind, code, plan.price_plan_id)
             )
             for code in codes
         ]

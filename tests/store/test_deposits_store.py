@@ -20,7 +20,7 @@ from services.deposits.domain import (
 )
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.runtime.database import Database
-from services.values.callers import Caller, Role
+from services.values.callers import Caller, Role, StaffRole
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_id_of
 from services.values.money import Money
@@ -249,17 +249,33 @@ async def test_currencies_do_not_mix(desk: Desk) -> None:
     assert refused.reason == "CURRENCY_MISMATCH"
 
 
+def partner_of(desk: Desk) -> Caller:
+    """The partner's app."""
+    return Caller(Role.PARTNER, desk.partner_id, desk.partner_id)
+
+
 async def test_policies_are_versioned_and_not_changed_too_often(desk: Desk) -> None:
     for threshold in (610, 620, 630, 640, 650):
         await desk.open(threshold)
     with pytest.raises(Refusal) as refused:
         await desk.open(660)
     assert refused.value.reason == "POLICY_CHANGED_TOO_OFTEN"
-    assert (await desk.policies.get(desk.partner_id, "BIKE", 0)).draft.threshold == 650
-    assert (await desk.policies.get(desk.partner_id, "BIKE", 1)).draft.threshold == 600
+    assert (await desk.policies.get(partner_of(desk), "", "BIKE", 0)).draft.threshold == 650
+    assert (await desk.policies.get(partner_of(desk), "", "BIKE", 1)).draft.threshold == 600
     desk.clock.turn(hours=25)
     await desk.open(660)
-    assert (await desk.policies.get(desk.partner_id, "BIKE", 0)).version == 7
+    assert (await desk.policies.get(partner_of(desk), "", "BIKE", 0)).version == 7
+
+
+async def test_staff_read_the_policies_of_their_own_partner_and_no_other_exists(desk: Desk) -> None:
+    analyst = Caller(Role.STAFF, "stf_1", desk.partner_id, None, StaffRole.ANALYST, "ses_1")
+    for named in ("", desk.partner_id):
+        assert (await desk.policies.get(analyst, named, "BIKE", 0)).draft.partner_id == desk.partner_id
+    stranger = Caller(Role.STAFF, "stf_2", new_id("ptn"), None, StaffRole.OWNER, "ses_2")
+    for named in ("", desk.partner_id):
+        with pytest.raises(Refusal) as refused:
+            await desk.policies.get(stranger, named, "BIKE", 0)
+        assert refused.value.reason == "POLICY_NOT_FOUND"
 
 
 async def test_a_repeated_policy_change_is_one_version_and_a_reused_id_is_refused(desk: Desk) -> None:

@@ -233,11 +233,11 @@ async def test_lists_go_from_new_to_old_and_keep_to_their_scope(house: House) ->
 
 
 async def test_plans_and_assets_are_made_once_per_request(house: House) -> None:
-    command = CreatePricePlan(house.partner_id, "plan-1", TERMS)
+    command = CreatePricePlan(house.partner_id, "plan-1", house.partner_id, TERMS)
     plans = await asyncio.gather(*(house.catalogue.create_plan(command) for _ in range(5)))
     assert len({plan.price_plan_id for plan in plans}) == 1
     assert plans[0].terms == TERMS
-    asset = CreateAsset(house.partner_id, "asset-1", AssetKind.E_BIKE, "b1", plans[0].price_plan_id)
+    asset = CreateAsset(house.partner_id, "asset-1", house.partner_id, AssetKind.E_BIKE, "b1", plans[0].price_plan_id)
     assets = await asyncio.gather(*(house.catalogue.create_asset(asset) for _ in range(5)))
     assert len({made.asset_id for made in assets}) == 1
     assert assets[0].asset_kind is AssetKind.E_BIKE
@@ -252,8 +252,8 @@ async def test_plans_and_assets_are_made_once_per_request(house: House) -> None:
     ],
 )
 async def test_why_an_asset_is_not_made(house: House, change: dict[str, str], reason: str) -> None:
-    plan = await house.catalogue.create_plan(CreatePricePlan(house.partner_id, "plan-1", TERMS))
-    command = CreateAsset(house.partner_id, "asset-1", AssetKind.BIKE, "b1", plan.price_plan_id)
+    plan = await house.catalogue.create_plan(CreatePricePlan(house.partner_id, "plan-1", house.partner_id, TERMS))
+    command = CreateAsset(house.partner_id, "asset-1", house.partner_id, AssetKind.BIKE, "b1", plan.price_plan_id)
     await house.catalogue.create_asset(command)
     with pytest.raises(Refusal) as refused:
         await house.catalogue.create_asset(replace(command, **change))
@@ -261,9 +261,18 @@ async def test_why_an_asset_is_not_made(house: House, change: dict[str, str], re
     assert await house.asset_states() == {"b1": "AVAILABLE"}
 
 
+async def test_a_request_id_of_one_member_of_the_staff_is_nobody_elses(house: House) -> None:
+    mine = CreatePricePlan(house.partner_id, "same", "stf_1", TERMS)
+    others = [replace(mine, by=by, terms=replace(TERMS, base_minor=7)) for by in ("stf_2", house.partner_id)]
+    made = [await house.catalogue.create_plan(command) for command in (mine, *others)]
+    assert len({plan.price_plan_id for plan in made}) == 3
+    assert {plan.partner_id for plan in made} == {house.partner_id}
+    assert await house.catalogue.create_plan(mine) == made[0]
+
+
 async def test_a_refused_asset_leaves_its_request_id_free(house: House) -> None:
-    plan = await house.catalogue.create_plan(CreatePricePlan(house.partner_id, "plan-1", TERMS))
-    wrong = CreateAsset(house.partner_id, "asset-1", AssetKind.BIKE, "b1", PricePlanId(new_id("pln")))
+    plan = await house.catalogue.create_plan(CreatePricePlan(house.partner_id, "plan-1", house.partner_id, TERMS))
+    wrong = CreateAsset(house.partner_id, "asset-1", house.partner_id, AssetKind.BIKE, "b1", PricePlanId(new_id("pln")))
     with pytest.raises(Refusal):
         await house.catalogue.create_asset(wrong)
     made = await house.catalogue.create_asset(replace(wrong, price_plan_id=plan.price_plan_id))

@@ -216,3 +216,19 @@ async def test_a_large_batch_over_many_people_is_one_transaction(desk: Desk) -> 
     scores = {(await desk.stored(renter))[:2] for renter in people}
     assert len(scores) == 1
     assert next(iter(scores))[1] == 5
+
+
+async def test_every_score_there_was_is_listed_newest_first_page_by_page(desk: Desk) -> None:
+    renter_id, other = new_renter_id("rnt"), new_renter_id("rnt")
+    for number in range(6):
+        fact = Fact(f"f{number}", renter_id, FactKind.RENTAL_RETURNED_ON_TIME, NOON + timedelta(days=number))
+        await desk.scoring.deliver([fact])
+    await desk.scoring.deliver([Fact("f", other, FactKind.JOINED, NOON)])
+    page, more = await desk.scoring.history(renter_id, 4, "")
+    rest, end = await desk.scoring.history(renter_id, 4, more)
+    assert [one.facts for one in page + rest] == [6, 5, 4, 3, 2, 1]
+    assert end == ""
+    assert page[0].score == await desk.score(renter_id)
+    assert rest[-1].score is None, "too few facts, then"
+    with pytest.raises(Refusal, match="PAGE_TOKEN_INVALID"):
+        await desk.scoring.history(other, 4, more)

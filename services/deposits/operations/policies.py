@@ -7,6 +7,7 @@ from dataclasses import replace
 from services.deposits.domain import Policy, PolicyDraft, policy_not_found
 from services.deposits.domain.policies import DEFAULT_MAX_OPEN_WAIVED
 from services.deposits.operations.ports import Store
+from services.values.callers import Caller, Role
 from services.values.clock import Clock
 from services.values.ids import new_id
 from services.values.requests import Request, fingerprint
@@ -33,9 +34,15 @@ class Policies:
         request = Request(0, author, "SetPolicy", request_id, content)
         return await self._store.set_policy(request, draft, author, new_id("pol"), self._clock.now())
 
-    async def get(self, partner_id: str, asset_kind: str, version: int) -> Policy:
-        """The version, or with 0 the one in force. Raises POLICY_NOT_FOUND."""
-        policy = await self._store.read_policy(partner_id, asset_kind, version)
+    async def get(self, caller: Caller, named: str, asset_kind: str, version: int) -> Policy:
+        """The version, or with 0 the one in force, of the caller's partner. Raises POLICY_NOT_FOUND.
+
+        Args:
+            named: the partner that an operator names; for staff there is none but their own.
+        """
+        if caller.role is Role.STAFF and named not in ("", caller.partner_id):
+            raise policy_not_found()
+        policy = await self._store.read_policy(caller.partner_id or named, asset_kind, version)
         if policy is None:
             raise policy_not_found()
         return policy

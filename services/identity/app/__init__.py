@@ -63,6 +63,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
             yield open_doors(settings, tracer, keys, rooms)
         finally:
             await rooms.tasks.drain(settings.drain_seconds)
+            rooms.passwords.close()
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)

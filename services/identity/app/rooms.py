@@ -44,7 +44,7 @@ from services.runtime.sweeper import Sweeper
 from services.runtime.tasks import Tasks
 from services.values.errors import Refusal
 
-VERIFY_EVERY_SECONDS, REWRAP_EVERY_SECONDS, PRIVACY_EVERY_SECONDS = 2.0, 5.0, 5.0
+VERIFY_EVERY_SECONDS, REWRAP_EVERY_SECONDS, PRIVACY_EVERY_SECONDS, FORGET_EVERY_SECONDS = 2.0, 5.0, 5.0, 60.0
 RECEIPT_AUDIENCE = "erasure-receipt"
 TOKEN_LIFE = timedelta(hours=1)
 
@@ -76,13 +76,14 @@ class Rooms:
         self.consents = Consents(ConsentStore(db, news), clock)
         self.checks = Checks(people, accesses, vault, clock)
         self.privacy = Privacy(PrivacyStore(db, news), accesses, vault, _receipts(keys), clock, real)
-        members, passwords = StaffStore(db, real.now), Passwords()
-        self.staff = Staff(members, vault, passwords, clock, real)
-        self.logins = Logins(members, vault, passwords, clock, real)
+        members, self.passwords = StaffStore(db, real.now), Passwords()
+        self.staff = Staff(members, vault, self.passwords, clock, real)
+        self.logins = Logins(members, vault, self.passwords, clock, real)
         self.sweepers = [
             verification,
             Sweeper("rewrapping", Rewrapping(WrapStore(db), vault).run, REWRAP_EVERY_SECONDS),
             Sweeper("privacy", self.privacy.sweep, PRIVACY_EVERY_SECONDS),
+            Sweeper("staff", self.logins.forget, FORGET_EVERY_SECONDS),
         ]
 
 

@@ -26,6 +26,9 @@ STEP_SECONDS, STEPS_OFF = 30, 1
 """A code of RFC 6238 lasts 30 s; one of the step before or after is taken too, because clocks differ."""
 MOST_TRIES, TRIES_WINDOW = 5, timedelta(minutes=15)
 FIRST_LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(hours=1)
+CALM = timedelta(hours=24)
+"""After so long without a try the next lock is short again, and nothing needs to be remembered."""
+_MOST_DOUBLINGS = 10
 
 _COMMONEST = frozenset(
     {
@@ -120,6 +123,13 @@ def invited_again(member: Member, invitation_hash: bytes, until: datetime) -> Me
     )
 
 
+def with_password(member: Member, seen: str, password_hash: str) -> Member:
+    """With another password; raises LOGIN_INVALID when the one that was seen has changed, or ended, meanwhile."""
+    if member.state is not StaffState.ACTIVE or member.password_hash != seen:
+        raise login_invalid()
+    return replace(member, password_hash=password_hash)
+
+
 def with_role(member: Member, role: StaffRole, other_owners: int) -> Member:
     """In another role; raises LAST_OWNER when nobody else could log in as owner."""
     if role is not StaffRole.OWNER:
@@ -144,9 +154,14 @@ def tidy_login(login: str) -> str:
     return unicodedata.normalize("NFKC", login).strip().casefold()
 
 
+def plain_password(password: str) -> str:
+    """A password as it is hashed, however its characters were typed (NIST SP 800-63B, 3.1.1.2: NFKC)."""
+    return unicodedata.normalize("NFKC", password)
+
+
 def parse_password(field: str, password: str, login: str) -> str:
-    """The password as it is hashed (NFKC); raises PASSWORD_TOO_WEAK naming the field (NIST SP 800-63B, 3.1.1)."""
-    text = unicodedata.normalize("NFKC", password)
+    """The password as it is hashed; raises PASSWORD_TOO_WEAK naming the field (NIST SP 800-63B, 3.1.1)."""
+    text = plain_password(password)
     if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
         rule = f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
         raise invalid(field, rule, "PASSWORD_TOO_WEAK")
@@ -165,13 +180,11 @@ def otpauth_uri(secret: str, login: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name="Freehold")
 
 
-def step_of(secret: str, code: str, real_now: datetime, last_step: int) -> int | None:
-    """The time step that a code belongs to; None when it is wrong, too old, or not newer than the last one used."""
+def step_of(secret: str, code: str, real_now: datetime) -> int | None:
+    """The time step that a code belongs to, whether or not it was used; None when it is wrong or too old."""
     totp, current = pyotp.TOTP(secret), int(real_now.timestamp()) // STEP_SECONDS
-    for step in range(current - STEPS_OFF, current + STEPS_OFF + 1):
-        if hmac.compare_digest(totp.generate_otp(step), code) and step > last_step:
-            return step
-    return None
+    steps = range(current - STEPS_OFF, current + STEPS_OFF + 1)
+    return max((step for step in steps if hmac.compare_digest(totp.generate_otp(step), code)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +197,22 @@ class Tries:
     locked_until: datetime | None = None
 
 
-def tried(before: Tries | None, real_now: datetime) -> Tries:
+def untried(real_now: datetime) -> Tries:
+    """A login that nobody has tried."""
+    return Tries(0, real_now + TRIES_WINDOW)
+
+
+def tried(known: Tries, real_now: datetime) -> Tries:
     """With one more try, counted before it is known to be right; raises LOGIN_LOCKED."""
-    known = before or Tries(0, real_now + TRIES_WINDOW)
     if known.locked_until is not None and known.locked_until > real_now:
         raise login_locked(known.locked_until - real_now)
+    if known.window_ends + CALM <= real_now:
+        known = untried(real_now)
     if known.window_ends <= real_now:
         known = replace(known, count=0, window_ends=real_now + TRIES_WINDOW)
     if known.count < MOST_TRIES:
         return replace(known, count=known.count + 1)
-    pause = min(LONGEST_LOCK, FIRST_LOCK * 2**known.locks)
+    pause = min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(known.locks, _MOST_DOUBLINGS))
     return Tries(0, real_now + pause + TRIES_WINDOW, known.locks + 1, real_now + pause)
 
 

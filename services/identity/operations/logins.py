@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from services.identity.domain import ApiKey
 from services.identity.domain.staff import (
+    CALM,
     SESSION_LIFE,
     SESSION_PREFIX,
     Member,
@@ -18,8 +19,10 @@ from services.identity.domain.staff import (
     StaffState,
     login_invalid,
     parse_password,
+    plain_password,
     step_of,
     tidy_login,
+    with_password,
 )
 from services.identity.operations.partners import REVOCATION_ECHO, Partners
 from services.identity.operations.ports import NewSession, Passwords, StaffStore, Vault
@@ -28,6 +31,8 @@ from services.values.clock import Clock
 from services.values.ids import new_id
 from services.values.requests import Request, fingerprint
 
+KEPT = timedelta(days=1)
+"""Sessions that are over are kept for so long."""
 _SECRET_BYTES = 32
 
 
@@ -64,11 +69,13 @@ class Logins:
         now, index = self._real.now(), self._vault.login_index(partner_id, tidy_login(login))
         await self._store.count_try(partner_id, index, now)
         member = await self._store.find_member(partner_id, index)
-        fits = await self._passwords.fits(member.password_hash if member else "", password)
+        fits = await self._passwords.fits(member.password_hash if member else "", plain_password(password))
         if member is None or not fits or member.state is not StaffState.ACTIVE:
             raise login_invalid()
         data = self._open(member)
-        step = step_of(data.totp_secret, code, now, member.totp_step)
+        step = step_of(data.totp_secret, code, now)
+        if step is None:
+            raise login_invalid()
         token = SESSION_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
         session = NewSession(new_id("ses"), self._hash(token), now, now + SESSION_LIFE)
         request = Request(0, member.staff_id, "LogIn", request_id, fingerprint(index.hex(), code))
@@ -92,13 +99,13 @@ class Logins:
         login = self._open(member).login
         text, index = parse_password("new_password", new, login), self._vault.login_index(member.partner_id, login)
         await self._store.count_try(member.partner_id, index, self._real.now())
-        if not await self._passwords.fits(member.password_hash, old):
+        if not await self._passwords.fits(member.password_hash, plain_password(old)):
             raise login_invalid()
         stored = await self._passwords.hash(text)
-        content = fingerprint(self._vault.text_fingerprint(old, text))
-        request = Request(0, caller.id, "ChangePassword", request_id, content)
+        request = Request(0, caller.id, "ChangePassword", request_id, fingerprint())
+        seen = member.password_hash
         await self._store.change(
-            request, caller.id, member.partner_id, lambda m, _: replace(m, password_hash=stored), end_sessions=True
+            request, caller.id, member.partner_id, lambda m, _: with_password(m, seen, stored), end_sessions=True
         )
         await self._store.forget_tries(member.partner_id, index)
 
@@ -106,6 +113,12 @@ class Logins:
         """Whose session each digest is, in order; None for what is unknown, ended or expired."""
         hashes = [self._vault.key_hash(digest) for digest in token_digests]
         return await self._store.resolve_sessions(hashes, self._real.now())
+
+    async def forget(self) -> int:
+        """Forgets logins that have been calm and sessions that are long over; there is never more to do at once."""
+        now = self._real.now()
+        await self._store.forget_old(now - CALM, now - KEPT)
+        return 0
 
     async def recently_ended(self) -> list[str]:
         """Ids of the sessions that ended in the last half minute of real time."""

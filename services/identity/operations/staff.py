@@ -95,6 +95,8 @@ class Staff:
     async def accept(self, request_id: str, invitation: str, display_name: str, password: str) -> str:
         """What an authenticator app scans; the invitation waits for its first code.
 
+        The password is no part of the command's fingerprint: any hash of it but argon2id would be a shortcut to it.
+
         Raises:
             Refusal: INVITATION_INVALID, PASSWORD_TOO_WEAK, INVALID_FIELD, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
@@ -103,8 +105,7 @@ class Staff:
         name, text = tidy_text("display_name", display_name), parse_password("password", password, login)
         stored, secret = await self._passwords.hash(text), new_totp_secret()
         sealed = self._vault.seal_texts(member.staff_id, [login, name, secret])
-        content = fingerprint(self._vault.text_fingerprint(name, text))
-        request = Request(0, member.staff_id, "AcceptInvitation", request_id, content)
+        request = Request(0, member.staff_id, "AcceptInvitation", request_id, fingerprint(hashed.hex()))
 
         def apply(before: Member, _: int) -> Member:
             still = must_be_invited(before, hashed, self._real.now())
@@ -116,12 +117,14 @@ class Staff:
     async def confirm(self, request_id: str, invitation: str, code: str) -> ShownMember:
         """A member who can log in. Raises INVITATION_INVALID, REQUEST_ID_REUSED."""
         staff_id, hashed = self._split(invitation)
+        if await self._store.read_member(staff_id) is None:
+            raise invitation_invalid()
         request = Request(0, staff_id, "ConfirmSecondFactor", request_id, fingerprint(hashed.hex()))
 
         def apply(before: Member, _: int) -> Member:
             member = must_be_invited(before, hashed, self._real.now())
             secret = self._open(member).totp_secret
-            step = step_of(secret, code, self._real.now(), 0) if secret and member.password_hash else None
+            step = step_of(secret, code, self._real.now()) if secret and member.password_hash else None
             if step is None:
                 raise invitation_invalid()
             return confirmed(member, step)

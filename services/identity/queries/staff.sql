@@ -66,18 +66,25 @@ ORDER BY i.ordinal;
 SELECT session_id FROM staff_sessions WHERE ended_at > $1;
 
 -- name: lock_tries
--- How often a login was tried, locked.
-SELECT tries AS count, window_ends, locks, locked_until FROM staff_tries
-WHERE partner_id = $1 AND login_index = $2 FOR UPDATE;
+-- How often a login was tried, locked; a row is made where there is none, because nothing else could be locked.
+INSERT INTO staff_tries AS t (partner_id, login_index, tries, window_ends, locks, locked_until)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (partner_id, login_index) DO UPDATE SET tries = t.tries
+RETURNING t.tries AS count, t.window_ends, t.locks, t.locked_until;
 
 -- name: save_tries
 -- How often a login was tried.
-INSERT INTO staff_tries (partner_id, login_index, tries, window_ends, locks, locked_until)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (partner_id, login_index)
-DO UPDATE SET tries = excluded.tries, window_ends = excluded.window_ends, locks = excluded.locks,
-              locked_until = excluded.locked_until;
+UPDATE staff_tries SET tries = $3, window_ends = $4, locks = $5, locked_until = $6
+WHERE partner_id = $1 AND login_index = $2;
 
 -- name: forget_tries
 -- A login that was right.
 DELETE FROM staff_tries WHERE partner_id = $1 AND login_index = $2;
+
+-- name: forget_calm_logins
+-- Logins that nobody has tried since a moment.
+DELETE FROM staff_tries WHERE window_ends <= $1;
+
+-- name: forget_staff_sessions
+-- Sessions that were over before a moment.
+DELETE FROM staff_sessions WHERE expires_at <= $1;

@@ -17,7 +17,7 @@ from services.identity.operations.ports import NewPart
 from services.identity.servicer.encoding import timestamp
 from services.runtime.interceptors import Context, current_call
 from services.runtime.statuses import OK
-from services.values.access import Reach, Rule
+from services.values.access import ALL_STAFF, Reach, Rule
 
 CHUNK_BYTES = 2**16
 PRIVACY_ACCESS = {
@@ -26,7 +26,7 @@ PRIVACY_ACCESS = {
     "DownloadExport": Rule(renter=Reach.OWN),
     "EraseMe": Rule(renter=Reach.OWN),
     "CancelErasure": Rule(renter=Reach.OWN),
-    "GetErasure": Rule(partner=Reach.ANY, renter=Reach.ANY, operator=Reach.ANY),
+    "GetErasure": Rule(partner=Reach.ANY, renter=Reach.ANY, operator=Reach.ANY, staff=ALL_STAFF),
 }
 """Who may call what."""
 

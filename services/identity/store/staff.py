@@ -19,6 +19,7 @@ from services.identity.domain.staff import (
     staff_exists,
     staff_not_found,
     tried,
+    untried,
 )
 from services.identity.operations.ports import NewMember, NewSession
 from services.runtime.database import Database
@@ -110,10 +111,9 @@ class StaffStore:
         """Counts a try before it is known to be right, so that many at once are not more; raises LOGIN_LOCKED."""
 
         async def work(connection: Any) -> Refusal | None:
-            row = await connection.fetchrow(self._sql.lock_tries, partner_id, login_index)
-            after = tried(None if row is None else Tries(**row), real_now)
-            values = (after.count, after.window_ends, after.locks, after.locked_until)
-            await connection.execute(self._sql.save_tries, partner_id, login_index, *values)
+            row = await connection.fetchrow(self._sql.lock_tries, partner_id, login_index, *_values(untried(real_now)))
+            after = tried(Tries(**row), real_now)
+            await connection.execute(self._sql.save_tries, partner_id, login_index, *_values(after))
             locked = after.locked_until is not None and after.locked_until > real_now
             return login_locked(after.locked_until - real_now) if locked and after.locked_until else None
 
@@ -121,26 +121,31 @@ class StaffStore:
         if refusal is not None:
             raise refusal
 
+    async def forget_old(self, calm_since: datetime, over_since: datetime) -> None:
+        """Deletes what is known of logins that nobody tried since a moment, and sessions that were over by another."""
+        await self._db.execute(self._sql.forget_calm_logins, calm_since)
+        await self._db.execute(self._sql.forget_staff_sessions, over_since)
+
     async def forget_tries(self, partner_id: str, login_index: bytes) -> None:
         """A login that was right begins anew."""
         await self._db.execute(self._sql.forget_tries, partner_id, login_index)
 
     async def begin_session(
-        self, request: Request, member: Member, step: int | None, session: NewSession, login_index: bytes
+        self, request: Request, member: Member, step: int, session: NewSession, login_index: bytes
     ) -> Member:
-        """Uses the code's time step up and keeps the session; `step` is None for a wrong code.
+        """Uses the code's time step up and keeps the session; a repeat takes its try back, too.
 
         Raises:
             Refusal: LOGIN_INVALID, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
 
-        async def work(connection: Any) -> Member:
+        async def work(connection: Any) -> Member | Refusal:
             rows = await connection.fetch(self._sql.lock_members, member.staff_id)
             now = next((_member(row) for row in rows if row["staff_id"] == member.staff_id), None)
             if await find(connection, request) is not None:
-                raise already_shown()
-            fresh = now is not None and step is not None and step > now.totp_step
-            if now is None or step is None or not fresh or now.password_hash != member.password_hash:
+                await connection.execute(self._sql.forget_tries, member.partner_id, login_index)
+                return already_shown()
+            if now is None or step <= now.totp_step or now.password_hash != member.password_hash:
                 raise login_invalid()
             await claim(connection, request, session.session_id, session.begun_at)
             await connection.execute(self._sql.forget_tries, member.partner_id, login_index)
@@ -150,7 +155,10 @@ class StaffStore:
             await connection.execute(self._sql.insert_staff_session, *values)
             return after
 
-        return await self._db.transaction(work)
+        outcome = await self._db.transaction(work)
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return outcome
 
     async def end_session(
         self, request: Request, staff_id: str, session_id: str, now: datetime, real_now: datetime
@@ -186,6 +194,10 @@ class StaffStore:
             member.invitation_hash,
             member.invitation_until,
         )
+
+
+def _values(tries: Tries) -> tuple[int, datetime, int, datetime | None]:
+    return tries.count, tries.window_ends, tries.locks, tries.locked_until
 
 
 def _session(row: Any) -> StaffSession:

@@ -3,6 +3,7 @@
 from services.rental.domain.assets import Asset, AssetKind, AssetState
 from services.rental.domain.commands import (
     CancelRental,
+    CatalogueCommand,
     Command,
     CreateAsset,
     CreatePricePlan,
@@ -63,6 +64,7 @@ __all__ = [
     "AssetKind",
     "AssetState",
     "CancelRental",
+    "CatalogueCommand",
     "Change",
     "ClosedBy",
     "Closing",

@@ -20,14 +20,21 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class CreatePricePlan(Command):
+class CatalogueCommand(Command):
+    """What a partner's app or its staff may command; `by` is whose request_id it is: the partner's, or the staff's."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePricePlan(CatalogueCommand):
     """Keep a price plan."""
 
     terms: PriceTerms
 
 
 @dataclass(frozen=True, slots=True)
-class CreateAsset(Command):
+class CreateAsset(CatalogueCommand):
     """Make an asset with the code that people scan."""
 
     asset_kind: AssetKind
@@ -58,10 +65,10 @@ class CancelRental(Command):
     rental_id: RentalId
 
 
-_SCOPE = {"caller", "request_id"}
+_SCOPE = {"caller", "request_id", "by"}
 
 
 def fingerprint(command: Command) -> bytes:
-    """SHA-256 of a command's content without its scope (caller, request_id): equal content, equal fingerprint."""
+    """SHA-256 of a command's content without its scope (who commands, request_id): equal content, equal fingerprint."""
     content = {field.name: getattr(command, field.name) for field in fields(command) if field.name not in _SCOPE}
     return sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).digest()

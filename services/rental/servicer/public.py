@@ -76,7 +76,8 @@ class RentalServicer(rpc.RentalServiceServicer):
             PriceSegment(s.start_minute, s.end_minute, s.rate_minor, s.interval_minutes) for s in request.segments
         )
         terms = PriceTerms(request.currency_code, request.base_minor, segments, request.cap_per_day_minor)
-        plan = await self._catalogue.create_plan(CreatePricePlan(_partner(), request.request_id, terms))
+        command = CreatePricePlan(_partner(), request.request_id, current_call().caller.id, terms)
+        plan = await self._catalogue.create_plan(command)
         return pb.CreatePricePlanResponse(price_plan=encode_plan(plan))
 
     async def CreateAsset(self, request: pb.CreateAssetRequest, _: _Context) -> pb.CreateAssetResponse:
@@ -84,6 +85,7 @@ class RentalServicer(rpc.RentalServiceServicer):
         command = CreateAsset(
             caller=_partner(),
             request_id=request.request_id,
+            by=current_call().caller.id,
             asset_kind=_kind(request.asset_kind),
             code=request.code,
             price_plan_id=PricePlanId(request.price_plan_id),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from asyncpg import ForeignKeyViolationError, UniqueViolationError
 
-from services.rental.domain import Asset, Command, CreateAsset, CreatePricePlan, PricePlan
+from services.rental.domain import Asset, CatalogueCommand, CreateAsset, CreatePricePlan, PricePlan
 from services.rental.domain.refusals import asset_code_taken, price_plan_not_found, request_id_reused
 from services.rental.store.rows import asset_of, plan_of, segments_json
 from services.runtime.database import CommitUnknown, Database
@@ -64,7 +64,7 @@ class PostgresCatalogue:
 
         async def work(c: Any) -> T:
             name, command = type(made.command).__name__, made.command
-            request = (command.caller, name, command.request_id)
+            request = (command.by, name, command.request_id)
             if await c.fetchval(_SQL.record_request, *request, made.fingerprint, made.subject_id, made.at) is not None:
                 return await make(c)
             row = await c.fetchrow(_SQL.find_request, *request)
@@ -82,7 +82,7 @@ class PostgresCatalogue:
 class _Made:
     """What a command is about to make, and when."""
 
-    command: Command
+    command: CatalogueCommand
     fingerprint: bytes
     subject_id: str
     at: datetime

@@ -171,8 +171,8 @@ def public_admit(
                 lockout.failed(context.peer())
             raise
         lockout.succeeded(bearer)
-        authentication.allow(caller, rule)
         rates.count(caller, caller.id)
+        authentication.allow(caller, rule)
         return caller
 
     return admit

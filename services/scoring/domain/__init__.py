@@ -3,6 +3,7 @@
 from services.scoring.domain.admittance import Admittance, Outcome, Standing, admit
 from services.scoring.domain.consent import Consent, ConsentChange, Event, sift
 from services.scoring.domain.facts import Behaviour, Fact, FactKind, Observed, summarise
+from services.scoring.domain.improving import Improvement, improvements, next_band
 from services.scoring.domain.loading import ModelError, load_model, load_scorecard
 from services.scoring.domain.scorecard import (
     Assessment,
@@ -27,6 +28,7 @@ __all__ = [
     "Event",
     "Fact",
     "FactKind",
+    "Improvement",
     "Line",
     "Model",
     "ModelError",
@@ -39,8 +41,10 @@ __all__ = [
     "assess",
     "band_of",
     "facts_for_score",
+    "improvements",
     "load_model",
     "load_scorecard",
+    "next_band",
     "score_of",
     "sift",
     "summarise",

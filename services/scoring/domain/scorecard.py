@@ -41,7 +41,7 @@ class Band(StrEnum):
     EXCELLENT = "EXCELLENT"
 
 
-_BANDS = ((700, Band.EXCELLENT), (650, Band.VERY_GOOD), (600, Band.GOOD), (550, Band.FAIR), (LOWEST, Band.POOR))
+BANDS = ((700, Band.EXCELLENT), (650, Band.VERY_GOOD), (600, Band.GOOD), (550, Band.FAIR), (LOWEST, Band.POOR))
 
 
 class UnscoredReason(StrEnum):
@@ -202,4 +202,4 @@ def _reasons(scored: Sequence[tuple[Characteristic, Entry]]) -> tuple[Reason, ..
 
 def band_of(score: int) -> Band:
     """The band of a score (PRODUCT: [350,550) poor … [700,950] excellent)."""
-    return next(band for least, band in _BANDS if score >= least)
+    return next(band for least, band in BANDS if score >= least)

@@ -9,6 +9,12 @@ ORDER BY i.ordinal;
 -- A person's stored assessment in full.
 SELECT facts_open, assessment, computed_at FROM scores WHERE bucket = $1 AND renter_id = $2;
 
+-- name: list_history
+-- A person's scores from fewer facts than a number (0 for all), newest first.
+SELECT score, computed_at, facts, model_version FROM score_history
+WHERE bucket = $1 AND renter_id = $2 AND ($3 = 0 OR facts < $3)
+ORDER BY facts DESC, model_version DESC LIMIT $4;
+
 -- name: ensure_scores
 -- Makes sure that each person has a row to lock, in sorted order.
 INSERT INTO scores (bucket, renter_id, facts_open, score, reason_codes, model_version, assessment, facts, computed_at)

@@ -157,7 +157,7 @@ class Policy(_message.Message):
     reason: _builtins.str
     """Why it was changed, in the partner's words."""
     author: _builtins.str
-    """Who changed it: the partner's id."""
+    """Who changed it: the partner's id, or that of somebody of its staff."""
     @_builtins.property
     def deposit(self) -> _money_pb2.Money:
         """The deposit that is taken otherwise."""
@@ -446,7 +446,7 @@ class GetPolicyRequest(_message.Message):
     version: _builtins.int
     """The version; 0 means the one in force."""
     partner_id: _builtins.str
-    """Operators name the partner; a partner's own key needs none."""
+    """Operators name the partner; a partner's own key and its staff need not."""
     def __init__(
         self,
         *,

@@ -89,14 +89,14 @@ class DepositsServiceServicer:
 
     def SetPolicy(self, request, context):
         """SetPolicy puts a new version of the partner's policy for one kind into force at once. At most six changes in
-        24 hours. Callers: partners. Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
+        24 hours. Callers: partners, staff (owners, managers). Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicy(self, request, context):
-        """GetPolicy tells the policy in force, or one version. Callers: partners (their own), operators.
+        """GetPolicy tells the policy in force, or one version. Callers: partners and staff (their own), operators.
         Errors: POLICY_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -130,7 +130,8 @@ class DepositsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDeposit(self, request, context):
-        """GetDeposit tells one deposit. Callers: the partner it was decided for, the renter, operators.
+        """GetDeposit tells one deposit. Callers: the partner it was decided for, its staff (owners, managers, support),
+        the renter, operators.
         Errors: DEPOSIT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -138,7 +139,8 @@ class DepositsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeposits(self, request, context):
-        """ListDeposits pages through deposits, newest first. Callers: partners (their own), renters (their own).
+        """ListDeposits pages through deposits, newest first. Callers: partners (their own), staff (owners, managers,
+        support), renters (their own).
         Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -39,10 +39,10 @@ class DepositsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DepositsServiceAsyncStub: ...
     SetPolicy: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.SetPolicyRequest, _deposits_service_pb2.SetPolicyResponse]
     """SetPolicy puts a new version of the partner's policy for one kind into force at once. At most six changes in
-    24 hours. Callers: partners. Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
+    24 hours. Callers: partners, staff (owners, managers). Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
     """
     GetPolicy: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.GetPolicyRequest, _deposits_service_pb2.GetPolicyResponse]
-    """GetPolicy tells the policy in force, or one version. Callers: partners (their own), operators.
+    """GetPolicy tells the policy in force, or one version. Callers: partners and staff (their own), operators.
     Errors: POLICY_NOT_FOUND.
     """
     PreviewDeposit: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.PreviewDepositRequest, _deposits_service_pb2.PreviewDepositResponse]
@@ -60,11 +60,13 @@ class DepositsServiceStub:
     linked renter. Errors: PAGE_TOKEN_INVALID, RENTER_NOT_FOUND, RENTER_NOT_LINKED.
     """
     GetDeposit: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.GetDepositRequest, _deposits_service_pb2.GetDepositResponse]
-    """GetDeposit tells one deposit. Callers: the partner it was decided for, the renter, operators.
+    """GetDeposit tells one deposit. Callers: the partner it was decided for, its staff (owners, managers, support),
+    the renter, operators.
     Errors: DEPOSIT_NOT_FOUND.
     """
     ListDeposits: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.ListDepositsRequest, _deposits_service_pb2.ListDepositsResponse]
-    """ListDeposits pages through deposits, newest first. Callers: partners (their own), renters (their own).
+    """ListDeposits pages through deposits, newest first. Callers: partners (their own), staff (owners, managers,
+    support), renters (their own).
     Errors: PAGE_TOKEN_INVALID.
     """
     GetTrialBalance: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.GetTrialBalanceRequest, _deposits_service_pb2.GetTrialBalanceResponse]
@@ -83,10 +85,10 @@ class DepositsServiceAsyncStub(DepositsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     SetPolicy: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.SetPolicyRequest, _deposits_service_pb2.SetPolicyResponse]  # type: ignore[assignment]
     """SetPolicy puts a new version of the partner's policy for one kind into force at once. At most six changes in
-    24 hours. Callers: partners. Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
+    24 hours. Callers: partners, staff (owners, managers). Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
     """
     GetPolicy: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.GetPolicyRequest, _deposits_service_pb2.GetPolicyResponse]  # type: ignore[assignment]
-    """GetPolicy tells the policy in force, or one version. Callers: partners (their own), operators.
+    """GetPolicy tells the policy in force, or one version. Callers: partners and staff (their own), operators.
     Errors: POLICY_NOT_FOUND.
     """
     PreviewDeposit: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.PreviewDepositRequest, _deposits_service_pb2.PreviewDepositResponse]  # type: ignore[assignment]
@@ -104,11 +106,13 @@ class DepositsServiceAsyncStub(DepositsServiceStub):
     linked renter. Errors: PAGE_TOKEN_INVALID, RENTER_NOT_FOUND, RENTER_NOT_LINKED.
     """
     GetDeposit: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.GetDepositRequest, _deposits_service_pb2.GetDepositResponse]  # type: ignore[assignment]
-    """GetDeposit tells one deposit. Callers: the partner it was decided for, the renter, operators.
+    """GetDeposit tells one deposit. Callers: the partner it was decided for, its staff (owners, managers, support),
+    the renter, operators.
     Errors: DEPOSIT_NOT_FOUND.
     """
     ListDeposits: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.ListDepositsRequest, _deposits_service_pb2.ListDepositsResponse]  # type: ignore[assignment]
-    """ListDeposits pages through deposits, newest first. Callers: partners (their own), renters (their own).
+    """ListDeposits pages through deposits, newest first. Callers: partners (their own), staff (owners, managers,
+    support), renters (their own).
     Errors: PAGE_TOKEN_INVALID.
     """
     GetTrialBalance: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.GetTrialBalanceRequest, _deposits_service_pb2.GetTrialBalanceResponse]  # type: ignore[assignment]
@@ -130,7 +134,7 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_deposits_service_pb2.SetPolicyResponse, _abc.Awaitable[_deposits_service_pb2.SetPolicyResponse]]:
         """SetPolicy puts a new version of the partner's policy for one kind into force at once. At most six changes in
-        24 hours. Callers: partners. Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
+        24 hours. Callers: partners, staff (owners, managers). Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -139,7 +143,7 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _deposits_service_pb2.GetPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deposits_service_pb2.GetPolicyResponse, _abc.Awaitable[_deposits_service_pb2.GetPolicyResponse]]:
-        """GetPolicy tells the policy in force, or one version. Callers: partners (their own), operators.
+        """GetPolicy tells the policy in force, or one version. Callers: partners and staff (their own), operators.
         Errors: POLICY_NOT_FOUND.
         """
 
@@ -181,7 +185,8 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _deposits_service_pb2.GetDepositRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deposits_service_pb2.GetDepositResponse, _abc.Awaitable[_deposits_service_pb2.GetDepositResponse]]:
-        """GetDeposit tells one deposit. Callers: the partner it was decided for, the renter, operators.
+        """GetDeposit tells one deposit. Callers: the partner it was decided for, its staff (owners, managers, support),
+        the renter, operators.
         Errors: DEPOSIT_NOT_FOUND.
         """
 
@@ -191,7 +196,8 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _deposits_service_pb2.ListDepositsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deposits_service_pb2.ListDepositsResponse, _abc.Awaitable[_deposits_service_pb2.ListDepositsResponse]]:
-        """ListDeposits pages through deposits, newest first. Callers: partners (their own), renters (their own).
+        """ListDeposits pages through deposits, newest first. Callers: partners (their own), staff (owners, managers,
+        support), renters (their own).
         Errors: PAGE_TOKEN_INVALID.
         """
 

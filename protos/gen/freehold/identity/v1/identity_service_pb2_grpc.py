@@ -28,8 +28,8 @@ if _version_not_supported:
 class IdentityServiceStub:
     """IdentityService owns people, their consent, partners and credentials.
 
-    Every call carries `authorization: Bearer …`: a partner's API key, a renter's token or an operator's token; each
-    RPC says who may call. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
+    Every call carries `authorization: Bearer …`: a partner's API key, the session of somebody of its staff, a renter's
+    token or an operator's token; each RPC says who may call. Staff reach what is their partner's. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
     fail with CREDENTIALS_*, CALLER_NOT_ALLOWED, INVALID_FIELD, OVERLOADED, DEADLINE_EXCEEDED or DATABASE_UNAVAILABLE.
     """
 
@@ -189,8 +189,8 @@ class IdentityServiceStub:
 class IdentityServiceServicer:
     """IdentityService owns people, their consent, partners and credentials.
 
-    Every call carries `authorization: Bearer …`: a partner's API key, a renter's token or an operator's token; each
-    RPC says who may call. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
+    Every call carries `authorization: Bearer …`: a partner's API key, the session of somebody of its staff, a renter's
+    token or an operator's token; each RPC says who may call. Staff reach what is their partner's. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
     fail with CREDENTIALS_*, CALLER_NOT_ALLOWED, INVALID_FIELD, OVERLOADED, DEADLINE_EXCEEDED or DATABASE_UNAVAILABLE.
     """
 
@@ -204,7 +204,7 @@ class IdentityServiceServicer:
 
     def CreateApiKey(self, request, context):
         """CreateApiKey makes a key for a partner's rental app. The secret is in this answer only; repeating the request
-        gives SECRET_ALREADY_SHOWN. Callers: operators. Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
+        gives SECRET_ALREADY_SHOWN. Callers: operators, staff (owners). Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,22 +212,22 @@ class IdentityServiceServicer:
 
     def RotateApiKey(self, request, context):
         """RotateApiKey makes a successor with a secret of its own; the old key goes on working for the overlap.
-        Callers: operators. Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        Callers: operators, staff (owners). Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListApiKeys(self, request, context):
-        """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators.
-        Errors: PAGE_TOKEN_INVALID.
+        """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators, staff
+        (owners). Errors: PARTNER_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiKey(self, request, context):
-        """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators.
+        """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators, staff (owners).
         Errors: API_KEY_NOT_FOUND, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -245,8 +245,8 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetRenter(self, request, context):
-        """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
-        renter, operators. Errors: RENTER_NOT_FOUND.
+        """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), their
+        staff (owners, managers, support), the renter, operators. Errors: RENTER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -595,8 +595,8 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 class IdentityService:
     """IdentityService owns people, their consent, partners and credentials.
 
-    Every call carries `authorization: Bearer …`: a partner's API key, a renter's token or an operator's token; each
-    RPC says who may call. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
+    Every call carries `authorization: Bearer …`: a partner's API key, the session of somebody of its staff, a renter's
+    token or an operator's token; each RPC says who may call. Staff reach what is their partner's. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
     fail with CREDENTIALS_*, CALLER_NOT_ALLOWED, INVALID_FIELD, OVERLOADED, DEADLINE_EXCEEDED or DATABASE_UNAVAILABLE.
     """
 

@@ -29,8 +29,8 @@ GRPC_VERSION: str
 class IdentityServiceStub:
     """IdentityService owns people, their consent, partners and credentials.
 
-    Every call carries `authorization: Bearer …`: a partner's API key, a renter's token or an operator's token; each
-    RPC says who may call. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
+    Every call carries `authorization: Bearer …`: a partner's API key, the session of somebody of its staff, a renter's
+    token or an operator's token; each RPC says who may call. Staff reach what is their partner's. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
     fail with CREDENTIALS_*, CALLER_NOT_ALLOWED, INVALID_FIELD, OVERLOADED, DEADLINE_EXCEEDED or DATABASE_UNAVAILABLE.
     """
 
@@ -44,18 +44,18 @@ class IdentityServiceStub:
     """
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateApiKeyRequest, _identity_service_pb2.CreateApiKeyResponse]
     """CreateApiKey makes a key for a partner's rental app. The secret is in this answer only; repeating the request
-    gives SECRET_ALREADY_SHOWN. Callers: operators. Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
+    gives SECRET_ALREADY_SHOWN. Callers: operators, staff (owners). Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
     """
     RotateApiKey: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RotateApiKeyRequest, _identity_service_pb2.RotateApiKeyResponse]
     """RotateApiKey makes a successor with a secret of its own; the old key goes on working for the overlap.
-    Callers: operators. Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+    Callers: operators, staff (owners). Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
     """
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListApiKeysRequest, _identity_service_pb2.ListApiKeysResponse]
-    """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators.
-    Errors: PAGE_TOKEN_INVALID.
+    """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators, staff
+    (owners). Errors: PARTNER_NOT_FOUND, PAGE_TOKEN_INVALID.
     """
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeApiKeyRequest, _identity_service_pb2.RevokeApiKeyResponse]
-    """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators.
+    """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators, staff (owners).
     Errors: API_KEY_NOT_FOUND, REQUEST_ID_REUSED.
     """
     RegisterRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterRenterRequest, _identity_service_pb2.RegisterRenterResponse]
@@ -65,8 +65,8 @@ class IdentityServiceStub:
     REQUEST_ID_REUSED.
     """
     GetRenter: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetRenterRequest, _identity_service_pb2.GetRenterResponse]
-    """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
-    renter, operators. Errors: RENTER_NOT_FOUND.
+    """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), their
+    staff (owners, managers, support), the renter, operators. Errors: RENTER_NOT_FOUND.
     """
     BatchRegisterRenters: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchRegisterRentersRequest, _identity_service_pb2.BatchRegisterRentersResponse]
     """BatchRegisterRenters registers up to a hundred people, each as RegisterRenter does and with a status of their own;
@@ -168,8 +168,8 @@ class IdentityServiceStub:
 class IdentityServiceAsyncStub(IdentityServiceStub):
     """IdentityService owns people, their consent, partners and credentials.
 
-    Every call carries `authorization: Bearer …`: a partner's API key, a renter's token or an operator's token; each
-    RPC says who may call. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
+    Every call carries `authorization: Bearer …`: a partner's API key, the session of somebody of its staff, a renter's
+    token or an operator's token; each RPC says who may call. Staff reach what is their partner's. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
     fail with CREDENTIALS_*, CALLER_NOT_ALLOWED, INVALID_FIELD, OVERLOADED, DEADLINE_EXCEEDED or DATABASE_UNAVAILABLE.
     """
 
@@ -180,18 +180,18 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateApiKeyRequest, _identity_service_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """CreateApiKey makes a key for a partner's rental app. The secret is in this answer only; repeating the request
-    gives SECRET_ALREADY_SHOWN. Callers: operators. Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
+    gives SECRET_ALREADY_SHOWN. Callers: operators, staff (owners). Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
     """
     RotateApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RotateApiKeyRequest, _identity_service_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
     """RotateApiKey makes a successor with a secret of its own; the old key goes on working for the overlap.
-    Callers: operators. Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+    Callers: operators, staff (owners). Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
     """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListApiKeysRequest, _identity_service_pb2.ListApiKeysResponse]  # type: ignore[assignment]
-    """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators.
-    Errors: PAGE_TOKEN_INVALID.
+    """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators, staff
+    (owners). Errors: PARTNER_NOT_FOUND, PAGE_TOKEN_INVALID.
     """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeApiKeyRequest, _identity_service_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
-    """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators.
+    """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators, staff (owners).
     Errors: API_KEY_NOT_FOUND, REQUEST_ID_REUSED.
     """
     RegisterRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterRenterRequest, _identity_service_pb2.RegisterRenterResponse]  # type: ignore[assignment]
@@ -201,8 +201,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     REQUEST_ID_REUSED.
     """
     GetRenter: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetRenterRequest, _identity_service_pb2.GetRenterResponse]  # type: ignore[assignment]
-    """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
-    renter, operators. Errors: RENTER_NOT_FOUND.
+    """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), their
+    staff (owners, managers, support), the renter, operators. Errors: RENTER_NOT_FOUND.
     """
     BatchRegisterRenters: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchRegisterRentersRequest, _identity_service_pb2.BatchRegisterRentersResponse]  # type: ignore[assignment]
     """BatchRegisterRenters registers up to a hundred people, each as RegisterRenter does and with a status of their own;
@@ -303,8 +303,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """IdentityService owns people, their consent, partners and credentials.
 
-    Every call carries `authorization: Bearer …`: a partner's API key, a renter's token or an operator's token; each
-    RPC says who may call. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
+    Every call carries `authorization: Bearer …`: a partner's API key, the session of somebody of its staff, a renter's
+    token or an operator's token; each RPC says who may call. Staff reach what is their partner's. Errors are google.rpc.Status with ErrorInfo (freehold.errors.v1.ErrorReason). Any call may
     fail with CREDENTIALS_*, CALLER_NOT_ALLOWED, INVALID_FIELD, OVERLOADED, DEADLINE_EXCEEDED or DATABASE_UNAVAILABLE.
     """
 
@@ -325,7 +325,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.CreateApiKeyResponse, _abc.Awaitable[_identity_service_pb2.CreateApiKeyResponse]]:
         """CreateApiKey makes a key for a partner's rental app. The secret is in this answer only; repeating the request
-        gives SECRET_ALREADY_SHOWN. Callers: operators. Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
+        gives SECRET_ALREADY_SHOWN. Callers: operators, staff (owners). Errors: PARTNER_NOT_FOUND, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -335,7 +335,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.RotateApiKeyResponse, _abc.Awaitable[_identity_service_pb2.RotateApiKeyResponse]]:
         """RotateApiKey makes a successor with a secret of its own; the old key goes on working for the overlap.
-        Callers: operators. Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
+        Callers: operators, staff (owners). Errors: API_KEY_NOT_FOUND, SECRET_ALREADY_SHOWN, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -344,8 +344,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.ListApiKeysRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ListApiKeysResponse, _abc.Awaitable[_identity_service_pb2.ListApiKeysResponse]]:
-        """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators.
-        Errors: PAGE_TOKEN_INVALID.
+        """ListApiKeys tells a partner's keys, newest first, with when each was used last. Callers: operators, staff
+        (owners). Errors: PARTNER_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -354,7 +354,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.RevokeApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.RevokeApiKeyResponse, _abc.Awaitable[_identity_service_pb2.RevokeApiKeyResponse]]:
-        """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators.
+        """RevokeApiKey ends a key, in effect everywhere within a second. Callers: operators, staff (owners).
         Errors: API_KEY_NOT_FOUND, REQUEST_ID_REUSED.
         """
 
@@ -376,8 +376,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.GetRenterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.GetRenterResponse, _abc.Awaitable[_identity_service_pb2.GetRenterResponse]]:
-        """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), the
-        renter, operators. Errors: RENTER_NOT_FOUND.
+        """GetRenter tells a renter's state, never their name or number. Callers: partners (linked renters only), their
+        staff (owners, managers, support), the renter, operators. Errors: RENTER_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

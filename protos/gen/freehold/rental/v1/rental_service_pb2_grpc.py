@@ -83,15 +83,15 @@ class RentalServiceServicer:
     """
 
     def CreatePricePlan(self, request, context):
-        """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners.
-        Errors: REQUEST_ID_REUSED.
+        """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners,
+        staff (owners, managers). Errors: REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateAsset(self, request, context):
-        """CreateAsset makes an asset with the code that people scan. Callers: partners.
+        """CreateAsset makes an asset with the code that people scan. Callers: partners, staff (owners, managers).
         Errors: PRICE_PLAN_NOT_FOUND, ASSET_CODE_TAKEN, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -129,14 +129,16 @@ class RentalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetRental(self, request, context):
-        """GetRental tells one rental. Callers: the partner, the renter, operators. Errors: RENTAL_NOT_FOUND.
+        """GetRental tells one rental. Callers: the partner, its staff (owners, managers, support), the renter, operators.
+        Errors: RENTAL_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRentals(self, request, context):
-        """ListRentals pages through rentals, newest first. Callers: partners (their own), renters (their own).
+        """ListRentals pages through rentals, newest first. Callers: partners (their own), staff (owners, managers,
+        support), renters (their own).
         Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -38,11 +38,11 @@ class RentalServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RentalServiceAsyncStub: ...
     CreatePricePlan: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.CreatePricePlanRequest, _rental_service_pb2.CreatePricePlanResponse]
-    """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners.
-    Errors: REQUEST_ID_REUSED.
+    """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners,
+    staff (owners, managers). Errors: REQUEST_ID_REUSED.
     """
     CreateAsset: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.CreateAssetRequest, _rental_service_pb2.CreateAssetResponse]
-    """CreateAsset makes an asset with the code that people scan. Callers: partners.
+    """CreateAsset makes an asset with the code that people scan. Callers: partners, staff (owners, managers).
     Errors: PRICE_PLAN_NOT_FOUND, ASSET_CODE_TAKEN, REQUEST_ID_REUSED.
     """
     StartRental: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.StartRentalRequest, _rental_service_pb2.StartRentalResponse]
@@ -64,9 +64,12 @@ class RentalServiceStub:
     Errors: RENTAL_NOT_FOUND, RENTAL_NOT_CANCELLABLE, REQUEST_ID_REUSED.
     """
     GetRental: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.GetRentalRequest, _rental_service_pb2.GetRentalResponse]
-    """GetRental tells one rental. Callers: the partner, the renter, operators. Errors: RENTAL_NOT_FOUND."""
+    """GetRental tells one rental. Callers: the partner, its staff (owners, managers, support), the renter, operators.
+    Errors: RENTAL_NOT_FOUND.
+    """
     ListRentals: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.ListRentalsRequest, _rental_service_pb2.ListRentalsResponse]
-    """ListRentals pages through rentals, newest first. Callers: partners (their own), renters (their own).
+    """ListRentals pages through rentals, newest first. Callers: partners (their own), staff (owners, managers,
+    support), renters (their own).
     Errors: PAGE_TOKEN_INVALID.
     """
 
@@ -80,11 +83,11 @@ class RentalServiceAsyncStub(RentalServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreatePricePlan: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.CreatePricePlanRequest, _rental_service_pb2.CreatePricePlanResponse]  # type: ignore[assignment]
-    """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners.
-    Errors: REQUEST_ID_REUSED.
+    """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners,
+    staff (owners, managers). Errors: REQUEST_ID_REUSED.
     """
     CreateAsset: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.CreateAssetRequest, _rental_service_pb2.CreateAssetResponse]  # type: ignore[assignment]
-    """CreateAsset makes an asset with the code that people scan. Callers: partners.
+    """CreateAsset makes an asset with the code that people scan. Callers: partners, staff (owners, managers).
     Errors: PRICE_PLAN_NOT_FOUND, ASSET_CODE_TAKEN, REQUEST_ID_REUSED.
     """
     StartRental: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.StartRentalRequest, _rental_service_pb2.StartRentalResponse]  # type: ignore[assignment]
@@ -106,9 +109,12 @@ class RentalServiceAsyncStub(RentalServiceStub):
     Errors: RENTAL_NOT_FOUND, RENTAL_NOT_CANCELLABLE, REQUEST_ID_REUSED.
     """
     GetRental: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.GetRentalRequest, _rental_service_pb2.GetRentalResponse]  # type: ignore[assignment]
-    """GetRental tells one rental. Callers: the partner, the renter, operators. Errors: RENTAL_NOT_FOUND."""
+    """GetRental tells one rental. Callers: the partner, its staff (owners, managers, support), the renter, operators.
+    Errors: RENTAL_NOT_FOUND.
+    """
     ListRentals: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.ListRentalsRequest, _rental_service_pb2.ListRentalsResponse]  # type: ignore[assignment]
-    """ListRentals pages through rentals, newest first. Callers: partners (their own), renters (their own).
+    """ListRentals pages through rentals, newest first. Callers: partners (their own), staff (owners, managers,
+    support), renters (their own).
     Errors: PAGE_TOKEN_INVALID.
     """
 
@@ -125,8 +131,8 @@ class RentalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rental_service_pb2.CreatePricePlanRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rental_service_pb2.CreatePricePlanResponse, _abc.Awaitable[_rental_service_pb2.CreatePricePlanResponse]]:
-        """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners.
-        Errors: REQUEST_ID_REUSED.
+        """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners,
+        staff (owners, managers). Errors: REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -135,7 +141,7 @@ class RentalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rental_service_pb2.CreateAssetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rental_service_pb2.CreateAssetResponse, _abc.Awaitable[_rental_service_pb2.CreateAssetResponse]]:
-        """CreateAsset makes an asset with the code that people scan. Callers: partners.
+        """CreateAsset makes an asset with the code that people scan. Callers: partners, staff (owners, managers).
         Errors: PRICE_PLAN_NOT_FOUND, ASSET_CODE_TAKEN, REQUEST_ID_REUSED.
         """
 
@@ -181,7 +187,9 @@ class RentalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rental_service_pb2.GetRentalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rental_service_pb2.GetRentalResponse, _abc.Awaitable[_rental_service_pb2.GetRentalResponse]]:
-        """GetRental tells one rental. Callers: the partner, the renter, operators. Errors: RENTAL_NOT_FOUND."""
+        """GetRental tells one rental. Callers: the partner, its staff (owners, managers, support), the renter, operators.
+        Errors: RENTAL_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def ListRentals(
@@ -189,7 +197,8 @@ class RentalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rental_service_pb2.ListRentalsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rental_service_pb2.ListRentalsResponse, _abc.Awaitable[_rental_service_pb2.ListRentalsResponse]]:
-        """ListRentals pages through rentals, newest first. Callers: partners (their own), renters (their own).
+        """ListRentals pages through rentals, newest first. Callers: partners (their own), staff (owners, managers,
+        support), renters (their own).
         Errors: PAGE_TOKEN_INVALID.
         """
 

@@ -28,21 +28,25 @@ from freehold.scoring.v1 import fact_pb2 as freehold_dot_scoring_dot_v1_dot_fact
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)freehold/scoring/v1/scoring_service.proto\x12\x13\x66reehold.scoring.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1e\x66reehold/scoring/v1/fact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"b\n\x06Points\x12\x0e\n\x06\x66\x61\x63tor\x18\x01 \x01(\t\x12\x16\n\x0e\x63haracteristic\x18\x02 \x01(\t\x12\x0b\n\x03\x62in\x18\x03 \x01(\t\x12\x0e\n\x06points\x18\x04 \x01(\x05\x12\x13\n\x0b\x62\x65st_points\x18\x05 \x01(\x05\"8\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07text_en\x18\x02 \x01(\t\x12\x0f\n\x07text_zh\x18\x03 \x01(\t\"\x13\n\x11GetMyScoreRequest\"\xd1\x02\n\x12GetMyScoreResponse\x12\x12\n\x05score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\'\n\x04\x62\x61nd\x18\x02 \x01(\x0e\x32\x19.freehold.scoring.v1.Band\x12<\n\x0funscored_reason\x18\x03 \x01(\x0e\x32#.freehold.scoring.v1.UnscoredReason\x12\x13\n\x0b\x62\x61se_points\x18\x04 \x01(\x05\x12+\n\x06points\x18\x05 \x03(\x0b\x32\x1b.freehold.scoring.v1.Points\x12,\n\x07reasons\x18\x06 \x03(\x0b\x32\x1b.freehold.scoring.v1.Reason\x12\x15\n\rmodel_version\x18\x07 \x01(\t\x12/\n\x0b\x63omputed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_score\"}\n\x12RecordFactsRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x35\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x19.freehold.scoring.v1.FactB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"G\n\x13RecordFactsResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus*q\n\x04\x42\x61nd\x12\x14\n\x10\x42\x41ND_UNSPECIFIED\x10\x00\x12\r\n\tBAND_POOR\x10\x01\x12\r\n\tBAND_FAIR\x10\x02\x12\r\n\tBAND_GOOD\x10\x03\x12\x12\n\x0e\x42\x41ND_VERY_GOOD\x10\x04\x12\x12\n\x0e\x42\x41ND_EXCELLENT\x10\x05*t\n\x0eUnscoredReason\x12\x1f\n\x1bUNSCORED_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dUNSCORED_REASON_TOO_FEW_FACTS\x10\x01\x12\x1e\n\x1aUNSCORED_REASON_NO_CONSENT\x10\x02\x32\xd1\x01\n\x0eScoringService\x12]\n\nGetMyScore\x12&.freehold.scoring.v1.GetMyScoreRequest\x1a\'.freehold.scoring.v1.GetMyScoreResponse\x12`\n\x0bRecordFacts\x12\'.freehold.scoring.v1.RecordFactsRequest\x1a(.freehold.scoring.v1.RecordFactsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)freehold/scoring/v1/scoring_service.proto\x12\x13\x66reehold.scoring.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1e\x66reehold/scoring/v1/fact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"b\n\x06Points\x12\x0e\n\x06\x66\x61\x63tor\x18\x01 \x01(\t\x12\x16\n\x0e\x63haracteristic\x18\x02 \x01(\t\x12\x0b\n\x03\x62in\x18\x03 \x01(\t\x12\x0e\n\x06points\x18\x04 \x01(\x05\x12\x13\n\x0b\x62\x65st_points\x18\x05 \x01(\x05\"8\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07text_en\x18\x02 \x01(\t\x12\x0f\n\x07text_zh\x18\x03 \x01(\t\"\x13\n\x11GetMyScoreRequest\"\xd4\x03\n\x12GetMyScoreResponse\x12\x12\n\x05score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\'\n\x04\x62\x61nd\x18\x02 \x01(\x0e\x32\x19.freehold.scoring.v1.Band\x12<\n\x0funscored_reason\x18\x03 \x01(\x0e\x32#.freehold.scoring.v1.UnscoredReason\x12\x13\n\x0b\x62\x61se_points\x18\x04 \x01(\x05\x12+\n\x06points\x18\x05 \x03(\x0b\x32\x1b.freehold.scoring.v1.Points\x12,\n\x07reasons\x18\x06 \x03(\x0b\x32\x1b.freehold.scoring.v1.Reason\x12\x15\n\rmodel_version\x18\x07 \x01(\t\x12/\n\x0b\x63omputed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0cimprovements\x18\t \x03(\x0b\x32 .freehold.scoring.v1.Improvement\x12,\n\tnext_band\x18\n \x01(\x0e\x32\x19.freehold.scoring.v1.Band\x12\x1b\n\x13points_to_next_band\x18\x0b \x01(\x05\x42\x08\n\x06_score\"g\n\x0bImprovement\x12\x0e\n\x06\x66\x61\x63tor\x18\x01 \x01(\t\x12\x16\n\x0e\x63haracteristic\x18\x02 \x01(\t\x12\x10\n\x08\x66rom_bin\x18\x03 \x01(\t\x12\x0e\n\x06to_bin\x18\x04 \x01(\t\x12\x0e\n\x06points\x18\x05 \x01(\x05\"R\n\x13ListMyScoresRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\x80\x01\n\tPastScore\x12\x12\n\x05score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12/\n\x0b\x63omputed_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66\x61\x63ts\x18\x03 \x01(\x05\x12\x15\n\rmodel_version\x18\x04 \x01(\tB\x08\n\x06_score\"_\n\x14ListMyScoresResponse\x12.\n\x06scores\x18\x01 \x03(\x0b\x32\x1e.freehold.scoring.v1.PastScore\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"}\n\x12RecordFactsRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x35\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x19.freehold.scoring.v1.FactB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"G\n\x13RecordFactsResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus*q\n\x04\x42\x61nd\x12\x14\n\x10\x42\x41ND_UNSPECIFIED\x10\x00\x12\r\n\tBAND_POOR\x10\x01\x12\r\n\tBAND_FAIR\x10\x02\x12\r\n\tBAND_GOOD\x10\x03\x12\x12\n\x0e\x42\x41ND_VERY_GOOD\x10\x04\x12\x12\n\x0e\x42\x41ND_EXCELLENT\x10\x05*t\n\x0eUnscoredReason\x12\x1f\n\x1bUNSCORED_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dUNSCORED_REASON_TOO_FEW_FACTS\x10\x01\x12\x1e\n\x1aUNSCORED_REASON_NO_CONSENT\x10\x02\x32\xb6\x02\n\x0eScoringService\x12]\n\nGetMyScore\x12&.freehold.scoring.v1.GetMyScoreRequest\x1a\'.freehold.scoring.v1.GetMyScoreResponse\x12\x63\n\x0cListMyScores\x12(.freehold.scoring.v1.ListMyScoresRequest\x1a).freehold.scoring.v1.ListMyScoresResponse\x12`\n\x0bRecordFacts\x12\'.freehold.scoring.v1.RecordFactsRequest\x1a(.freehold.scoring.v1.RecordFactsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'freehold.scoring.v1.scoring_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTMYSCORESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMYSCORESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
+  _globals['_LISTMYSCORESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMYSCORESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_RECORDFACTSREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_RECORDFACTSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_RECORDFACTSREQUEST'].fields_by_name['facts']._loaded_options = None
   _globals['_RECORDFACTSREQUEST'].fields_by_name['facts']._serialized_options = b'\272H\010\222\001\005\010\001\020\364\003'
-  _globals['_BAND']._serialized_start=917
-  _globals['_BAND']._serialized_end=1030
-  _globals['_UNSCOREDREASON']._serialized_start=1032
-  _globals['_UNSCOREDREASON']._serialized_end=1148
+  _globals['_BAND']._serialized_start=1465
+  _globals['_BAND']._serialized_end=1578
+  _globals['_UNSCOREDREASON']._serialized_start=1580
+  _globals['_UNSCOREDREASON']._serialized_end=1696
   _globals['_POINTS']._serialized_start=198
   _globals['_POINTS']._serialized_end=296
   _globals['_REASON']._serialized_start=298
@@ -50,11 +54,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMYSCOREREQUEST']._serialized_start=356
   _globals['_GETMYSCOREREQUEST']._serialized_end=375
   _globals['_GETMYSCORERESPONSE']._serialized_start=378
-  _globals['_GETMYSCORERESPONSE']._serialized_end=715
-  _globals['_RECORDFACTSREQUEST']._serialized_start=717
-  _globals['_RECORDFACTSREQUEST']._serialized_end=842
-  _globals['_RECORDFACTSRESPONSE']._serialized_start=844
-  _globals['_RECORDFACTSRESPONSE']._serialized_end=915
-  _globals['_SCORINGSERVICE']._serialized_start=1151
-  _globals['_SCORINGSERVICE']._serialized_end=1360
+  _globals['_GETMYSCORERESPONSE']._serialized_end=846
+  _globals['_IMPROVEMENT']._serialized_start=848
+  _globals['_IMPROVEMENT']._serialized_end=951
+  _globals['_LISTMYSCORESREQUEST']._serialized_start=953
+  _globals['_LISTMYSCORESREQUEST']._serialized_end=1035
+  _globals['_PASTSCORE']._serialized_start=1038
+  _globals['_PASTSCORE']._serialized_end=1166
+  _globals['_LISTMYSCORESRESPONSE']._serialized_start=1168
+  _globals['_LISTMYSCORESRESPONSE']._serialized_end=1263
+  _globals['_RECORDFACTSREQUEST']._serialized_start=1265
+  _globals['_RECORDFACTSREQUEST']._serialized_end=1390
+  _globals['_RECORDFACTSRESPONSE']._serialized_start=1392
+  _globals['_RECORDFACTSRESPONSE']._serialized_end=1463
+  _globals['_SCORINGSERVICE']._serialized_start=1699
+  _globals['_SCORINGSERVICE']._serialized_end=2009
 # @@protoc_insertion_point(module_scope)

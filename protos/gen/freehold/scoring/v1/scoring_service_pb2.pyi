@@ -181,6 +181,9 @@ class GetMyScoreResponse(_message.Message):
     REASONS_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     COMPUTED_AT_FIELD_NUMBER: _builtins.int
+    IMPROVEMENTS_FIELD_NUMBER: _builtins.int
+    NEXT_BAND_FIELD_NUMBER: _builtins.int
+    POINTS_TO_NEXT_BAND_FIELD_NUMBER: _builtins.int
     score: _builtins.int
     """350 to 950; absent without a score."""
     band: Global___Band.ValueType
@@ -191,6 +194,10 @@ class GetMyScoreResponse(_message.Message):
     """Points that every score starts from."""
     model_version: _builtins.str
     """Version of the scorecard."""
+    next_band: Global___Band.ValueType
+    """The band above; unspecified in the best one."""
+    points_to_next_band: _builtins.int
+    """How many points are missing to it."""
     @_builtins.property
     def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___Points]:
         """The lines that add up to the score (before it is limited to 350 to 950)."""
@@ -203,6 +210,10 @@ class GetMyScoreResponse(_message.Message):
     def computed_at(self) -> _timestamp_pb2.Timestamp:
         """When the score was computed."""
 
+    @_builtins.property
+    def improvements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Improvement]:
+        """What would raise the score, the step that gives most first."""
+
     def __init__(
         self,
         *,
@@ -214,16 +225,149 @@ class GetMyScoreResponse(_message.Message):
         reasons: _abc.Iterable[Global___Reason] | None = ...,
         model_version: _builtins.str = ...,
         computed_at: _timestamp_pb2.Timestamp | None = ...,
+        improvements: _abc.Iterable[Global___Improvement] | None = ...,
+        next_band: Global___Band.ValueType = ...,
+        points_to_next_band: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "computed_at", b"computed_at", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "band", b"band", "base_points", b"base_points", "computed_at", b"computed_at", "model_version", b"model_version", "points", b"points", "reasons", b"reasons", "score", b"score", "unscored_reason", b"unscored_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "band", b"band", "base_points", b"base_points", "computed_at", b"computed_at", "improvements", b"improvements", "model_version", b"model_version", "next_band", b"next_band", "points", b"points", "points_to_next_band", b"points_to_next_band", "reasons", b"reasons", "score", b"score", "unscored_reason", b"unscored_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___GetMyScoreResponse: _TypeAlias = GetMyScoreResponse  # noqa: Y015
+
+@_typing.final
+class Improvement(_message.Message):
+    """Improvement is the next step of one characteristic."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACTOR_FIELD_NUMBER: _builtins.int
+    CHARACTERISTIC_FIELD_NUMBER: _builtins.int
+    FROM_BIN_FIELD_NUMBER: _builtins.int
+    TO_BIN_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    factor: _builtins.str
+    """The factor."""
+    characteristic: _builtins.str
+    """The characteristic, for example "on_time_returns"."""
+    from_bin: _builtins.str
+    """The bin that the person is in, for example "3 to 5"."""
+    to_bin: _builtins.str
+    """The next bin that gives more, for example "6 to 10"."""
+    points: _builtins.int
+    """How many points more."""
+    def __init__(
+        self,
+        *,
+        factor: _builtins.str = ...,
+        characteristic: _builtins.str = ...,
+        from_bin: _builtins.str = ...,
+        to_bin: _builtins.str = ...,
+        points: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["characteristic", b"characteristic", "factor", b"factor", "from_bin", b"from_bin", "points", b"points", "to_bin", b"to_bin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Improvement: _TypeAlias = Improvement  # noqa: Y015
+
+@_typing.final
+class ListMyScoresRequest(_message.Message):
+    """ListMyScoresRequest pages through the caller's scores."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many; 0 means 50."""
+    page_token: _builtins.str
+    """Token of the page to read; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMyScoresRequest: _TypeAlias = ListMyScoresRequest  # noqa: Y015
+
+@_typing.final
+class PastScore(_message.Message):
+    """PastScore is one score that a person has had."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORE_FIELD_NUMBER: _builtins.int
+    COMPUTED_AT_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    score: _builtins.int
+    """350 to 950; absent when there were too few facts."""
+    facts: _builtins.int
+    """How many facts it was computed from."""
+    model_version: _builtins.str
+    """Version of the scorecard."""
+    @_builtins.property
+    def computed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was computed."""
+
+    def __init__(
+        self,
+        *,
+        score: _builtins.int | None = ...,
+        computed_at: _timestamp_pb2.Timestamp | None = ...,
+        facts: _builtins.int = ...,
+        model_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "computed_at", b"computed_at", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "computed_at", b"computed_at", "facts", b"facts", "model_version", b"model_version", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___PastScore: _TypeAlias = PastScore  # noqa: Y015
+
+@_typing.final
+class ListMyScoresResponse(_message.Message):
+    """ListMyScoresResponse is one page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty when there is none."""
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___PastScore]:
+        """Scores, newest first."""
+
+    def __init__(
+        self,
+        *,
+        scores: _abc.Iterable[Global___PastScore] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "scores", b"scores"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMyScoresResponse: _TypeAlias = ListMyScoresResponse  # noqa: Y015
 
 @_typing.final
 class RecordFactsRequest(_message.Message):

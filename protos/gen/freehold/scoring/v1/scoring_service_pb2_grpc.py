@@ -43,6 +43,11 @@ class ScoringServiceStub:
                 request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.GetMyScoreRequest.SerializeToString,
                 response_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.GetMyScoreResponse.FromString,
                 _registered_method=True)
+        self.ListMyScores = channel.unary_unary(
+                '/freehold.scoring.v1.ScoringService/ListMyScores',
+                request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoresRequest.SerializeToString,
+                response_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoresResponse.FromString,
+                _registered_method=True)
         self.RecordFacts = channel.unary_unary(
                 '/freehold.scoring.v1.ScoringService/RecordFacts',
                 request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RecordFactsRequest.SerializeToString,
@@ -65,6 +70,14 @@ class ScoringServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMyScores(self, request, context):
+        """ListMyScores tells every score that a person has had, newest first. Callers: the renter.
+        Errors: PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RecordFacts(self, request, context):
         """RecordFacts records facts that happened elsewhere (verified history, corrections), at most 500 a call, with a
         status per fact. A fact_id makes each idempotent. Callers: operators.
@@ -81,6 +94,11 @@ def add_ScoringServiceServicer_to_server(servicer, server):
                     servicer.GetMyScore,
                     request_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.GetMyScoreRequest.FromString,
                     response_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.GetMyScoreResponse.SerializeToString,
+            ),
+            'ListMyScores': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMyScores,
+                    request_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoresRequest.FromString,
+                    response_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoresResponse.SerializeToString,
             ),
             'RecordFacts': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordFacts,
@@ -119,6 +137,33 @@ class ScoringService:
             '/freehold.scoring.v1.ScoringService/GetMyScore',
             freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.GetMyScoreRequest.SerializeToString,
             freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.GetMyScoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMyScores(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.scoring.v1.ScoringService/ListMyScores',
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoresRequest.SerializeToString,
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoresResponse.FromString,
             options,
             channel_credentials,
             insecure,

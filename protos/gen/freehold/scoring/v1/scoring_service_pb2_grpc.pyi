@@ -41,6 +41,10 @@ class ScoringServiceStub:
     """GetMyScore tells a person their own score, the points that make it up and the reasons. Callers: the renter.
     Without consent or with too few facts there is no score, and `unscored_reason` says why; that is not an error.
     """
+    ListMyScores: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyScoresRequest, _scoring_service_pb2.ListMyScoresResponse]
+    """ListMyScores tells every score that a person has had, newest first. Callers: the renter.
+    Errors: PAGE_TOKEN_INVALID.
+    """
     RecordFacts: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.RecordFactsRequest, _scoring_service_pb2.RecordFactsResponse]
     """RecordFacts records facts that happened elsewhere (verified history, corrections), at most 500 a call, with a
     status per fact. A fact_id makes each idempotent. Callers: operators.
@@ -59,6 +63,10 @@ class ScoringServiceAsyncStub(ScoringServiceStub):
     GetMyScore: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.GetMyScoreRequest, _scoring_service_pb2.GetMyScoreResponse]  # type: ignore[assignment]
     """GetMyScore tells a person their own score, the points that make it up and the reasons. Callers: the renter.
     Without consent or with too few facts there is no score, and `unscored_reason` says why; that is not an error.
+    """
+    ListMyScores: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyScoresRequest, _scoring_service_pb2.ListMyScoresResponse]  # type: ignore[assignment]
+    """ListMyScores tells every score that a person has had, newest first. Callers: the renter.
+    Errors: PAGE_TOKEN_INVALID.
     """
     RecordFacts: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.RecordFactsRequest, _scoring_service_pb2.RecordFactsResponse]  # type: ignore[assignment]
     """RecordFacts records facts that happened elsewhere (verified history, corrections), at most 500 a call, with a
@@ -81,6 +89,16 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_scoring_service_pb2.GetMyScoreResponse, _abc.Awaitable[_scoring_service_pb2.GetMyScoreResponse]]:
         """GetMyScore tells a person their own score, the points that make it up and the reasons. Callers: the renter.
         Without consent or with too few facts there is no score, and `unscored_reason` says why; that is not an error.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMyScores(
+        self,
+        request: _scoring_service_pb2.ListMyScoresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scoring_service_pb2.ListMyScoresResponse, _abc.Awaitable[_scoring_service_pb2.ListMyScoresResponse]]:
+        """ListMyScores tells every score that a person has had, newest first. Callers: the renter.
+        Errors: PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod
