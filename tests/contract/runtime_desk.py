@@ -26,7 +26,11 @@ from services.values.access import Reach, Rule
 from services.values.callers import Caller, Role
 from services.values.errors import Category, Refusal
 
-ACCESS = {"GetMyScore": Rule(renter=Reach.OWN), "RecordFacts": Rule(operator=Reach.ANY)}
+ACCESS = {
+    "GetMyScore": Rule(renter=Reach.OWN),
+    "RecordFacts": Rule(operator=Reach.ANY),
+    "ListMyScores": Rule(renter=Reach.OWN),
+}
 PEOPLE = {
     "renter": Caller(Role.RENTER, "rnt_1", "ptn_1"),
     "operator": Caller(Role.OPERATOR, "ann", None),
