@@ -55,8 +55,9 @@ class Lockout:
         if len(self._good) > REMEMBERED:
             self._good.popitem(last=False)
 
-    def failed(self, peer: str) -> None:
-        """Counts a credential that was not good."""
+    def failed(self, peer: str, credential: str) -> None:
+        """Counts a credential that was not good; if it was good once (a revoked key), it is let in no more."""
+        self._good.pop(_digest(credential), None)
         now, address = time.monotonic(), address_of(peer)
         known = self._addresses.setdefault(address, _Address())
         self._addresses.move_to_end(address)

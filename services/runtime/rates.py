@@ -1,14 +1,16 @@
-"""How often a caller may call: counted per credential's owner in this process, by the strategies of `limits`.
+"""How often a caller may call: counted in this process, by the strategies of `limits`.
 
-All keys of a partner, and all tokens of a person, share one count. A limit is written as the library writes it
-("3000/second", "600/minute"). With n processes behind one name, a caller gets up to n times as much.
+Each API key has a count, so that one that runs wild does not use up the others, and all keys of a partner have one
+together, because a partner can make more of them. All tokens of a person share one. A limit is written as the library
+writes it ("3000/second", "600/minute"). With n processes behind one name, a caller gets up to n times as much.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from limits import RateLimitItem, parse_many
 from limits.storage import Storage
@@ -73,18 +75,29 @@ class RecentCounters(Storage):
 
 
 class Rates:
-    """The limits of each kind of caller; raises ValueError for one that is not written as the library writes it."""
+    """The limits of each kind of caller, and of one API key.
 
-    def __init__(self, limits: Mapping[Role, str]) -> None:
+    Raises:
+        ValueError: a limit is not written as the library writes it.
+    """
+
+    def __init__(self, limits: Mapping[Role, str], api_key: str) -> None:
         self._limits: dict[Role, list[RateLimitItem]] = {role: parse_many(text) for role, text in limits.items()}
+        self._api_key = parse_many(api_key)
         self._strategy = FixedWindowRateLimiter(RecentCounters())
 
-    def count(self, caller: Caller, whose: str) -> None:
+    def count(self, caller: Caller, whose: str, credential: str = "") -> None:
         """Counts one call for `whose`; raises RATE_LIMITED, with the seconds until the next one in its metadata."""
-        for limit in self._limits.get(caller.role, ()):
+        if caller.role is Role.PARTNER:
+            # Of the credential only Python's keyed hash is kept: it has another key in each process.
+            self._hit(self._api_key, f"key|{hash(credential):x}")
+        self._hit(self._limits.get(caller.role, ()), whose)
+
+    def _hit(self, limits: Iterable[RateLimitItem], whose: str) -> None:
+        for limit in limits:
             if not self._strategy.hit(limit, whose):
                 ends = self._strategy.get_window_stats(limit, whose).reset_time
-                raise too_many(max(1, round(ends - time.time())))
+                raise too_many(max(1, math.ceil(ends - time.time())))
 
 
 def too_many(seconds: int, reason: str = "RATE_LIMITED") -> Refusal:

@@ -127,7 +127,9 @@ class Server:
             Role.OPERATOR: settings.operator_rate,
             Role.ANONYMOUS: settings.anonymous_rate,
         }
-        admit = public_admit(self.authenticate, access, Lockout(settings.authentication_failures), Rates(limits))
+        admit = public_admit(
+            self.authenticate, access, Lockout(settings.authentication_failures), Rates(limits, settings.api_key_rate)
+        )
         door = Door(admit, deadlines.public_deadline, _messages(self.public), self.tracer)
         server = grpc.aio.server(interceptors=[door], options=self._options())
         for service in self.public:

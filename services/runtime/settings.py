@@ -32,7 +32,8 @@ class ServiceSettings(BaseSettings):
     public_plaintext: bool = False
     public_tls_dir: Path | None = Field(default=None, validate_default=True)
 
-    partner_rate: str = "3000/second"
+    api_key_rate: str = "3000/second"
+    partner_rate: str = "6000/second"
     renter_rate: str = "20/second;300/minute"
     staff_rate: str = "20/second;300/minute"
     operator_rate: str = "200/second"
@@ -65,7 +66,7 @@ class ServiceSettings(BaseSettings):
             raise ValueError("needed on a host that others reach (or public_plaintext=true, behind what ends TLS)")
         return value
 
-    @field_validator("partner_rate", "renter_rate", "staff_rate", "operator_rate", "anonymous_rate")
+    @field_validator("api_key_rate", "partner_rate", "renter_rate", "staff_rate", "operator_rate", "anonymous_rate")
     @classmethod
     def _rate_is_one(cls, value: str) -> str:
         try:

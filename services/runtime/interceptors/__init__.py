@@ -168,10 +168,10 @@ def public_admit(
             caller = await authenticate(bearer)
         except Refusal as refusal:
             if refusal.reason == authentication.INVALID:
-                lockout.failed(context.peer())
+                lockout.failed(context.peer(), bearer)
             raise
         lockout.succeeded(bearer)
-        rates.count(caller, caller.id)
+        rates.count(caller, caller.id, bearer)
         authentication.allow(caller, rule)
         return caller
 

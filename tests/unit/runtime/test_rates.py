@@ -43,7 +43,7 @@ def _refusal(work: object, *args: object) -> Refusal:
 
 
 def test_each_caller_has_a_count_of_its_own_and_a_fresh_one_when_the_window_is_over(hands: Hands) -> None:
-    limited = Rates({Role.PARTNER: "3/second", Role.RENTER: "1/minute"})
+    limited = Rates({Role.PARTNER: "3/second", Role.RENTER: "1/minute"}, "100/second")
     for _ in range(3):
         limited.count(PARTNER, PARTNER.id)
     refusal = _refusal(limited.count, PARTNER, PARTNER.id)
@@ -56,8 +56,18 @@ def test_each_caller_has_a_count_of_its_own_and_a_fresh_one_when_the_window_is_o
     assert 55 <= int(_refusal(limited.count, RENTER, RENTER.id).metadata["retry_after_seconds"]) <= 60
 
 
+def test_a_key_that_runs_wild_leaves_the_partners_other_keys_their_share(hands: Hands) -> None:
+    limited = Rates({Role.PARTNER: "5/second"}, "3/second")
+    for _ in range(3):
+        limited.count(PARTNER, PARTNER.id, "fhk_wild")
+    assert _refusal(limited.count, PARTNER, PARTNER.id, "fhk_wild").reason == "RATE_LIMITED"
+    for _ in range(2):
+        limited.count(PARTNER, PARTNER.id, "fhk_calm")
+    assert _refusal(limited.count, PARTNER, PARTNER.id, "fhk_calm").reason == "RATE_LIMITED", "five in all"
+
+
 def test_the_pause_is_told_as_retry_info(hands: Hands) -> None:
-    limited = Rates({Role.RENTER: "1/minute"})
+    limited = Rates({Role.RENTER: "1/minute"}, "100/second")
     limited.count(RENTER, RENTER.id)
     status, info = to_status(_refusal(limited.count, RENTER, RENTER.id)), error_details_pb2.RetryInfo()
     assert [detail.Unpack(info) for detail in status.details].count(True) == 1
@@ -65,7 +75,7 @@ def test_the_pause_is_told_as_retry_info(hands: Hands) -> None:
 
 
 def test_whoever_has_no_limit_is_not_counted() -> None:
-    limited = Rates({Role.RENTER: "1/minute"})
+    limited = Rates({Role.RENTER: "1/minute"}, "100/second")
     for _ in range(100):
         limited.count(PARTNER, PARTNER.id)
 
@@ -84,7 +94,7 @@ def test_a_burst_locks_its_address_and_no_other_for_longer_each_time(hands: Hand
     for _ in range(12):
         for _ in range(4):
             locks.must_be_open(lambda: "ipv4:192.0.2.1:4711", "wrong")
-            locks.failed("ipv4:192.0.2.1:4711")
+            locks.failed("ipv4:192.0.2.1:4711", "wrong")
         locks.must_be_open(lambda: "ipv4:192.0.2.2:4711", "wrong")
         refusal = _refusal(locks.must_be_open, lambda: "ipv4:192.0.2.1:9999", "wrong")
         assert refusal.reason == "AUTHENTICATION_LOCKED"
@@ -97,7 +107,7 @@ def test_a_burst_locks_its_address_and_no_other_for_longer_each_time(hands: Hand
 def test_failures_that_are_not_a_burst_lock_nobody(hands: Hands) -> None:
     locks = Lockout(most_failures=3)
     for _ in range(50):
-        locks.failed("ipv4:192.0.2.1:1")
+        locks.failed("ipv4:192.0.2.1:1", "wrong")
         hands.now += 30
         locks.must_be_open(lambda: "ipv4:192.0.2.1:1", "wrong")
 
@@ -106,9 +116,11 @@ def test_a_credential_that_was_good_is_let_in_from_a_locked_address(hands: Hands
     locks = Lockout(most_failures=1)
     locks.succeeded("good")
     for _ in range(2):
-        locks.failed("ipv6:[2001:db8::1]:1")
+        locks.failed("ipv6:[2001:db8::1]:1", "wrong")
     locks.must_be_open(lambda: "ipv6:[2001:db8::1]:2", "good")
     assert _refusal(locks.must_be_open, lambda: "ipv6:[2001:db8::1]:2", "new").reason == "AUTHENTICATION_LOCKED"
+    locks.failed("ipv6:[2001:db8::1]:1", "good")
+    assert _refusal(locks.must_be_open, lambda: "ipv6:[2001:db8::1]:2", "good").reason == "AUTHENTICATION_LOCKED"
 
 
 @pytest.mark.parametrize(
