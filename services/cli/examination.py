@@ -16,6 +16,7 @@ from services.cli.home import SERVICES, Home, HomeError, Ports, certificates_end
 from services.cli.processes import external_dsn
 from services.cli.readiness import service_is_ready
 from services.cli.ready import read_ready
+from services.runtime.certificates import AUTHORITY
 from services.runtime.migrations import MigrationError, verify
 from services.runtime.postgres import EmbeddedPostgres, PostgresError
 
@@ -77,7 +78,7 @@ def _disk(home: Home) -> Finding:
 
 
 def _certificates(home: Home) -> Finding:
-    ends = certificates_end(home.tls)
+    ends = certificates_end(home.tls / AUTHORITY)
     if ends is None:
         return Finding("certificates are made at the first start", True)
     remedy = "restart `freehold up`: it makes new ones"

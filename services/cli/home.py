@@ -19,7 +19,8 @@ from pathlib import Path
 from cryptography import x509
 
 from services.identity.keys import create_keys
-from services.runtime.tls import AUTHORITY, PUBLIC_AUTHORITY, create_certificates, create_public_certificate
+from services.runtime.certificates import AUTHORITY, PUBLIC_AUTHORITY
+from services.runtime.tls import create_certificates, create_public_certificate
 
 SERVICES = ("identity", "scoring", "deposits", "rental")
 STAND_INS = ("registry", "carrier", "processor")
@@ -117,9 +118,9 @@ class Home:
         for folder in (self.logs, self.tls, self.keys, self.sandbox):
             folder.mkdir(mode=0o700, exist_ok=True)
         create_keys(self.keys)
-        if _end_soon(self.tls):
+        if _end_soon(self.tls / AUTHORITY):
             create_certificates(self.tls, list(SERVICES))
-        if not (self.public_tls / PUBLIC_AUTHORITY).exists():
+        if _end_soon(self.public_tls / PUBLIC_AUTHORITY):
             create_public_certificate(self.public_tls)
         if not self.sandbox_secret.exists():
             write_private(self.sandbox_secret, secrets.token_urlsafe(24))
@@ -137,17 +138,16 @@ def write_private(file: Path, text: str) -> None:
     fresh.replace(file)
 
 
-def certificates_end(folder: Path) -> datetime | None:
-    """Until when the certificates work; None when there are none."""
-    certificate = folder / AUTHORITY
-    if not certificate.exists():
+def certificates_end(authority: Path) -> datetime | None:
+    """Until when an authority, and what it was made with, works; None when there is none."""
+    if not authority.exists():
         return None
-    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    return x509.load_pem_x509_certificate(authority.read_bytes()).not_valid_after_utc
 
 
-def _end_soon(folder: Path) -> bool:
+def _end_soon(authority: Path) -> bool:
     """Whether there are no certificates, or ones with less than a month to go: then all are made anew."""
-    ends = certificates_end(folder)
+    ends = certificates_end(authority)
     return ends is None or ends - datetime.now(UTC) < RENEWAL
 
 

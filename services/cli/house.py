@@ -12,7 +12,7 @@ from services.cli.clocks import HouseClock
 from services.cli.databases import Databases
 from services.cli.home import SERVICES, STAND_INS, Home, Ports
 from services.cli.processes import service_spec, stand_in_spec
-from services.runtime.tls import PUBLIC_AUTHORITY
+from services.runtime.certificates import PUBLIC_AUTHORITY
 
 
 class House:

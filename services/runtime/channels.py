@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from services.runtime import tls
+from services.runtime.certificates import internal_pair
 from services.runtime.interceptors.calls import call_or_none
 from services.runtime.interceptors.deadlines import exceeded
 from services.runtime.renewing_channel import RenewingChannel
@@ -52,13 +53,13 @@ _OPTIONS = (
 def open_channel(address: str, peer: str, tls_dir: Path, service: str) -> grpc.aio.Channel:
     """A channel of `service` to `peer` at `address` ("host:port", a name that may resolve to many)."""
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", tls.name_of(peer)))
-    pair = tls.internal_pair(tls_dir, service)
+    pair = internal_pair(tls_dir, service)
 
     def fresh() -> grpc.aio.Channel:
         credentials = tls.channel_credentials(pair)
         return grpc.aio.secure_channel(f"dns:///{address}", credentials, options, interceptors=[_Onward()])
 
-    return RenewingChannel(fresh, pair.stamp)
+    return RenewingChannel(pair, fresh)
 
 
 class _Onward(grpc.aio.UnaryUnaryClientInterceptor):

@@ -12,29 +12,25 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-import structlog
 
-log = structlog.get_logger(__name__)
+from services.runtime.certificates import Pair, Renewals
 
 LOOK_SECONDS = 2.0
 GRACE_SECONDS = 30.0
-
-Stamp = tuple[int, ...]
 
 
 class RenewingChannel(grpc.aio.Channel):
     """Implements grpc's channel over the latest one.
 
     Args:
-        fresh: opens a channel with the certificate that is there now; raises OSError or ValueError when it is not good.
-        stamp: changes when the certificate does; raises OSError.
+        pair: the certificate that it shows, looked at when a call begins, every other second at most.
+        fresh: opens a channel with the certificate that is there now; raises CertificateError.
     """
 
-    def __init__(self, fresh: Callable[[], grpc.aio.Channel], stamp: Callable[[], Stamp]) -> None:
+    def __init__(self, pair: Pair, fresh: Callable[[], grpc.aio.Channel]) -> None:
+        self._renewals = Renewals(pair)
         self._fresh = fresh
-        self._read_stamp = stamp
-        self._stamp = stamp()
-        self._channel = fresh()
+        self._channel = self._renewals.first(fresh)
         self._look_at = time.monotonic() + LOOK_SECONDS
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -43,24 +39,15 @@ class RenewingChannel(grpc.aio.Channel):
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
-            self._renew()
+            if (renewed := self._renewals.next(self._fresh)) is not None:
+                self._retire(self._channel)
+                self._channel = renewed
         return self._channel
 
-    def _renew(self) -> None:
-        try:
-            stamp = self._read_stamp()
-            if stamp == self._stamp:
-                return
-            renewed = self._fresh()
-        except (OSError, ValueError) as error:
-            log.warning("certificate_unreadable", error_type=type(error).__name__)
-            return
-        self._stamp = stamp
-        ending = asyncio.get_running_loop().create_task(self._channel.close(GRACE_SECONDS), name="channel ending")
+    def _retire(self, channel: grpc.aio.Channel) -> None:
+        ending = asyncio.get_running_loop().create_task(channel.close(GRACE_SECONDS), name="channel ending")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
-        self._channel = renewed
-        log.info("channel_renewed")
 
     def unary_unary(self, *args: Any, **options: Any) -> Any:
         return _Rpc(self, "unary_unary", args, options)

@@ -20,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.runtime import tls
+from services.runtime.certificates import internal_pair, public_pair
 from services.runtime.interceptors import Door, deadlines, internal_admit, public_admit
 from services.runtime.interceptors.authentication import Authenticate
 from services.runtime.lockout import Lockout
@@ -73,6 +74,7 @@ class Server:
 
     Raises (from `start`):
         ValueError: an RPC of a public service has no entry in its access, or one of an internal service in its callers.
+        CertificateError: a certificate is missing or can't be used.
         RuntimeError: a port is taken.
     """
 
@@ -136,7 +138,7 @@ class Server:
             service.add(service.servicer, server)
         reflection.enable_server_reflection([*_names(self.public), reflection.SERVICE_NAME], server)
         folder = self.settings.public_tls_dir
-        credentials = None if folder is None else tls.server_credentials(tls.public_pair(folder))
+        credentials = None if folder is None else tls.server_credentials(public_pair(folder))
         self.ports.public = _bind(server, f"{self.settings.host}:{self.settings.public_port}", credentials)
         return server
 
@@ -146,7 +148,7 @@ class Server:
         server = grpc.aio.server(interceptors=[door], options=self._options())
         for service in self.internal:
             service.add(service.servicer, server)
-        credentials = tls.server_credentials(tls.internal_pair(self.settings.tls_dir, self.service))
+        credentials = tls.server_credentials(internal_pair(self.settings.tls_dir, self.service))
         self.ports.internal = _bind(server, f"{self.settings.host}:{self.settings.internal_port}", credentials)
         return server
 

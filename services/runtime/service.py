@@ -14,6 +14,7 @@ import structlog
 import uvloop
 
 from services.runtime import logs
+from services.runtime.certificates import CertificateError
 from services.runtime.migrations import MigrationError
 from services.runtime.server import Server
 from services.runtime.settings import ServiceSettings, SettingsError, load
@@ -37,9 +38,9 @@ def run(service: str, settings_class: type[S], build: Build[S]) -> int:
     logs.configure(service, settings.log_level)
     try:
         return uvloop.run(_serve(service, settings, build))
-    except (MigrationError, RuntimeError, OSError) as error:
+    except (MigrationError, CertificateError, RuntimeError, OSError) as error:
         log.error("cannot_start", exc_info=error)
-        if isinstance(error, MigrationError):
+        if isinstance(error, MigrationError | CertificateError):
             print(f"freehold {service}: {error}", file=sys.stderr)  # noqa: T201
         return CANNOT_START
 

@@ -6,23 +6,19 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
-import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-VALID_DAYS = 365
-AUTHORITY = "ca.pem"
-PUBLIC_KEY, PUBLIC_CERTIFICATE, PUBLIC_AUTHORITY = "tls.key", "tls.crt", "ca.crt"
+from services.runtime.certificates import AUTHORITY, PUBLIC_AUTHORITY, Pair, Renewals, internal_pair, public_pair
 
-log = structlog.get_logger(__name__)
+VALID_DAYS = 365
 
 
 def name_of(service: str) -> str:
@@ -34,7 +30,7 @@ def create_certificates(folder: Path, services: list[str]) -> None:
     """Makes an authority and one certificate per service in `folder`; the authority's key is forgotten at once."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
-    authority = _authority(key)
+    authority = _authority(key, "freehold internal authority")
     (folder / AUTHORITY).write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     for service in services:
         pair = internal_pair(folder, service)
@@ -45,13 +41,13 @@ def create_public_certificate(folder: Path) -> None:
     """Makes an authority and a certificate for the public doors of this machine; the authority's key is forgotten."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
-    authority = _authority(key)
+    authority = _authority(key, "freehold public authority")
     (folder / PUBLIC_AUTHORITY).write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     _issue(public_pair(folder), "localhost", authority, key)
 
 
-def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "freehold internal authority")])
+def _authority(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
     return (
         _builder(subject, subject, key.public_key())
@@ -95,84 +91,29 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Where a certificate with its key is, and the authority that it and its peers are checked by (None: nobody's)."""
-
-    key: Path
-    certificate: Path
-    authority: Path | None
-
-    def read(self) -> tuple[bytes, bytes, bytes | None]:
-        """Key, certificate and authority; raises OSError."""
-        return (
-            self.key.read_bytes(),
-            self.certificate.read_bytes(),
-            None if self.authority is None else self.authority.read_bytes(),
-        )
-
-    def stamp(self) -> tuple[int, ...]:
-        """Changes when a file does; raises OSError when one is missing."""
-        files = [file for file in (self.key, self.certificate, self.authority) if file is not None]
-        return tuple(part for seen in map(Path.stat, files) for part in (seen.st_mtime_ns, seen.st_size, seen.st_ino))
-
-
-def internal_pair(folder: Path, service: str) -> Pair:
-    """A service's own, for the internal doors."""
-    return Pair(folder / f"{service}.key", folder / f"{service}.pem", folder / AUTHORITY)
-
-
-def public_pair(folder: Path) -> Pair:
-    """What the public door shows: the file names are those of a Kubernetes TLS secret."""
-    return Pair(folder / PUBLIC_KEY, folder / PUBLIC_CERTIFICATE, None)
-
-
 def server_credentials(pair: Pair) -> grpc.ServerCredentials:
     """Credentials of a port; a new connection gets the certificate that is there by then.
 
-    With an authority, peers without a certificate of it do not get in. Files that cannot be read leave the old ones.
+    With an authority, peers without a certificate of it do not get in. grpc asks with every new connection, from a
+    thread of its own. Raises CertificateError.
     """
-    reading = _Reading(pair)
+    renewals = Renewals(pair)
+
+    def configuration() -> Any:
+        key, certificate, authority = pair.read()
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)
+
+    def renewed() -> Any:
+        return renewals.next(configuration)
+
     return grpc.dynamic_ssl_server_credentials(
-        reading.configuration(), reading.fresh, require_client_authentication=pair.authority is not None
+        renewals.first(configuration),
+        renewed,
+        require_client_authentication=pair.authority is not None,
     )
 
 
-class _Reading:
-    """Reads a pair again when its files have changed; grpc asks with every new connection, from a thread of its own."""
-
-    def __init__(self, pair: Pair) -> None:
-        self._pair = pair
-        self._stamp = pair.stamp()
-
-    def configuration(self) -> Any:
-        key, certificate, authority = self._pair.read()
-        _must_fit(key, certificate)
-        return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)
-
-    def fresh(self) -> Any:
-        try:
-            stamp = self._pair.stamp()
-            if stamp == self._stamp:
-                return None
-            configuration = self.configuration()
-        except (OSError, ValueError) as error:
-            log.warning("certificate_unreadable", error_type=type(error).__name__)
-            return None
-        self._stamp = stamp
-        log.info("certificate_read_again")
-        return configuration
-
-
 def channel_credentials(pair: Pair) -> grpc.ChannelCredentials:
-    """Credentials with which a service calls its peers; raises OSError, or ValueError when the two do not fit."""
+    """Credentials with which a service calls its peers; raises CertificateError."""
     key, certificate, authority = pair.read()
-    _must_fit(key, certificate)
     return grpc.ssl_channel_credentials(authority, key, certificate)
-
-
-def _must_fit(key: bytes, certificate: bytes) -> None:
-    """Raises ValueError for files that are caught half-written: grpc would end every connection."""
-    public = serialization.load_pem_private_key(key, None).public_key()
-    if x509.load_pem_x509_certificate(certificate).public_key() != public:
-        raise ValueError("the key is not the certificate's")

@@ -34,7 +34,7 @@ from freehold.rental.v1 import rental_service_pb2 as pb
 from freehold.scoring.v1 import scoring_internal_service_pb2 as scoring
 from freehold.scoring.v1 import scoring_internal_service_pb2_grpc as scoring_rpc
 from services.rental import app
-from services.runtime import tls
+from services.runtime import certificates, tls
 from services.runtime.channels import open_channel
 from services.runtime.database import Database
 from services.runtime.frames import Push, serve_frames
@@ -200,7 +200,7 @@ class Neighbour:
         """Listens."""
         self.server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         self.add(self.servicer, self.server)
-        credentials = tls.server_credentials(tls.internal_pair(self.tls_dir, self.name))
+        credentials = tls.server_credentials(certificates.internal_pair(self.tls_dir, self.name))
         self.port = self.server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
         await self.server.start()
 

@@ -103,6 +103,24 @@ async def test_it_does_not_start_on_a_database_without_its_schema(
     assert "freehold migrate" in errors.decode()
 
 
+async def test_it_does_not_start_in_the_clear_where_others_reach_it(tmp_path: Path) -> None:
+    process = await run(environment("postgresql://nowhere", tmp_path) | {"FREEHOLD_RENTAL_HOST": "0.0.0.0"})  # noqa: S104
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert "FREEHOLD_RENTAL_PUBLIC_TLS_DIR: needed on a host that others reach" in errors.decode()
+
+
+async def test_it_does_not_start_without_the_certificate_that_it_should_show(
+    fresh_database: Callable[..., str], tmp_path: Path
+) -> None:
+    dsn = await asyncio.to_thread(fresh_database, "rental_unproven", "rental")
+    process = await run(environment(dsn, tmp_path) | {"FREEHOLD_RENTAL_PUBLIC_TLS_DIR": str(tmp_path)})
+    _, errors = await process.communicate()
+    assert process.returncode == 3
+    assert f"{tmp_path}/tls.key: No such file" in errors.decode()
+    assert "Traceback" not in errors.decode()
+
+
 @pytest.mark.parametrize("who", ["identity", "deposits"])
 async def test_a_neighbour_that_is_away_is_told_and_the_same_request_goes_on(
     fresh_database: Callable[..., str], tmp_path: Path, who: str

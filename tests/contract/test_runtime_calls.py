@@ -19,7 +19,7 @@ from runtime_desk import Desk, a_desk, told
 from freehold.scoring.v1 import scoring_internal_service_pb2 as internal
 from freehold.scoring.v1 import scoring_internal_service_pb2_grpc as internal_rpc
 from freehold.scoring.v1 import scoring_service_pb2 as public
-from services.runtime import tls
+from services.runtime import certificates, tls
 from services.runtime.channels import MARGIN_SECONDS
 from services.runtime.interceptors import current_call
 from services.runtime.tasks import Tasks
@@ -86,7 +86,7 @@ async def test_ten_seconds_are_kept_also_by_a_handler_that_does_not_look(
 
 
 async def test_an_internal_call_without_a_deadline_is_refused(desk: Desk) -> None:
-    credentials = tls.channel_credentials(tls.internal_pair(desk.tls_dir, "deposits"))
+    credentials = tls.channel_credentials(certificates.internal_pair(desk.tls_dir, "deposits"))
     target = (("grpc.ssl_target_name_override", tls.name_of("scoring")),)
     async with grpc.aio.secure_channel(desk.internal_address, credentials, target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:

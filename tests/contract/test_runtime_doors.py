@@ -19,7 +19,7 @@ from freehold.scoring.v1 import fact_pb2
 from freehold.scoring.v1 import scoring_internal_service_pb2 as internal
 from freehold.scoring.v1 import scoring_internal_service_pb2_grpc as internal_rpc
 from freehold.scoring.v1 import scoring_service_pb2 as public
-from services.runtime import tls
+from services.runtime import certificates, tls
 from services.runtime.channels import open_channel
 from services.values.access import Rule
 from services.values.ids import new_renter_id
@@ -120,7 +120,7 @@ async def test_the_internal_door_needs_a_certificate_of_our_authority(desk: Desk
     tls.create_certificates(tmp_path / "foreign", ["scoring", "deposits"])
     authority = (desk.tls_dir / "ca.pem").read_bytes()
     target = (("grpc.ssl_target_name_override", tls.name_of("scoring")),)
-    foreign = tls.channel_credentials(tls.internal_pair(tmp_path / "foreign", "deposits"))
+    foreign = tls.channel_credentials(certificates.internal_pair(tmp_path / "foreign", "deposits"))
     nameless = grpc.ssl_channel_credentials(authority)
     for channel in (
         grpc.aio.insecure_channel(desk.internal_address),
