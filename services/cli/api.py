@@ -1,6 +1,7 @@
 """The public gRPC of a running house, called as any app calls it: a credential, a deadline, and patience.
 
-A call that ends UNAVAILABLE or without an answer in time is repeated as it stands: its request_id makes that safe.
+A call that ends UNAVAILABLE, without an answer in time or too soon after others is repeated as it stands: its
+request_id makes that safe.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
 from freehold.scoring.v1.scoring_service_pb2_grpc import ScoringServiceStub
-from services.runtime.statuses import of_rpc_error
+from services.runtime.statuses import RETRY_AFTER, of_rpc_error
 from services.values.errors import Category, Refusal
 
 CALL_SECONDS = 10.0
@@ -77,7 +78,8 @@ class Api:
                 refusal = refusal_of(error)
             if not _may_repeat(refusal) or time.monotonic() > ends:
                 raise refusal
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (spreads repeats)
+            asked = float(refusal.metadata.get(RETRY_AFTER, 0))
+            await asyncio.sleep(asked + pause * random.uniform(0.5, 1.5))  # noqa: S311 (spreads repeats)
             pause = min(2 * pause, 1.0)
 
 
@@ -93,7 +95,7 @@ def refusal_of(error: grpc.aio.AioRpcError) -> Refusal:
 
 
 def _may_repeat(refusal: Refusal) -> bool:
-    return refusal.category in _AGAIN or refusal.reason == "OVERLOADED"
+    return refusal.category in _AGAIN or refusal.reason in ("OVERLOADED", "RATE_LIMITED")
 
 
 def _bearer(credential: str) -> Any:

@@ -25,7 +25,7 @@ from services.deposits.operations import PaymentMethods, Policies, Processing, R
 from services.deposits.operations.ports import SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.processor import HttpProcessor
-from services.deposits.servicer import ACCESS, PublicServicer
+from services.deposits.servicer import ACCESS, LIMITS, PublicServicer
 from services.deposits.servicer_internal import InternalServicer
 from services.deposits.store import Store
 from services.deposits.sweeper import SWEEP_SECONDS, Runner
@@ -143,6 +143,7 @@ class House:
             deposits_service_pb2_grpc.add_DepositsServiceServicer_to_server,
             self.public,
             ACCESS,
+            LIMITS,
         )
         internal = InternalService(
             deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],

@@ -14,6 +14,7 @@ from services.deposits.domain import AdmittanceOutcome, Deposit, DepositState, P
 from services.deposits.operations import PaymentMethods, Policies, Reading, Securing
 from services.deposits.operations.ports import PaymentMethod
 from services.runtime.interceptors import Context, current_call
+from services.runtime.rates import Limit
 from services.values.access import ALL_STAFF, MANAGERS, SERVING, Reach, Rule
 from services.values.money import Money
 
@@ -28,6 +29,8 @@ ACCESS = {
     "GetTrialBalance": Rule(operator=Reach.ANY),
 }
 """Who may call what."""
+LIMITS = {"AddPaymentMethod": Limit("20/minute", "renter_id"), "PreviewDeposit": Limit("10/second", "renter_id")}
+"""How often one caller may call about one person: cards are not tried out here, nor scores sounded."""
 
 
 class PublicServicer(DepositsServiceServicer):

@@ -29,7 +29,7 @@ from services.rental.operations import (
     Starting,
     Telling,
 )
-from services.rental.servicer import ACCESS, RentalInternalServicer, RentalServicer
+from services.rental.servicer import ACCESS, LIMITS, RentalInternalServicer, RentalServicer
 from services.rental.store import PostgresCatalogue, PostgresRentals
 from services.rental.sweeper import fact_relay, follow_up_sweeper
 from services.runtime import migrations, service
@@ -176,7 +176,7 @@ def _server(
         SERVICE,
         settings,
         credentials.authenticate,
-        [PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS)],
+        [PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS)],
         [
             InternalService(
                 internal_descriptor,

@@ -1,7 +1,9 @@
 """A burst of failed authentications locks its address out for a while, and for longer each time.
 
 Secrets of 256 bits are not guessed; what the lock saves is the work of looking. Behind one address there may be many
-people, or a proxy: a credential that was good before is let in without looking, so that nobody locks the others out.
+people: a credential that was good in this process before is not locked out (it is looked up as ever), so that a guest
+who guesses harms only those who arrive after them. Before a proxy everybody would have its address: list it as trusted
+(`addresses`), and each of its guests has their own. An expired credential is no guess and does not count.
 """
 
 from __future__ import annotations
@@ -38,14 +40,14 @@ class Lockout:
         self._good: OrderedDict[bytes, None] = OrderedDict()
         self._all_open_at = 0.0
 
-    def must_be_open(self, peer: Callable[[], str], credential: str) -> None:
+    def must_be_open(self, address: Callable[[], str], credential: str) -> None:
         """Raises AUTHENTICATION_LOCKED, with the seconds in its metadata, unless the credential was good before."""
         now = time.monotonic()
         if self._all_open_at <= now or _digest(credential) in self._good:
             return
-        known = self._addresses.get(address_of(peer()))
+        known = self._addresses.get(address())
         if known is not None and known.locked_until > now:
-            raise too_many(max(1, round(known.locked_until - now)), "AUTHENTICATION_LOCKED")
+            raise too_many(known.locked_until - now, "AUTHENTICATION_LOCKED")
 
     def succeeded(self, credential: str) -> None:
         """Remembers a credential that was good; it is looked up as ever, but not locked out."""
@@ -55,10 +57,10 @@ class Lockout:
         if len(self._good) > REMEMBERED:
             self._good.popitem(last=False)
 
-    def failed(self, peer: str, credential: str) -> None:
+    def failed(self, address: str, credential: str) -> None:
         """Counts a credential that was not good; if it was good once (a revoked key), it is let in no more."""
         self._good.pop(_digest(credential), None)
-        now, address = time.monotonic(), address_of(peer)
+        now = time.monotonic()
         known = self._addresses.setdefault(address, _Address())
         self._addresses.move_to_end(address)
         if len(self._addresses) > REMEMBERED:
@@ -75,8 +77,3 @@ class Lockout:
 
 def _digest(credential: str) -> bytes:
     return hashlib.sha256(credential.encode()).digest()
-
-
-def address_of(peer: str) -> str:
-    """A peer's address without its port, as grpc names peers: "ipv4:192.0.2.1:4711", "ipv6:[2001:db8::1]:4711"."""
-    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer

@@ -20,15 +20,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.runtime import tls
+from services.runtime.addresses import address_reader, parse_networks
 from services.runtime.certificates import internal_pair, public_pair
 from services.runtime.interceptors import Door, deadlines, internal_admit, public_admit
 from services.runtime.interceptors.authentication import Authenticate
 from services.runtime.lockout import Lockout
-from services.runtime.rates import Rates
+from services.runtime.rates import Limit, rates_of
 from services.runtime.settings import ServiceSettings
 from services.runtime.telemetry import Tracer
 from services.values.access import Rule
-from services.values.callers import Role
 
 Cell = TypeVar("Cell")
 
@@ -41,12 +41,13 @@ MESSAGE_BYTES = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class PublicService:
-    """A proto service on the public port, with the rule of each of its RPCs (by short name)."""
+    """A proto service on the public port, with the rule of each of its RPCs, and the limits of some (by short name)."""
 
     descriptor: ServiceDescriptor
     add: Any
     servicer: Any
     access: Mapping[str, Rule]
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Server:
     """One service's servers.
 
     Raises (from `start`):
-        ValueError: an RPC of a public service has no entry in its access, or one of an internal service in its callers.
+        ValueError: an RPC of a public service has no entry in its access, or one of an internal service in its callers;
+            or there is a limit for what is no RPC.
         CertificateError: a certificate is missing or can't be used.
         RuntimeError: a port is taken.
     """
@@ -121,25 +123,19 @@ class Server:
 
     def _public_server(self) -> Any:
         access = {path: rule for service in self.public for path, rule in _listed(service, service.access).items()}
-        settings = self.settings
-        limits = {
-            Role.PARTNER: settings.partner_rate,
-            Role.RENTER: settings.renter_rate,
-            Role.STAFF: settings.staff_rate,
-            Role.OPERATOR: settings.operator_rate,
-            Role.ANONYMOUS: settings.anonymous_rate,
-        }
-        admit = public_admit(
-            self.authenticate, access, Lockout(settings.authentication_failures), Rates(limits, settings.api_key_rate)
-        )
-        door = Door(admit, deadlines.public_deadline, _messages(self.public), self.tracer)
+        limits = {path: limit for service in self.public for path, limit in _limited(service).items()}
+        settings, rates = self.settings, rates_of(self.settings, limits)
+        address_of = address_reader(parse_networks(settings.trusted_proxies))
+        lockout = Lockout(settings.authentication_failures)
+        admit = public_admit(self.authenticate, access, lockout, rates, address_of)
+        door = Door(admit, deadlines.public_deadline, _messages(self.public), self.tracer, rates.count_request)
         server = grpc.aio.server(interceptors=[door], options=self._options())
         for service in self.public:
             service.add(service.servicer, server)
         reflection.enable_server_reflection([*_names(self.public), reflection.SERVICE_NAME], server)
-        folder = self.settings.public_tls_dir
+        folder = settings.public_tls_dir
         credentials = None if folder is None else tls.server_credentials(public_pair(folder))
-        self.ports.public = _bind(server, f"{self.settings.host}:{self.settings.public_port}", credentials)
+        self.ports.public = _bind(server, f"{settings.host}:{settings.public_port}", credentials)
         return server
 
     def _internal_server(self) -> Any:
@@ -175,6 +171,15 @@ def _listed(service: PublicService | InternalService, cells: Mapping[str, Cell])
         odd = ", ".join(sorted(names ^ set(cells)))
         raise ValueError(f"{service.descriptor.full_name}: RPCs and entries do not match: {odd}")
     return {f"/{service.descriptor.full_name}/{name}": cell for name, cell in cells.items()}
+
+
+def _limited(service: PublicService) -> dict[str, Limit]:
+    """Each limit by the full name of its RPC, whose request has the field that it counts by."""
+    for name, limit in service.limits.items():
+        method = service.descriptor.methods_by_name.get(name)
+        if method is None or limit.field not in method.input_type.fields_by_name:
+            raise ValueError(f"{service.descriptor.full_name}: no RPC {name} whose request has {limit.field}")
+    return {f"/{service.descriptor.full_name}/{name}": limit for name, limit in service.limits.items()}
 
 
 def _messages(services: Sequence[PublicService | InternalService]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from limits import parse_many
 from pydantic import AwareDatetime, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.runtime.addresses import parse_networks
+
 
 class SettingsError(Exception):
     """The environment does not describe a service; the message names every bad variable."""
@@ -32,6 +34,7 @@ class ServiceSettings(BaseSettings):
     public_plaintext: bool = False
     public_tls_dir: Path | None = Field(default=None, validate_default=True)
 
+    trusted_proxies: str = ""
     api_key_rate: str = "3000/second"
     partner_rate: str = "6000/second"
     renter_rate: str = "20/second;300/minute"
@@ -64,6 +67,15 @@ class ServiceSettings(BaseSettings):
         clear = value is None and not info.data.get("public_plaintext")
         if clear and not _is_loopback(str(info.data.get("host", ""))):
             raise ValueError("needed on a host that others reach (or public_plaintext=true, behind what ends TLS)")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: str) -> str:
+        try:
+            parse_networks(value)
+        except ValueError:
+            raise ValueError('must be addresses or networks, like "10.0.0.7,192.168.0.0/16"') from None
         return value
 
     @field_validator("api_key_rate", "partner_rate", "renter_rate", "staff_rate", "operator_rate", "anonymous_rate")

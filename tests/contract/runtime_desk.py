@@ -19,6 +19,7 @@ from freehold.scoring.v1 import scoring_service_pb2_grpc as public_rpc
 from services.runtime import tls
 from services.runtime.channels import open_channel
 from services.runtime.frames import Push, serve_frames
+from services.runtime.rates import Limit
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.settings import ServiceSettings
 from services.runtime.telemetry import Tracer
@@ -126,7 +127,13 @@ def settings(folder: Path, **changed: Any) -> ServiceSettings:
     return ServiceSettings(dsn=SecretStr("unused"), tls_dir=folder, drain_seconds=1, **(ports | changed))
 
 
-def server_of(handlers: Handlers, folder: Path, access: dict[str, Any] | None = None, **changed: Any) -> Server:
+def server_of(
+    handlers: Handlers,
+    folder: Path,
+    access: dict[str, Any] | None = None,
+    limits: dict[str, Limit] | None = None,
+    **changed: Any,
+) -> Server:
     """A server that is not started yet; deposits may call its internal service."""
     descriptor = public.DESCRIPTOR.services_by_name["ScoringService"]
     other = internal.DESCRIPTOR.services_by_name["ScoringInternalService"]
@@ -136,7 +143,7 @@ def server_of(handlers: Handlers, folder: Path, access: dict[str, Any] | None = 
         "scoring",
         settings(folder, **changed),
         authenticate,
-        [PublicService(descriptor, add_public, handlers, ACCESS if access is None else access)],
+        [PublicService(descriptor, add_public, handlers, ACCESS if access is None else access, limits or {})],
         [
             InternalService(
                 other, add_internal, handlers, {"Admit": frozenset({"deposits"}), "Deliver": frozenset({"deposits"})}
@@ -147,12 +154,14 @@ def server_of(handlers: Handlers, folder: Path, access: dict[str, Any] | None = 
 
 
 @asynccontextmanager
-async def a_desk(folder: Path, access: dict[str, Any] | None = None, **changed: Any) -> AsyncIterator[Desk]:
+async def a_desk(
+    folder: Path, access: dict[str, Any] | None = None, limits: dict[str, Limit] | None = None, **changed: Any
+) -> AsyncIterator[Desk]:
     """A server that runs until the block ends."""
     if not (folder / "ca.pem").exists():
         tls.create_certificates(folder, ["identity", "scoring", "deposits", "rental"])
     handlers = Handlers()
-    server = server_of(handlers, folder, access, **changed)
+    server = server_of(handlers, folder, access, limits, **changed)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.ports.public}") as channel:
         try:

@@ -20,7 +20,9 @@ from freehold.scoring.v1 import scoring_internal_service_pb2 as internal
 from freehold.scoring.v1 import scoring_internal_service_pb2_grpc as internal_rpc
 from freehold.scoring.v1 import scoring_service_pb2 as public
 from services.runtime import certificates, tls
+from services.runtime.certificates import CertificateError
 from services.runtime.channels import open_channel
+from services.runtime.rates import Limit
 from services.values.access import Rule
 from services.values.ids import new_renter_id
 
@@ -217,6 +219,62 @@ async def test_whoever_needs_no_credential_is_limited_by_address(tmp_path: Path)
             await desk.score(None)
         assert (await refused(desk.score(None)))[1] == "RATE_LIMITED"
         assert (await refused(desk.score("renter")))[1] == "RATE_LIMITED", "a credential does not matter there"
+
+
+async def test_guests_of_a_trusted_proxy_are_told_apart(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, authentication_failures=2, trusted_proxies="127.0.0.1") as desk:
+
+        async def by(guest: str, bearer: str) -> Any:
+            return await desk.score(
+                metadata=(("authorization", f"Bearer {bearer}"), ("x-forwarded-for", f"203.0.113.1, {guest}"))
+            )
+
+        for number in range(3):
+            assert (await refused(by("192.0.2.1", f"guess-{number}")))[1] == "CREDENTIALS_INVALID"
+        assert (await refused(by("192.0.2.1", "renter")))[1] == "AUTHENTICATION_LOCKED"
+        assert (await by("192.0.2.2", "renter")).model_version == "test", "another guest, never seen before"
+
+
+async def test_who_is_not_trusted_chooses_no_address(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, authentication_failures=2) as desk:
+        reasons = [
+            (await refused(desk.score(metadata=(("authorization", "Bearer guess"), ("x-forwarded-for", guest)))))[1]
+            for guest in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
+        ]
+        assert reasons == ["CREDENTIALS_INVALID"] * 3 + ["AUTHENTICATION_LOCKED"]
+
+
+async def test_a_call_that_is_not_allowed_counts_as_one(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, partner_rate="3/minute") as desk:
+        reasons = [(await refused(desk.score("partner")))[1] for _ in range(4)]
+        assert reasons == ["CALLER_NOT_ALLOWED"] * 3 + ["RATE_LIMITED"]
+
+
+async def test_one_rpc_about_one_thing_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    limits = {"RecordFacts": Limit("2/minute", "request_id")}
+    async with a_desk(tmp_path, limits=limits) as desk:
+        for _ in range(2):
+            await desk.call("RecordFacts", facts(), "operator")
+        code, reason, metadata, _ = await refused(desk.call("RecordFacts", facts(), "operator"))
+        assert (code, reason) == ("RESOURCE_EXHAUSTED", "RATE_LIMITED")
+        assert int(metadata["retry_after_seconds"]) > 0
+        other = facts()
+        other.request_id = "r2"
+        await desk.call("RecordFacts", other, "operator")
+        await desk.score("renter")
+        assert (await refused(desk.call("RecordFacts", facts(kind=0), "operator")))[1] == "INVALID_FIELD", "not counted"
+
+
+@pytest.mark.parametrize("limits", [{"RecordFact": Limit("1/minute", "request_id")}, {"GetMyScore": Limit("1/s", "x")}])
+async def test_a_limit_for_what_is_not_there_fails_the_start(desk: Desk, limits: dict[str, Limit]) -> None:
+    with pytest.raises(ValueError, match="no RPC"):
+        await server_of(Handlers(), desk.tls_dir, limits=limits).start()
+
+
+async def test_a_missing_certificate_fails_the_start_and_is_named(desk: Desk, tmp_path: Path) -> None:
+    server = server_of(Handlers(), desk.tls_dir, public_tls_dir=tmp_path)
+    with pytest.raises(CertificateError, match=r"tls\.key: No such file"):
+        await server.start()
 
 
 @pytest.mark.parametrize("rate", ["often", "-1/second", ""])

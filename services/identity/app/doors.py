@@ -27,6 +27,7 @@ from services.identity.operations.checks import Check
 from services.identity.operations.logins import resolve_credentials
 from services.identity.servicer import (
     ACCESS,
+    LIMITS,
     PRIVACY_ACCESS,
     STAFF_ACCESS,
     InternalServicer,
@@ -70,6 +71,7 @@ def _public(rooms: Rooms, jwks: str) -> list[PublicService]:
             identity_service_pb2_grpc.add_IdentityServiceServicer_to_server,
             PublicServicer(rooms.partners, *people, jwks),
             ACCESS,
+            LIMITS,
         ),
         PublicService(
             privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],

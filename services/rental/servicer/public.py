@@ -31,6 +31,7 @@ from services.rental.servicer.encoding import encode_asset, encode_plan, encode_
 from services.rental.servicer.paging import read_token, token_after
 from services.rental.wire import ASSET_KINDS, RENTAL_STATES
 from services.runtime.interceptors import current_call
+from services.runtime.rates import Limit
 from services.values.access import MANAGERS, SERVING, Reach, Rule
 from services.values.callers import Caller, Role
 from services.values.errors import invalid
@@ -45,6 +46,8 @@ ACCESS = {
     "ListRentals": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTALS", staff=SERVING),
 }
 """Who may call what."""
+LIMITS = {"StartRental": Limit("20/second", "renter_id")}
+"""How often one caller may call about one person: starts of one person wait for each other."""
 
 DEFAULT_PAGE = 50
 ANSWER_MARGIN_SECONDS = 0.25

@@ -13,10 +13,11 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from services.runtime.addresses import AddressOf
 from services.runtime.interceptors import authentication, deadlines, errors, validation
 from services.runtime.interceptors.calls import CALL, Call, Context, call_or_none, current_call
 from services.runtime.interceptors.telemetry import Measure
-from services.runtime.lockout import Lockout, address_of
+from services.runtime.lockout import Lockout
 from services.runtime.rates import Rates
 from services.runtime.telemetry import Tracer
 from services.values.callers import ANONYMOUS, Caller
@@ -27,6 +28,7 @@ __all__ = ["Call", "Context", "Door", "call_or_none", "current_call"]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Admit = Callable[[Context, str], Awaitable[Caller]]
 Deadline = Callable[[Context], tuple[float, bool]]
+Toll = Callable[[str, Caller, Any], None]
 _EXEMPT = ("/grpc.reflection.", "/grpc.health.", "/grpc.channelz.")
 
 
@@ -38,13 +40,17 @@ class Door(grpc.aio.ServerInterceptor):
         deadline: when a unary call ends.
         messages: request class of each method of ours, by full method name.
         tracer: decides sampling before anything else of tracing is touched.
+        toll: counts a unary call by what its valid request names; raises a Refusal.
     """
 
-    def __init__(self, admit: Admit, deadline: Deadline, messages: dict[str, Any], tracer: Tracer) -> None:
+    def __init__(
+        self, admit: Admit, deadline: Deadline, messages: dict[str, Any], tracer: Tracer, toll: Toll | None = None
+    ) -> None:
         self._admit = admit
         self._deadline = deadline
         self._messages = messages
         self._tracer = tracer
+        self._toll = toll
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -87,6 +93,8 @@ class Door(grpc.aio.ServerInterceptor):
                 ends, ours = self._deadline(context)
                 request = validation.decode(message, data)
                 validation.validate(request)
+                if self._toll is not None:
+                    self._toll(method, caller, request)
                 with self._tracer.server_span(method, context) as traceparent:
                     CALL.set(Call(method, caller, ends, traceparent))
                     if not ours:
@@ -153,22 +161,26 @@ _UNKNOWN: Handler = grpc.stream_stream_rpc_method_handler(_unknown)
 
 
 def public_admit(
-    authenticate: authentication.Authenticate, access: authentication.Access, lockout: Lockout, rates: Rates
+    authenticate: authentication.Authenticate,
+    access: authentication.Access,
+    lockout: Lockout,
+    rates: Rates,
+    address_of: AddressOf,
 ) -> Admit:
-    """Admits bearers of a credential whose role the RPC lists, as often as they may call."""
+    """Admits bearers of a credential whose role the RPC lists, as often as they may call; a refused call counts too."""
 
     async def admit(context: Context, method: str) -> Caller:
         rule = access[method]
         if rule.anonymous:
-            rates.count(ANONYMOUS, address_of(context.peer()))
+            rates.count(ANONYMOUS, address_of(context))
             return ANONYMOUS
         bearer = authentication.bearer_of(context)
-        lockout.must_be_open(context.peer, bearer)
+        lockout.must_be_open(lambda: address_of(context), bearer)
         try:
             caller = await authenticate(bearer)
         except Refusal as refusal:
             if refusal.reason == authentication.INVALID:
-                lockout.failed(context.peer(), bearer)
+                lockout.failed(address_of(context), bearer)
             raise
         lockout.succeeded(bearer)
         rates.count(caller, caller.id, bearer)

@@ -53,6 +53,15 @@ def test_every_bad_variable_is_named_at_once_and_no_value_is_told(monkeypatch: p
     assert told.value.__cause__ is None
 
 
+@pytest.mark.parametrize("proxies", ["10.0.0.0/33", "the proxy", "10.0.0.1/8"])
+def test_proxies_that_are_no_networks_are_named(monkeypatch: pytest.MonkeyPatch, proxies: str) -> None:
+    given(monkeypatch, TRUSTED_PROXIES=proxies)
+    with pytest.raises(SettingsError, match="FREEHOLD_BARN_TRUSTED_PROXIES: must be"):
+        load(Settings)
+    given(monkeypatch, TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.7,2001:db8::/32")
+    load(Settings)
+
+
 @pytest.mark.parametrize(
     "epochs",
     [

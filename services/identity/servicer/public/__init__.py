@@ -7,6 +7,7 @@ from services.identity.operations import Access, Accounts, Consents, Partners, R
 from services.identity.servicer.public.partners import PartnerRpcs
 from services.identity.servicer.public.renters import CheckAll, RenterRpcs
 from services.identity.servicer.public.sessions import SessionRpcs
+from services.runtime.rates import Limit
 from services.values.access import ALL_STAFF, OWNERS, SERVING, Reach, Rule
 
 ACCESS = {
@@ -41,6 +42,13 @@ ACCESS = {
     "ListConsents": Rule(renter=Reach.OWN),
 }
 """Who may call what."""
+LIMITS = {
+    "SendRenterCode": Limit("20/minute", "renter_id"),
+    "IssueRenterToken": Limit("60/minute", "renter_id"),
+    "RetryVerification": Limit("20/minute", "renter_id"),
+    "CheckFace": Limit("20/minute", "renter_id"),
+}
+"""How often one caller may call about one person what costs a message, a question to the registry, or a guess."""
 
 
 class PublicServicer(PartnerRpcs, RenterRpcs, SessionRpcs, IdentityServiceServicer):
