@@ -23,6 +23,7 @@ ALLOWED = frozenset(
         "error_type", "stack", "task", "sweeper", "destination", "batch", "count", "state", "reason",
         "category", "attempt", "seconds", "address", "port", "version", "pid", "exit_code", "operation_id",
         "operation_kind", "rental_id", "deposit_id", "renter_id", "partner_id", "api_key_id", "status", "peer",
+        "purpose",
     }
 )  # fmt: skip
 

@@ -23,6 +23,7 @@ from services.values.access import Reach, Rule
 from services.values.errors import Refusal
 
 log = structlog.get_logger(__name__)
+UNKNOWN_PURPOSE = "UNKNOWN"
 public = scoring_service_pb2
 internal = scoring_internal_service_pb2
 
@@ -79,7 +80,7 @@ class InternalServicer(ScoringInternalServiceServicer):
         outcomes = await self._admissions.submit_many([(item.item_id, _question(item)) for item in items])
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, Refusal) and outcome.reason == PURPOSE_NOT_ALLOWED:
-                log.warning("purpose_refused", renter_id=item.renter_id)
+                log.warning("purpose_refused", purpose=_question(item).purpose or UNKNOWN_PURPOSE)
         return [_admit_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def Deliver(self, request: internal.DeliverRequest, context: Context) -> internal.DeliverResponse:

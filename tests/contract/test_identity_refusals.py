@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from identity_house import House, identity_house, newcomer, registration
+from structlog.testing import capture_logs
 
 from freehold.identity.v1 import identity_service_pb2 as pb
 from services.sandbox.people import person
@@ -118,3 +119,13 @@ async def test_secrets_are_shown_once(house: House) -> None:
     async with asyncio.timeout(2):
         while await house.outcome("GetRenter", key.secret, renter_id=renter_id) != "CREDENTIALS_INVALID":
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("purpose", "named"), [(0, "UNSPECIFIED"), (77, "UNKNOWN")])
+async def test_consent_to_another_purpose_is_in_the_log(house: House, token: str, purpose: int, named: str) -> None:
+    with capture_logs() as logged:
+        refusal = await house.reason("GrantConsent", token, **CONSENT | {"purpose": purpose})
+    assert refusal == "PURPOSE_NOT_ALLOWED"
+    (told,) = (one for one in logged if one["event"] == "purpose_refused")
+    assert (told["purpose"], told["partner_id"]) == (named, UNKNOWN_PARTNER)
+    assert set(told) == {"event", "log_level", "purpose", "partner_id"}

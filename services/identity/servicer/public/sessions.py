@@ -12,6 +12,7 @@ from services.runtime.interceptors import Context, current_call
 from services.values.callers import Caller
 
 log = structlog.get_logger(__name__)
+UNKNOWN_PURPOSE = "UNKNOWN"
 
 
 class SessionRpcs:
@@ -66,7 +67,7 @@ class SessionRpcs:
     async def GrantConsent(self, request: public.GrantConsentRequest, context: Context) -> public.GrantConsentResponse:
         purpose = _purpose(request.purpose)
         if purpose not in PURPOSES:
-            log.warning("purpose_refused", partner_id=request.partner_id)
+            log.warning("purpose_refused", partner_id=request.partner_id, purpose=purpose or UNKNOWN_PURPOSE)
         consent = await self._consents.grant(
             _caller().id, request.request_id, request.partner_id, purpose, request.text_version
         )
