@@ -27,6 +27,8 @@ from services.sandbox.people import person
 from services.values.errors import Refusal
 
 SETTLE_SECONDS = 20.0
+STRANGER = "stranger"
+"""Has a certificate of our authority, and is on nobody's list."""
 _newcomers = itertools.count(20_000)
 _bikes = itertools.count(1)
 

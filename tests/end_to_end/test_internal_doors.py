@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import message_factory
-from town import Town
+from town import STRANGER, Town
 
 from freehold.deposits.v1 import deposits_internal_service_pb2 as deposits
 from freehold.identity.v1 import identity_internal_service_pb2 as identity
@@ -41,7 +43,7 @@ CELLS = [
     (service, method, caller, caller in callers[method.name])
     for service, descriptor, callers in DOORS
     for method in descriptor.methods
-    for caller in SERVICES
+    for caller in (*SERVICES, STRANGER)
 ]
 
 
@@ -68,6 +70,22 @@ async def outcome(channel: grpc.aio.Channel, method: Any) -> str:
 async def _nothing() -> AsyncIterator[Any]:
     for never in ():
         yield never
+
+
+def generated() -> set[str]:
+    """Every internal service of the contract, by its full name."""
+    root = Path(identity.__file__).parents[2]
+    files = [file.relative_to(root.parent).with_suffix("") for file in root.rglob("*_internal_service_pb2.py")]
+    modules = [importlib.import_module(".".join(file.parts)) for file in files]
+    return {service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()}
+
+
+def test_every_internal_service_of_the_contract_is_a_door_with_a_cell_for_each_rpc() -> None:
+    assert {descriptor.full_name for _, descriptor, _ in DOORS} == generated()
+    for _, descriptor, callers in DOORS:
+        assert set(callers) == {method.name for method in descriptor.methods}
+        assert all(callers.values()), "an RPC that nobody may call"
+        assert STRANGER not in frozenset().union(*callers.values())
 
 
 @pytest.mark.parametrize(
