@@ -32,8 +32,10 @@ from services.identity.store import (
     RenterStore,
     SessionStore,
 )
+from services.identity.store.accounts import lock_account, lock_person
 from services.identity.vault import Vault
 from services.runtime.database import Database
+from services.runtime.queries import load_queries
 from services.sandbox.people import aged, person
 from services.values.callers import Caller, Role
 from services.values.errors import Refusal
@@ -333,6 +335,28 @@ async def test_grants_and_withdrawals_at_once_end_in_one_state(desk: Desk) -> No
     assert sum(row["withdrawn_at"] is None for row in rows) <= 1
     for sooner, later in itertools.pairwise(rows):
         assert sooner["withdrawn_at"] <= later["granted_at"], "agreements follow each other"
+
+
+async def test_whoever_waits_for_a_consent_sees_it(desk: Desk) -> None:
+    """Or else a verification that waited would tell scoring nothing, and the consent had nothing to tell yet."""
+    partner, sql = await desk.partner(), load_queries("services.identity")
+    renter_id, held = await desk.register(partner), asyncio.Event()
+    whose = (bucket_of(renter_id), renter_id)
+
+    async def consents(connection: Any) -> None:
+        await connection.execute(sql.hold_renters, [whose[0]], [renter_id])
+        held.set()
+        await asyncio.sleep(0.3)
+        consent = (whose[0], new_id("cns"), renter_id, partner, SCORING, "v1", desk.clock.time)
+        await connection.execute(sql.insert_consent, *consent)
+
+    async def waits(connection: Any) -> tuple[bool, bool]:
+        await held.wait()
+        _, consenting = await lock_account(connection, sql, renter_id)
+        return (await lock_person(connection, sql, renter_id, SCORING))["consenting"], consenting
+
+    _, seen = await asyncio.gather(desk.db.transaction(consents), desk.db.transaction(waits))
+    assert seen == (True, True)
 
 
 async def test_n_people_are_checked_in_one_read_in_order(desk: Desk) -> None:

@@ -18,8 +18,15 @@ FROM unnest($1::int[], $2::text[], $3::text[]) WITH ORDINALITY AS i (bucket, ren
 LEFT JOIN renters r ON r.bucket = i.bucket AND r.renter_id = i.renter_id
 ORDER BY i.ordinal;
 
--- name: lock_accounts
--- Locks one or two accounts in their order, for a change.
+-- name: hold_renters
+-- Locks people in their order. What is read by the next statement is no older than the lock; what the same statement
+-- reads beside the locked rows would be as old as the wait.
+SELECT r.renter_id FROM renters r JOIN unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
+  ON r.bucket = i.bucket AND r.renter_id = i.renter_id
+ORDER BY r.bucket, r.renter_id FOR UPDATE OF r;
+
+-- name: read_held_accounts
+-- One or two accounts that are held, for a change.
 SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_at, r.verify_after, r.document_verified_at,
        r.phone_verified_at, r.verified_until, r.face_checked_at, r.frozen_at, r.merged_into, r.verify_round,
        r.erasing_at, r.erased_at,
@@ -28,7 +35,7 @@ SELECT r.renter_id, r.state, r.wrapped_key, r.sealed, r.key_version, r.created_a
                  AND c.withdrawn_at IS NULL) AS consenting
 FROM renters r JOIN unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
   ON r.bucket = i.bucket AND r.renter_id = i.renter_id
-ORDER BY r.bucket, r.renter_id FOR UPDATE OF r;
+ORDER BY r.bucket, r.renter_id;
 
 -- name: save_account
 -- Writes an account that is locked.
@@ -39,15 +46,15 @@ SET state = $3, wrapped_key = $4, sealed = $5, verify_after = $6, document_verif
     verify_attempts = CASE WHEN verify_round = $13 THEN verify_attempts ELSE 0 END
 WHERE bucket = $1 AND renter_id = $2;
 
--- name: lock_renter
--- Locks a person for a change of what is verified of them or consented by them.
+-- name: read_held_renter
+-- What is verified of a person who is held, and consented by them.
 SELECT r.created_at, r.document_verified_at, r.phone_verified_at, r.erasing_at,
        EXISTS (SELECT 1 FROM consents c
                WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3
                  AND c.withdrawn_at IS NULL) AS consenting,
        (SELECT max(greatest(c.granted_at, c.withdrawn_at)) FROM consents c
         WHERE c.bucket = r.bucket AND c.renter_id = r.renter_id AND c.purpose = $3) AS last_change
-FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2 FOR UPDATE OF r;
+FROM renters r WHERE r.bucket = $1 AND r.renter_id = $2;
 
 -- name: insert_account_change
 -- Why an account changed, append-only.

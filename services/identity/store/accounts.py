@@ -103,6 +103,13 @@ async def lock_account(connection: Any, sql: Queries, renter_id: str) -> tuple[A
     return locked[renter_id]
 
 
+async def lock_person(connection: Any, sql: Queries, renter_id: str, purpose: str) -> Any:
+    """What is verified of a person, locked, and consented by them; None when there is no such person."""
+    bucket = bucket_of(renter_id)
+    await connection.execute(sql.hold_renters, [bucket], [renter_id])
+    return await connection.fetchrow(sql.read_held_renter, bucket, renter_id, purpose)
+
+
 async def save_account(
     connection: Any, sql: Queries, news: News, before: Account, after: Account, consenting: bool
 ) -> bool:
@@ -140,7 +147,8 @@ def _news_of(before: Account, after: Account, consenting: bool) -> list[ScoringN
 
 async def _lock(connection: Any, sql: Queries, renter_ids: list[str]) -> dict[str, tuple[Account, bool]]:
     buckets = [bucket_of(renter_id) for renter_id in renter_ids]
-    rows = await connection.fetch(sql.lock_accounts, buckets, renter_ids, SCORING)
+    await connection.execute(sql.hold_renters, buckets, renter_ids)
+    rows = await connection.fetch(sql.read_held_accounts, buckets, renter_ids, SCORING)
     return {row["renter_id"]: (account_of(row), row["consenting"]) for row in rows}
 
 

@@ -16,6 +16,7 @@ from services.identity.domain import (
     verified_news,
 )
 from services.identity.operations.ports import NewCode, NewRefresh, ShownCode
+from services.identity.store.accounts import lock_person
 from services.identity.store.news import News
 from services.identity.store.sessions import insert_refresh
 from services.runtime.database import Database
@@ -63,7 +64,7 @@ class CodeStore:
         bucket, renter_id = bucket_of(shown.renter_id), shown.renter_id
 
         async def work(connection: Any) -> tuple[Refusal | None, bool]:
-            person = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, SCORING)
+            person = await lock_person(connection, self._sql, renter_id, SCORING)
             refusal = await self._try(connection, request, shown)
             if refusal is not None:
                 return refusal, False

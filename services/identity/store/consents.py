@@ -18,6 +18,7 @@ from services.identity.domain import (
     renter_not_linked,
     state_not_allowed,
 )
+from services.identity.store.accounts import lock_person
 from services.identity.store.news import News
 from services.runtime.database import Database
 from services.runtime.queries import Queries, load_queries
@@ -39,7 +40,7 @@ class ConsentStore:
         bucket, renter_id, purpose = bucket_of(consent.renter_id), consent.renter_id, consent.purpose
 
         async def work(connection: Any) -> tuple[Consent, bool]:
-            person = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, purpose)
+            person = await lock_person(connection, self._sql, renter_id, purpose)
             if person is None:
                 raise renter_not_found()
             first = await claim(connection, request, consent.consent_id, consent.granted_at)
@@ -71,7 +72,7 @@ class ConsentStore:
         bucket = bucket_of(renter_id)
 
         async def work(connection: Any) -> tuple[Consent, bool]:
-            person = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, purpose)
+            person = await lock_person(connection, self._sql, renter_id, purpose)
             old = await connection.fetchrow(self._sql.consent_in_force, bucket, renter_id, partner_id, purpose)
             first = await claim(connection, request, old["consent_id"] if old else "", now)
             if first is not None:
@@ -80,7 +81,7 @@ class ConsentStore:
                 raise consent_not_found()
             moment = after(person["last_change"], now)
             await connection.execute(self._sql.withdraw_consent, bucket, renter_id, old["consent_id"], moment)
-            still = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, purpose)
+            still = await lock_person(connection, self._sql, renter_id, purpose)
             news = [] if still["consenting"] else [ScoringNews("CONSENT_WITHDRAWN", renter_id, moment)]
             published = await self._news.publish(connection, renter_id, news)
             return await self._read(connection, renter_id, old["consent_id"]), published
@@ -91,10 +92,9 @@ class ConsentStore:
 
     async def withdraw_all(self, request: Request, renter_id: str, purpose: str, now: datetime) -> int:
         """How many agreements ended; a repeat ends none. Raises REQUEST_ID_REUSED."""
-        bucket = bucket_of(renter_id)
 
         async def work(connection: Any) -> tuple[int, bool]:
-            if await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, purpose) is None:
+            if await lock_person(connection, self._sql, renter_id, purpose) is None:
                 raise renter_not_found()
             if await claim(connection, request, renter_id, now) is not None:
                 return 0, False
@@ -123,7 +123,7 @@ class ConsentStore:
 async def end_consents(connection: Any, sql: Queries, news: News, renter_id: str, purpose: str, now: datetime) -> int:
     """Ends every agreement of a person whose row is locked, and tells scoring; answers how many there were."""
     bucket = bucket_of(renter_id)
-    person = await connection.fetchrow(sql.lock_renter, bucket, renter_id, purpose)
+    person = await lock_person(connection, sql, renter_id, purpose)
     moment = after(person["last_change"], now)
     ended = await connection.fetch(sql.withdraw_all_consents, bucket, renter_id, purpose, moment)
     if ended:

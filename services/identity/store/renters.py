@@ -18,7 +18,7 @@ from services.identity.domain import (
     state_not_allowed,
 )
 from services.identity.operations.ports import CheckedRow, Enrolment, FoundRenter, NewRenter, Unverified
-from services.identity.store.accounts import account_of, lock_account, save_account, sealed_of
+from services.identity.store.accounts import account_of, lock_account, lock_person, save_account, sealed_of
 from services.identity.store.news import News
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
@@ -132,7 +132,7 @@ class RenterStore:
         bucket = bucket_of(renter_id)
 
         async def work(connection: Any) -> datetime:
-            person = await connection.fetchrow(self._sql.lock_renter, bucket, renter_id, SCORING)
+            person = await lock_person(connection, self._sql, renter_id, SCORING)
             if person is None:
                 raise renter_not_found()
             if person["erasing_at"] is not None:
