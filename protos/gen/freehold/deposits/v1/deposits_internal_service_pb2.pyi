@@ -24,6 +24,89 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class DeliverRequest(_message.Message):
+    """DeliverRequest is a batch of events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoringNews]:
+        """The events."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___ScoringNews] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverRequest: _TypeAlias = DeliverRequest  # noqa: Y015
+
+@_typing.final
+class ScoringNews(_message.Message):
+    """ScoringNews says that a person's facts were put right, so that what was decided on them is decided again: previews
+    are forgotten, and of deposits that are still held those that would be waived now, under the policy version that they
+    were decided under, are waived and their holds released. A waiver is never taken back.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """Unique; a repeated event changes nothing."""
+    renter_id: _builtins.str
+    """The person."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Deposits decided at this moment or later are concerned."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "renter_id", b"renter_id", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoringNews: _TypeAlias = ScoringNews  # noqa: Y015
+
+@_typing.final
+class DeliverResponse(_message.Message):
+    """DeliverResponse answers event by event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statuses(self) -> _containers.RepeatedCompositeFieldContainer[_item_status_pb2.ItemStatus]:
+        """In the order of the request; anything but OK is delivered again."""
+
+    def __init__(
+        self,
+        *,
+        statuses: _abc.Iterable[_item_status_pb2.ItemStatus] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statuses", b"statuses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverResponse: _TypeAlias = DeliverResponse  # noqa: Y015
+
+@_typing.final
 class SecureDepositsRequest(_message.Message):
     """SecureDepositsRequest is one frame of items."""
 

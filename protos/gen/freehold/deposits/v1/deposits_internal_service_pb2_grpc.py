@@ -51,6 +51,11 @@ class DepositsInternalServiceStub:
                 request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsRequest.SerializeToString,
                 response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsResponse.FromString,
                 _registered_method=True)
+        self.Deliver = channel.unary_unary(
+                '/freehold.deposits.v1.DepositsInternalService/Deliver',
+                request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.DeliverRequest.SerializeToString,
+                response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.DeliverResponse.FromString,
+                _registered_method=True)
 
 
 class DepositsInternalServiceServicer:
@@ -83,6 +88,13 @@ class DepositsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Deliver(self, request, context):
+        """Deliver takes events, at least once; each is applied once. Callers: scoring.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DepositsInternalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -100,6 +112,11 @@ def add_DepositsInternalServiceServicer_to_server(servicer, server):
                     servicer.CancelDeposits,
                     request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsRequest.FromString,
                     response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsResponse.SerializeToString,
+            ),
+            'Deliver': grpc.unary_unary_rpc_method_handler(
+                    servicer.Deliver,
+                    request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.DeliverRequest.FromString,
+                    response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.DeliverResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -185,6 +202,33 @@ class DepositsInternalService:
             '/freehold.deposits.v1.DepositsInternalService/CancelDeposits',
             freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsRequest.SerializeToString,
             freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Deliver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.deposits.v1.DepositsInternalService/Deliver',
+            freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.DeliverRequest.SerializeToString,
+            freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.DeliverResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,8 @@ class DepositsInternalServiceStub:
     """CancelDeposits ends waivers and voids holds of rentals that did not come about. Callers: rental.
     An unknown rental_id is remembered as cancelled, so that a late SecureDeposits finds it so.
     """
+    Deliver: _grpc.UnaryUnaryMultiCallable[_deposits_internal_service_pb2.DeliverRequest, _deposits_internal_service_pb2.DeliverResponse]
+    """Deliver takes events, at least once; each is applied once. Callers: scoring."""
 
 @_typing.type_check_only
 class DepositsInternalServiceAsyncStub(DepositsInternalServiceStub):
@@ -69,6 +71,8 @@ class DepositsInternalServiceAsyncStub(DepositsInternalServiceStub):
     """CancelDeposits ends waivers and voids holds of rentals that did not come about. Callers: rental.
     An unknown rental_id is remembered as cancelled, so that a late SecureDeposits finds it so.
     """
+    Deliver: _aio.UnaryUnaryMultiCallable[_deposits_internal_service_pb2.DeliverRequest, _deposits_internal_service_pb2.DeliverResponse]  # type: ignore[assignment]
+    """Deliver takes events, at least once; each is applied once. Callers: scoring."""
 
 class DepositsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """DepositsInternalService secures and settles deposits for rental, over mutual TLS. Every item is idempotent by its
@@ -105,5 +109,13 @@ class DepositsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         """CancelDeposits ends waivers and voids holds of rentals that did not come about. Callers: rental.
         An unknown rental_id is remembered as cancelled, so that a late SecureDeposits finds it so.
         """
+
+    @_abc_1.abstractmethod
+    def Deliver(
+        self,
+        request: _deposits_internal_service_pb2.DeliverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deposits_internal_service_pb2.DeliverResponse, _abc.Awaitable[_deposits_internal_service_pb2.DeliverResponse]]:
+        """Deliver takes events, at least once; each is applied once. Callers: scoring."""
 
 def add_DepositsInternalServiceServicer_to_server(servicer: DepositsInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

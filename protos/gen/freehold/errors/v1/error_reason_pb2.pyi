@@ -212,6 +212,54 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[ALREADY_EXISTS] A fact with this id and other content is recorded. Facts are never overwritten.
     Example: the same fact_id with another kind.
     """
+    ERROR_REASON_FACT_NOT_FOUND: _ErrorReason.ValueType  # 202
+    """[NOT_FOUND] No such fact of this person.
+    Example: OpenDispute with a mistyped fact_id.
+    """
+    ERROR_REASON_USE_NOT_FOUND: _ErrorReason.ValueType  # 203
+    """[NOT_FOUND] No such use of this person's score.
+    Example: OpenDispute about another person's deposit.
+    """
+    ERROR_REASON_DISPUTE_NOT_FOUND: _ErrorReason.ValueType  # 204
+    """[NOT_FOUND] No such dispute, or not of this person.
+    Example: WithdrawDispute with a mistyped id.
+    """
+    ERROR_REASON_DISPUTE_NOT_ALLOWED: _ErrorReason.ValueType  # 205
+    """[FAILED_PRECONDITION] It is in dispute already, does not count anyway, or was found right less than 180 days ago.
+    Example: OpenDispute twice with two request ids.
+    """
+    ERROR_REASON_TOO_MANY_DISPUTES: _ErrorReason.ValueType  # 206
+    """[RESOURCE_EXHAUSTED] Three disputes of this person are open. Wait for one to be decided, or withdraw one.
+    Example: disputing every fact at once.
+    """
+    ERROR_REASON_ENDORSEMENT_CODE_INVALID: _ErrorReason.ValueType  # 207
+    """[INVALID_ARGUMENT] The code is wrong, used or expired, or the caller's own; which of them is not told.
+    Example: Endorse with a code of two days ago.
+    """
+    ERROR_REASON_ENDORSER_NOT_ELIGIBLE: _ErrorReason.ValueType  # 208
+    """[FAILED_PRECONDITION] Who vouches has no score above 650 without endorsements, or is known for less than 180 days.
+    Example: Endorse by somebody who joined last week.
+    """
+    ERROR_REASON_ENDORSEMENT_CIRCULAR: _ErrorReason.ValueType  # 209
+    """[FAILED_PRECONDITION] The other person vouches for the caller, directly or through others.
+    Example: two friends vouch for each other.
+    """
+    ERROR_REASON_TOO_MANY_ENDORSEMENTS: _ErrorReason.ValueType  # 210
+    """[RESOURCE_EXHAUSTED] The caller vouches for three people, or has vouched for one in the last 30 days.
+    Example: Endorse twice in a week.
+    """
+    ERROR_REASON_ENDORSEMENT_NOT_FOUND: _ErrorReason.ValueType  # 211
+    """[NOT_FOUND] No such endorsement that the caller gave or received.
+    Example: EndEndorsement with a mistyped id.
+    """
+    ERROR_REASON_SCORECARD_NOT_FOUND: _ErrorReason.ValueType  # 212
+    """[NOT_FOUND] No scorecard of this version can be served.
+    Example: PromoteScorecard with a mistyped version.
+    """
+    ERROR_REASON_SCORECARD_NOT_COMPARED: _ErrorReason.ValueType  # 213
+    """[FAILED_PRECONDITION] The scorecard's decisions were not compared with those of the one in force.
+    Example: PromoteScorecard of a version that never was the challenger.
+    """
     ERROR_REASON_POLICY_NOT_FOUND: _ErrorReason.ValueType  # 300
     """[NOT_FOUND] The partner has no policy in force for this kind of asset.
     Example: StartRental before SetPolicy.
@@ -475,6 +523,54 @@ Example: RecordFacts for someone who opted out.
 ERROR_REASON_FACT_ID_REUSED: ErrorReason.ValueType  # 201
 """[ALREADY_EXISTS] A fact with this id and other content is recorded. Facts are never overwritten.
 Example: the same fact_id with another kind.
+"""
+ERROR_REASON_FACT_NOT_FOUND: ErrorReason.ValueType  # 202
+"""[NOT_FOUND] No such fact of this person.
+Example: OpenDispute with a mistyped fact_id.
+"""
+ERROR_REASON_USE_NOT_FOUND: ErrorReason.ValueType  # 203
+"""[NOT_FOUND] No such use of this person's score.
+Example: OpenDispute about another person's deposit.
+"""
+ERROR_REASON_DISPUTE_NOT_FOUND: ErrorReason.ValueType  # 204
+"""[NOT_FOUND] No such dispute, or not of this person.
+Example: WithdrawDispute with a mistyped id.
+"""
+ERROR_REASON_DISPUTE_NOT_ALLOWED: ErrorReason.ValueType  # 205
+"""[FAILED_PRECONDITION] It is in dispute already, does not count anyway, or was found right less than 180 days ago.
+Example: OpenDispute twice with two request ids.
+"""
+ERROR_REASON_TOO_MANY_DISPUTES: ErrorReason.ValueType  # 206
+"""[RESOURCE_EXHAUSTED] Three disputes of this person are open. Wait for one to be decided, or withdraw one.
+Example: disputing every fact at once.
+"""
+ERROR_REASON_ENDORSEMENT_CODE_INVALID: ErrorReason.ValueType  # 207
+"""[INVALID_ARGUMENT] The code is wrong, used or expired, or the caller's own; which of them is not told.
+Example: Endorse with a code of two days ago.
+"""
+ERROR_REASON_ENDORSER_NOT_ELIGIBLE: ErrorReason.ValueType  # 208
+"""[FAILED_PRECONDITION] Who vouches has no score above 650 without endorsements, or is known for less than 180 days.
+Example: Endorse by somebody who joined last week.
+"""
+ERROR_REASON_ENDORSEMENT_CIRCULAR: ErrorReason.ValueType  # 209
+"""[FAILED_PRECONDITION] The other person vouches for the caller, directly or through others.
+Example: two friends vouch for each other.
+"""
+ERROR_REASON_TOO_MANY_ENDORSEMENTS: ErrorReason.ValueType  # 210
+"""[RESOURCE_EXHAUSTED] The caller vouches for three people, or has vouched for one in the last 30 days.
+Example: Endorse twice in a week.
+"""
+ERROR_REASON_ENDORSEMENT_NOT_FOUND: ErrorReason.ValueType  # 211
+"""[NOT_FOUND] No such endorsement that the caller gave or received.
+Example: EndEndorsement with a mistyped id.
+"""
+ERROR_REASON_SCORECARD_NOT_FOUND: ErrorReason.ValueType  # 212
+"""[NOT_FOUND] No scorecard of this version can be served.
+Example: PromoteScorecard with a mistyped version.
+"""
+ERROR_REASON_SCORECARD_NOT_COMPARED: ErrorReason.ValueType  # 213
+"""[FAILED_PRECONDITION] The scorecard's decisions were not compared with those of the one in force.
+Example: PromoteScorecard of a version that never was the challenger.
 """
 ERROR_REASON_POLICY_NOT_FOUND: ErrorReason.ValueType  # 300
 """[NOT_FOUND] The partner has no policy in force for this kind of asset.

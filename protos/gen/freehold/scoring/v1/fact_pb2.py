@@ -26,13 +26,17 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66reehold/scoring/v1/fact.proto\x12\x13\x66reehold.scoring.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x01\n\x04\x46\x61\x63t\x12/\n\x07\x66\x61\x63t_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,80}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x37\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.freehold.scoring.v1.FactKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01*\xe1\x02\n\x08\x46\x61\x63tKind\x12\x19\n\x15\x46\x41\x43T_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x46\x41\x43T_KIND_DOCUMENT_VERIFIED\x10\x01\x12\x1c\n\x18\x46\x41\x43T_KIND_PHONE_VERIFIED\x10\x02\x12\x14\n\x10\x46\x41\x43T_KIND_JOINED\x10\x03\x12\"\n\x1e\x46\x41\x43T_KIND_PAYMENT_METHOD_ADDED\x10\x04\x12\x1c\n\x18\x46\x41\x43T_KIND_RENTAL_STARTED\x10\x05\x12%\n!FACT_KIND_RENTAL_RETURNED_ON_TIME\x10\x06\x12\"\n\x1e\x46\x41\x43T_KIND_RENTAL_RETURNED_LATE\x10\x07\x12\x1d\n\x19\x46\x41\x43T_KIND_PAYMENT_ON_TIME\x10\x08\x12\x1c\n\x18\x46\x41\x43T_KIND_PAYMENT_FAILED\x10\t\x12\x1b\n\x17\x46\x41\x43T_KIND_PAYMENT_CURED\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66reehold/scoring/v1/fact.proto\x12\x13\x66reehold.scoring.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x01\n\x0eNegativeRecord\x12.\n\x06source\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,80}$\x12\x1e\n\x0b\x63\x61se_number\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18x\x12.\n\nsettled_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdf\x03\n\x04\x46\x61\x63t\x12/\n\x07\x66\x61\x63t_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,80}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x37\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.freehold.scoring.v1.FactKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07subject\x18\x05 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{0,80}$\x12\x30\n\npartner_id\x18\x06 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(ptn_[0-9a-v]{26})?$\x12$\n\x0erental_seconds\x18\x07 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12<\n\x0fnegative_record\x18\x08 \x01(\x0b\x32#.freehold.scoring.v1.NegativeRecord\x12\x1a\n\routside_score\x18\t \x01(\x05H\x01\x88\x01\x01\x42\x11\n\x0f_rental_secondsB\x10\n\x0e_outside_score*\xf1\x04\n\x08\x46\x61\x63tKind\x12\x19\n\x15\x46\x41\x43T_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x46\x41\x43T_KIND_DOCUMENT_VERIFIED\x10\x01\x12\x1c\n\x18\x46\x41\x43T_KIND_PHONE_VERIFIED\x10\x02\x12\x14\n\x10\x46\x41\x43T_KIND_JOINED\x10\x03\x12\"\n\x1e\x46\x41\x43T_KIND_PAYMENT_METHOD_ADDED\x10\x04\x12\x1c\n\x18\x46\x41\x43T_KIND_RENTAL_STARTED\x10\x05\x12%\n!FACT_KIND_RENTAL_RETURNED_ON_TIME\x10\x06\x12\"\n\x1e\x46\x41\x43T_KIND_RENTAL_RETURNED_LATE\x10\x07\x12\x1d\n\x19\x46\x41\x43T_KIND_PAYMENT_ON_TIME\x10\x08\x12\x1c\n\x18\x46\x41\x43T_KIND_PAYMENT_FAILED\x10\t\x12\x1b\n\x17\x46\x41\x43T_KIND_PAYMENT_CURED\x10\n\x12\x19\n\x15\x46\x41\x43T_KIND_RENTAL_LOST\x10\x0b\x12\x1c\n\x18\x46\x41\x43T_KIND_RENTAL_DAMAGED\x10\x0c\x12\x1a\n\x16\x46\x41\x43T_KIND_PAYMENT_LATE\x10\r\x12!\n\x1d\x46\x41\x43T_KIND_PAYMENT_WRITTEN_OFF\x10\x0e\x12%\n!FACT_KIND_PROFILE_FIELD_COMPLETED\x10\x0f\x12\x1b\n\x17\x46\x41\x43T_KIND_BILL_VERIFIED\x10\x10\x12\x1d\n\x19\x46\x41\x43T_KIND_NEGATIVE_RECORD\x10\x11\x12\x16\n\x12\x46\x41\x43T_KIND_ENDORSED\x10\x12\x12\x1b\n\x17\x46\x41\x43T_KIND_OUTSIDE_SCORE\x10\x13\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'freehold.scoring.v1.fact_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_NEGATIVERECORD'].fields_by_name['source']._loaded_options = None
+  _globals['_NEGATIVERECORD'].fields_by_name['source']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,80}$'
+  _globals['_NEGATIVERECORD'].fields_by_name['case_number']._loaded_options = None
+  _globals['_NEGATIVERECORD'].fields_by_name['case_number']._serialized_options = b'\272H\006r\004\020\001\030x'
   _globals['_FACT'].fields_by_name['fact_id']._loaded_options = None
   _globals['_FACT'].fields_by_name['fact_id']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,80}$'
   _globals['_FACT'].fields_by_name['renter_id']._loaded_options = None
@@ -41,8 +45,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FACT'].fields_by_name['kind']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_FACT'].fields_by_name['occurred_at']._loaded_options = None
   _globals['_FACT'].fields_by_name['occurred_at']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_FACTKIND']._serialized_start=336
-  _globals['_FACTKIND']._serialized_end=689
-  _globals['_FACT']._serialized_start=118
-  _globals['_FACT']._serialized_end=333
+  _globals['_FACT'].fields_by_name['subject']._loaded_options = None
+  _globals['_FACT'].fields_by_name['subject']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_.:-]{0,80}$'
+  _globals['_FACT'].fields_by_name['partner_id']._loaded_options = None
+  _globals['_FACT'].fields_by_name['partner_id']._serialized_options = b'\272H\031r\0272\025^(ptn_[0-9a-v]{26})?$'
+  _globals['_FACT'].fields_by_name['rental_seconds']._loaded_options = None
+  _globals['_FACT'].fields_by_name['rental_seconds']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_FACTKIND']._serialized_start=795
+  _globals['_FACTKIND']._serialized_end=1420
+  _globals['_NEGATIVERECORD']._serialized_start=118
+  _globals['_NEGATIVERECORD']._serialized_end=310
+  _globals['_FACT']._serialized_start=313
+  _globals['_FACT']._serialized_end=792
 # @@protoc_insertion_point(module_scope)

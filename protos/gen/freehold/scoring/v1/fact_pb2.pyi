@@ -45,7 +45,25 @@ class _FactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactKind.Val
     FACT_KIND_PAYMENT_FAILED: _FactKind.ValueType  # 9
     """A payment failed."""
     FACT_KIND_PAYMENT_CURED: _FactKind.ValueType  # 10
-    """A failed payment was made good."""
+    """What failed or was written off was paid after all; it is named by the same subject."""
+    FACT_KIND_RENTAL_LOST: _FactKind.ValueType  # 11
+    """A rental never came back."""
+    FACT_KIND_RENTAL_DAMAGED: _FactKind.ValueType  # 12
+    """A rental came back damaged."""
+    FACT_KIND_PAYMENT_LATE: _FactKind.ValueType  # 13
+    """A rental was paid, after it was due."""
+    FACT_KIND_PAYMENT_WRITTEN_OFF: _FactKind.ValueType  # 14
+    """What was owed was given up."""
+    FACT_KIND_PROFILE_FIELD_COMPLETED: _FactKind.ValueType  # 15
+    """A field of the profile was filled in; the subject names it."""
+    FACT_KIND_BILL_VERIFIED: _FactKind.ValueType  # 16
+    """A household bill in the person's name was shown to be paid; the subject names it, for example "power:2026-10"."""
+    FACT_KIND_NEGATIVE_RECORD: _FactKind.ValueType  # 17
+    """A court list or another register names the person."""
+    FACT_KIND_ENDORSED: _FactKind.ValueType  # 18
+    """Another person vouches for this one; the subject is the endorsement. EndorsementService alone makes it."""
+    FACT_KIND_OUTSIDE_SCORE: _FactKind.ValueType  # 19
+    """A bureau told its own score; the subject names the bureau. Only the bureau's link makes it."""
 
 class FactKind(_FactKind, metaclass=_FactKindEnumTypeWrapper):
     """FactKind is what happened. Facts are append-only."""
@@ -71,8 +89,66 @@ FACT_KIND_PAYMENT_ON_TIME: FactKind.ValueType  # 8
 FACT_KIND_PAYMENT_FAILED: FactKind.ValueType  # 9
 """A payment failed."""
 FACT_KIND_PAYMENT_CURED: FactKind.ValueType  # 10
-"""A failed payment was made good."""
+"""What failed or was written off was paid after all; it is named by the same subject."""
+FACT_KIND_RENTAL_LOST: FactKind.ValueType  # 11
+"""A rental never came back."""
+FACT_KIND_RENTAL_DAMAGED: FactKind.ValueType  # 12
+"""A rental came back damaged."""
+FACT_KIND_PAYMENT_LATE: FactKind.ValueType  # 13
+"""A rental was paid, after it was due."""
+FACT_KIND_PAYMENT_WRITTEN_OFF: FactKind.ValueType  # 14
+"""What was owed was given up."""
+FACT_KIND_PROFILE_FIELD_COMPLETED: FactKind.ValueType  # 15
+"""A field of the profile was filled in; the subject names it."""
+FACT_KIND_BILL_VERIFIED: FactKind.ValueType  # 16
+"""A household bill in the person's name was shown to be paid; the subject names it, for example "power:2026-10"."""
+FACT_KIND_NEGATIVE_RECORD: FactKind.ValueType  # 17
+"""A court list or another register names the person."""
+FACT_KIND_ENDORSED: FactKind.ValueType  # 18
+"""Another person vouches for this one; the subject is the endorsement. EndorsementService alone makes it."""
+FACT_KIND_OUTSIDE_SCORE: FactKind.ValueType  # 19
+"""A bureau told its own score; the subject names the bureau. Only the bureau's link makes it."""
 Global___FactKind: _TypeAlias = FactKind  # noqa: Y015
+
+@_typing.final
+class NegativeRecord(_message.Message):
+    """NegativeRecord is what a register says of a person. It stops to count on `expires_at`, which may be at most 5 years
+    after it was settled, and 7 years after `occurred_at` while it is not.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CASE_NUMBER_FIELD_NUMBER: _builtins.int
+    SETTLED_AT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """Who keeps the register, for example "court-list:310000"."""
+    case_number: _builtins.str
+    """Number of the case there. Encrypted at rest; shown to the person and to whoever decides their dispute."""
+    @_builtins.property
+    def settled_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was settled; absent while it is not."""
+
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When it stops to count; absent for the latest day that is allowed."""
+
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        case_number: _builtins.str = ...,
+        settled_at: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "settled_at", b"settled_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_number", b"case_number", "expires_at", b"expires_at", "settled_at", b"settled_at", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NegativeRecord: _TypeAlias = NegativeRecord  # noqa: Y015
 
 @_typing.final
 class Fact(_message.Message):
@@ -84,15 +160,32 @@ class Fact(_message.Message):
     RENTER_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    RENTAL_SECONDS_FIELD_NUMBER: _builtins.int
+    NEGATIVE_RECORD_FIELD_NUMBER: _builtins.int
+    OUTSIDE_SCORE_FIELD_NUMBER: _builtins.int
     fact_id: _builtins.str
     """Made by the source, unique; repeating it changes nothing."""
     renter_id: _builtins.str
     """The person, `rnt_…`."""
     kind: Global___FactKind.ValueType
     """What happened."""
+    subject: _builtins.str
+    """What it is about: a rental, a bill, a field, a bureau. A payment cured makes good what failed under its subject."""
+    partner_id: _builtins.str
+    """At which partner; empty for none. Of one partner, one good fact a day counts."""
+    rental_seconds: _builtins.int
+    """How long the rental lasted, seconds; one of under five minutes earns nothing."""
+    outside_score: _builtins.int
+    """The bureau's number on the bureau's scale. With FACT_KIND_OUTSIDE_SCORE, and only then."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened; may lie in the past."""
+
+    @_builtins.property
+    def negative_record(self) -> Global___NegativeRecord:
+        """With FACT_KIND_NEGATIVE_RECORD, and only then."""
 
     def __init__(
         self,
@@ -101,11 +194,23 @@ class Fact(_message.Message):
         renter_id: _builtins.str = ...,
         kind: Global___FactKind.ValueType = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        subject: _builtins.str = ...,
+        partner_id: _builtins.str = ...,
+        rental_seconds: _builtins.int | None = ...,
+        negative_record: Global___NegativeRecord | None = ...,
+        outside_score: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_outside_score", b"_outside_score", "_rental_seconds", b"_rental_seconds", "negative_record", b"negative_record", "occurred_at", b"occurred_at", "outside_score", b"outside_score", "rental_seconds", b"rental_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact_id", b"fact_id", "kind", b"kind", "occurred_at", b"occurred_at", "renter_id", b"renter_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_outside_score", b"_outside_score", "_rental_seconds", b"_rental_seconds", "fact_id", b"fact_id", "kind", b"kind", "negative_record", b"negative_record", "occurred_at", b"occurred_at", "outside_score", b"outside_score", "partner_id", b"partner_id", "rental_seconds", b"rental_seconds", "renter_id", b"renter_id", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__outside_score: _TypeAlias = _typing.Literal["outside_score"]  # noqa: Y015
+    _WhichOneofArgType__outside_score: _TypeAlias = _typing.Literal["_outside_score", b"_outside_score"]  # noqa: Y015
+    _WhichOneofReturnType__rental_seconds: _TypeAlias = _typing.Literal["rental_seconds"]  # noqa: Y015
+    _WhichOneofArgType__rental_seconds: _TypeAlias = _typing.Literal["_rental_seconds", b"_rental_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__outside_score) -> _WhichOneofReturnType__outside_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rental_seconds) -> _WhichOneofReturnType__rental_seconds | None: ...
 
 Global___Fact: _TypeAlias = Fact  # noqa: Y015

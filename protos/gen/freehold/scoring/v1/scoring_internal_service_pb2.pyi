@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
 from freehold.errors.v1 import item_status_pb2 as _item_status_pb2
 from freehold.scoring.v1 import fact_pb2 as _fact_pb2
 from google.protobuf import descriptor as _descriptor
@@ -69,6 +70,34 @@ PURPOSE_UNSPECIFIED: Purpose.ValueType  # 0
 PURPOSE_DEPOSIT_WAIVER: Purpose.ValueType  # 1
 """To decide whether a deposit is waived: the only purpose there is."""
 Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
+
+class _UseKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UseKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    USE_KIND_UNSPECIFIED: _UseKind.ValueType  # 0
+    """Never sent."""
+    USE_KIND_DECISION: _UseKind.ValueType  # 1
+    """A deposit was decided."""
+    USE_KIND_PREVIEW: _UseKind.ValueType  # 2
+    """A partner asked what would be decided."""
+    USE_KIND_DECISION_REMADE: _UseKind.ValueType  # 3
+    """A deposit was decided again, after a fact was corrected."""
+
+class UseKind(_UseKind, metaclass=_UseKindEnumTypeWrapper):
+    """UseKind is what a score was used for. All of it serves deposits."""
+
+USE_KIND_UNSPECIFIED: UseKind.ValueType  # 0
+"""Never sent."""
+USE_KIND_DECISION: UseKind.ValueType  # 1
+"""A deposit was decided."""
+USE_KIND_PREVIEW: UseKind.ValueType  # 2
+"""A partner asked what would be decided."""
+USE_KIND_DECISION_REMADE: UseKind.ValueType  # 3
+"""A deposit was decided again, after a fact was corrected."""
+Global___UseKind: _TypeAlias = UseKind  # noqa: Y015
 
 @_typing.final
 class AdmitRequest(_message.Message):
@@ -168,6 +197,7 @@ class AdmitResult(_message.Message):
     REASON_CODES_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
+    FACTS_VERSION_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """As in the item."""
     outcome: Global___Outcome.ValueType
@@ -176,6 +206,8 @@ class AdmitResult(_message.Message):
     """Version of the scorecard."""
     score: _builtins.int
     """The score, for the decision's own record only; absent when there is none."""
+    facts_version: _builtins.int
+    """Version of the facts that the score was computed from; 0 when nothing is known."""
     @_builtins.property
     def status(self) -> _item_status_pb2.ItemStatus:
         """OK or why not."""
@@ -193,10 +225,11 @@ class AdmitResult(_message.Message):
         reason_codes: _abc.Iterable[_builtins.str] | None = ...,
         model_version: _builtins.str = ...,
         score: _builtins.int | None = ...,
+        facts_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "item_id", b"item_id", "model_version", b"model_version", "outcome", b"outcome", "reason_codes", b"reason_codes", "score", b"score", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "facts_version", b"facts_version", "item_id", b"item_id", "model_version", b"model_version", "outcome", b"outcome", "reason_codes", b"reason_codes", "score", b"score", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
@@ -238,6 +271,7 @@ class ScoringEvent(_message.Message):
     FACT_FIELD_NUMBER: _builtins.int
     CONSENT_GRANTED_FIELD_NUMBER: _builtins.int
     CONSENT_WITHDRAWN_FIELD_NUMBER: _builtins.int
+    SCORES_USED_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """Unique; a repeated event is not applied again."""
     @_builtins.property
@@ -252,6 +286,10 @@ class ScoringEvent(_message.Message):
     def consent_withdrawn(self) -> Global___ConsentWithdrawn:
         """The last consent was withdrawn: facts are sealed."""
 
+    @_builtins.property
+    def scores_used(self) -> Global___ScoresUsed:
+        """Scores were used: the people concerned can read by whom. Deposits tells it of what `Admit` answered."""
+
     def __init__(
         self,
         *,
@@ -259,16 +297,107 @@ class ScoringEvent(_message.Message):
         fact: _fact_pb2.Fact | None = ...,
         consent_granted: Global___ConsentGranted | None = ...,
         consent_withdrawn: Global___ConsentWithdrawn | None = ...,
+        scores_used: Global___ScoresUsed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "consent_granted", b"consent_granted", "consent_withdrawn", b"consent_withdrawn", "fact", b"fact"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "consent_granted", b"consent_granted", "consent_withdrawn", b"consent_withdrawn", "fact", b"fact", "scores_used", b"scores_used"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "consent_granted", b"consent_granted", "consent_withdrawn", b"consent_withdrawn", "event_id", b"event_id", "fact", b"fact"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "consent_granted", b"consent_granted", "consent_withdrawn", b"consent_withdrawn", "event_id", b"event_id", "fact", b"fact", "scores_used", b"scores_used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["fact", "consent_granted", "consent_withdrawn"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["fact", "consent_granted", "consent_withdrawn", "scores_used"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
 Global___ScoringEvent: _TypeAlias = ScoringEvent  # noqa: Y015
+
+@_typing.final
+class ScoresUsed(_message.Message):
+    """ScoresUsed tells uses of scores."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreUsed]:
+        """The uses, of any people."""
+
+    def __init__(
+        self,
+        *,
+        uses: _abc.Iterable[Global___ScoreUsed] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["uses", b"uses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoresUsed: _TypeAlias = ScoresUsed  # noqa: Y015
+
+@_typing.final
+class ScoreUsed(_message.Message):
+    """ScoreUsed is one use of one person's score."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USE_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_CODES_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    FACTS_VERSION_FIELD_NUMBER: _builtins.int
+    USED_AT_FIELD_NUMBER: _builtins.int
+    use_id: _builtins.str
+    """Unique: the deposit `dep_…` for a decision; repeating it changes nothing."""
+    renter_id: _builtins.str
+    """The person."""
+    partner_id: _builtins.str
+    """For whom."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """For which kind of asset."""
+    kind: Global___UseKind.ValueType
+    """What for."""
+    threshold: _builtins.int
+    """The partner's line."""
+    outcome: Global___Outcome.ValueType
+    """What was answered."""
+    model_version: _builtins.str
+    """Version of the scorecard that answered."""
+    facts_version: _builtins.int
+    """Version of the facts that it answered from."""
+    @_builtins.property
+    def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The reasons that were answered."""
+
+    @_builtins.property
+    def used_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        use_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        partner_id: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        kind: Global___UseKind.ValueType = ...,
+        threshold: _builtins.int = ...,
+        outcome: Global___Outcome.ValueType = ...,
+        reason_codes: _abc.Iterable[_builtins.str] | None = ...,
+        model_version: _builtins.str = ...,
+        facts_version: _builtins.int = ...,
+        used_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["used_at", b"used_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "facts_version", b"facts_version", "kind", b"kind", "model_version", b"model_version", "outcome", b"outcome", "partner_id", b"partner_id", "reason_codes", b"reason_codes", "renter_id", b"renter_id", "threshold", b"threshold", "use_id", b"use_id", "used_at", b"used_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreUsed: _TypeAlias = ScoreUsed  # noqa: Y015
 
 @_typing.final
 class ConsentGranted(_message.Message):

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from freehold.assets.v1 import asset_kind_pb2 as freehold_dot_assets_dot_v1_dot_asset__kind__pb2
 from freehold.errors.v1 import item_status_pb2 as freehold_dot_errors_dot_v1_dot_item__status__pb2
 from freehold.scoring.v1 import fact_pb2 as freehold_dot_scoring_dot_v1_dot_fact__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)freehold/scoring/v1/scoring_service.proto\x12\x13\x66reehold.scoring.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1e\x66reehold/scoring/v1/fact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"b\n\x06Points\x12\x0e\n\x06\x66\x61\x63tor\x18\x01 \x01(\t\x12\x16\n\x0e\x63haracteristic\x18\x02 \x01(\t\x12\x0b\n\x03\x62in\x18\x03 \x01(\t\x12\x0e\n\x06points\x18\x04 \x01(\x05\x12\x13\n\x0b\x62\x65st_points\x18\x05 \x01(\x05\"8\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07text_en\x18\x02 \x01(\t\x12\x0f\n\x07text_zh\x18\x03 \x01(\t\"\x13\n\x11GetMyScoreRequest\"\xd4\x03\n\x12GetMyScoreResponse\x12\x12\n\x05score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\'\n\x04\x62\x61nd\x18\x02 \x01(\x0e\x32\x19.freehold.scoring.v1.Band\x12<\n\x0funscored_reason\x18\x03 \x01(\x0e\x32#.freehold.scoring.v1.UnscoredReason\x12\x13\n\x0b\x62\x61se_points\x18\x04 \x01(\x05\x12+\n\x06points\x18\x05 \x03(\x0b\x32\x1b.freehold.scoring.v1.Points\x12,\n\x07reasons\x18\x06 \x03(\x0b\x32\x1b.freehold.scoring.v1.Reason\x12\x15\n\rmodel_version\x18\x07 \x01(\t\x12/\n\x0b\x63omputed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0cimprovements\x18\t \x03(\x0b\x32 .freehold.scoring.v1.Improvement\x12,\n\tnext_band\x18\n \x01(\x0e\x32\x19.freehold.scoring.v1.Band\x12\x1b\n\x13points_to_next_band\x18\x0b \x01(\x05\x42\x08\n\x06_score\"g\n\x0bImprovement\x12\x0e\n\x06\x66\x61\x63tor\x18\x01 \x01(\t\x12\x16\n\x0e\x63haracteristic\x18\x02 \x01(\t\x12\x10\n\x08\x66rom_bin\x18\x03 \x01(\t\x12\x0e\n\x06to_bin\x18\x04 \x01(\t\x12\x0e\n\x06points\x18\x05 \x01(\x05\"R\n\x13ListMyScoresRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\x80\x01\n\tPastScore\x12\x12\n\x05score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12/\n\x0b\x63omputed_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66\x61\x63ts\x18\x03 \x01(\x05\x12\x15\n\rmodel_version\x18\x04 \x01(\tB\x08\n\x06_score\"_\n\x14ListMyScoresResponse\x12.\n\x06scores\x18\x01 \x03(\x0b\x32\x1e.freehold.scoring.v1.PastScore\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"}\n\x12RecordFactsRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x35\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x19.freehold.scoring.v1.FactB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"G\n\x13RecordFactsResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus*q\n\x04\x42\x61nd\x12\x14\n\x10\x42\x41ND_UNSPECIFIED\x10\x00\x12\r\n\tBAND_POOR\x10\x01\x12\r\n\tBAND_FAIR\x10\x02\x12\r\n\tBAND_GOOD\x10\x03\x12\x12\n\x0e\x42\x41ND_VERY_GOOD\x10\x04\x12\x12\n\x0e\x42\x41ND_EXCELLENT\x10\x05*t\n\x0eUnscoredReason\x12\x1f\n\x1bUNSCORED_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dUNSCORED_REASON_TOO_FEW_FACTS\x10\x01\x12\x1e\n\x1aUNSCORED_REASON_NO_CONSENT\x10\x02\x32\xb6\x02\n\x0eScoringService\x12]\n\nGetMyScore\x12&.freehold.scoring.v1.GetMyScoreRequest\x1a\'.freehold.scoring.v1.GetMyScoreResponse\x12\x63\n\x0cListMyScores\x12(.freehold.scoring.v1.ListMyScoresRequest\x1a).freehold.scoring.v1.ListMyScoresResponse\x12`\n\x0bRecordFacts\x12\'.freehold.scoring.v1.RecordFactsRequest\x1a(.freehold.scoring.v1.RecordFactsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)freehold/scoring/v1/scoring_service.proto\x12\x13\x66reehold.scoring.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1e\x66reehold/scoring/v1/fact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"b\n\x06Points\x12\x0e\n\x06\x66\x61\x63tor\x18\x01 \x01(\t\x12\x16\n\x0e\x63haracteristic\x18\x02 \x01(\t\x12\x0b\n\x03\x62in\x18\x03 \x01(\t\x12\x0e\n\x06points\x18\x04 \x01(\x05\x12\x13\n\x0b\x62\x65st_points\x18\x05 \x01(\x05\"8\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07text_en\x18\x02 \x01(\t\x12\x0f\n\x07text_zh\x18\x03 \x01(\t\"\x13\n\x11GetMyScoreRequest\"\xa9\x04\n\x12GetMyScoreResponse\x12\x12\n\x05score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\'\n\x04\x62\x61nd\x18\x02 \x01(\x0e\x32\x19.freehold.scoring.v1.Band\x12<\n\x0funscored_reason\x18\x03 \x01(\x0e\x32#.freehold.scoring.v1.UnscoredReason\x12\x13\n\x0b\x62\x61se_points\x18\x04 \x01(\x05\x12+\n\x06points\x18\x05 \x03(\x0b\x32\x1b.freehold.scoring.v1.Points\x12,\n\x07reasons\x18\x06 \x03(\x0b\x32\x1b.freehold.scoring.v1.Reason\x12\x15\n\rmodel_version\x18\x07 \x01(\t\x12/\n\x0b\x63omputed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0cimprovements\x18\t \x03(\x0b\x32 .freehold.scoring.v1.Improvement\x12,\n\tnext_band\x18\n \x01(\x0e\x32\x19.freehold.scoring.v1.Band\x12\x1b\n\x13points_to_next_band\x18\x0b \x01(\x05\x12<\n\x11thresholds_missed\x18\x0c \x03(\x0b\x32!.freehold.scoring.v1.ThresholdGap\x12\x15\n\rfacts_version\x18\r \x01(\x03\x42\x08\n\x06_score\"\xac\x01\n\x0cThresholdGap\x12\x12\n\npartner_id\x18\x01 \x01(\t\x12\x31\n\nasset_kind\x18\x02 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x11\n\tthreshold\x18\x03 \x01(\x05\x12\x14\n\x0cpoints_short\x18\x04 \x01(\x05\x12,\n\x08\x61sked_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\x0bImprovement\x12\x0e\n\x06\x66\x61\x63tor\x18\x01 \x01(\t\x12\x16\n\x0e\x63haracteristic\x18\x02 \x01(\t\x12\x10\n\x08\x66rom_bin\x18\x03 \x01(\t\x12\x0e\n\x06to_bin\x18\x04 \x01(\t\x12\x0e\n\x06points\x18\x05 \x01(\x05\"R\n\x13ListMyScoresRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\x97\x01\n\tPastScore\x12\x12\n\x05score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12/\n\x0b\x63omputed_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66\x61\x63ts\x18\x03 \x01(\x05\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\x15\n\rfacts_version\x18\x05 \x01(\x03\x42\x08\n\x06_score\"_\n\x14ListMyScoresResponse\x12.\n\x06scores\x18\x01 \x03(\x0b\x32\x1e.freehold.scoring.v1.PastScore\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"}\n\x12RecordFactsRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x35\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x19.freehold.scoring.v1.FactB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"G\n\x13RecordFactsResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\"\x99\x02\n\tKnownFact\x12\'\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32\x19.freehold.scoring.v1.Fact\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.freehold.scoring.v1.FactState\x12\x17\n\x0f\x63haracteristics\x18\x03 \x03(\t\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x06 \x01(\x05\x12\x15\n\rchange_reason\x18\x07 \x01(\t\x12\x11\n\tstatement\x18\x08 \x01(\t\"Q\n\x12ListMyFactsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"]\n\x13ListMyFactsResponse\x12-\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x1e.freehold.scoring.v1.KnownFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x95\x01\n\x13SetStatementRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12/\n\x07\x66\x61\x63t_id\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,80}$\x12\x1b\n\tstatement\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\"D\n\x14SetStatementResponse\x12,\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32\x1e.freehold.scoring.v1.KnownFact\"\x8e\x02\n\x08ScoreUse\x12\x0e\n\x06use_id\x18\x01 \x01(\t\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x31\n\nasset_kind\x18\x03 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x0f\n\x07outcome\x18\x05 \x01(\t\x12\x14\n\x0creason_codes\x18\x06 \x03(\t\x12\x15\n\rmodel_version\x18\x07 \x01(\t\x12\x15\n\rfacts_version\x18\x08 \x01(\x03\x12+\n\x07used_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13negative_record_ids\x18\n \x03(\t\"U\n\x16ListMyScoreUsesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x17ListMyScoreUsesResponse\x12+\n\x04uses\x18\x01 \x03(\x0b\x32\x1d.freehold.scoring.v1.ScoreUse\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x98\x01\n\x12\x43orrectFactRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x34\n\tcorrected\x18\x02 \x01(\x0b\x32\x19.freehold.scoring.v1.FactB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"C\n\x13\x43orrectFactResponse\x12,\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32\x1e.freehold.scoring.v1.KnownFact\"\xc1\x01\n\x12RetractFactRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12/\n\x07\x66\x61\x63t_id\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,80}$\x12\x1a\n\x06reason\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"C\n\x13RetractFactResponse\x12,\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32\x1e.freehold.scoring.v1.KnownFact*q\n\x04\x42\x61nd\x12\x14\n\x10\x42\x41ND_UNSPECIFIED\x10\x00\x12\r\n\tBAND_POOR\x10\x01\x12\r\n\tBAND_FAIR\x10\x02\x12\r\n\tBAND_GOOD\x10\x03\x12\x12\n\x0e\x42\x41ND_VERY_GOOD\x10\x04\x12\x12\n\x0e\x42\x41ND_EXCELLENT\x10\x05*t\n\x0eUnscoredReason\x12\x1f\n\x1bUNSCORED_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dUNSCORED_REASON_TOO_FEW_FACTS\x10\x01\x12\x1e\n\x1aUNSCORED_REASON_NO_CONSENT\x10\x02*\x8a\x01\n\tFactState\x12\x1a\n\x16\x46\x41\x43T_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46\x41\x43T_STATE_COUNTED\x10\x01\x12\x17\n\x13\x46\x41\x43T_STATE_DISPUTED\x10\x02\x12\x18\n\x14\x46\x41\x43T_STATE_RETRACTED\x10\x03\x12\x16\n\x12\x46\x41\x43T_STATE_EXPIRED\x10\x04\x32\xaf\x06\n\x0eScoringService\x12]\n\nGetMyScore\x12&.freehold.scoring.v1.GetMyScoreRequest\x1a\'.freehold.scoring.v1.GetMyScoreResponse\x12\x63\n\x0cListMyScores\x12(.freehold.scoring.v1.ListMyScoresRequest\x1a).freehold.scoring.v1.ListMyScoresResponse\x12`\n\x0bRecordFacts\x12\'.freehold.scoring.v1.RecordFactsRequest\x1a(.freehold.scoring.v1.RecordFactsResponse\x12`\n\x0bListMyFacts\x12\'.freehold.scoring.v1.ListMyFactsRequest\x1a(.freehold.scoring.v1.ListMyFactsResponse\x12\x63\n\x0cSetStatement\x12(.freehold.scoring.v1.SetStatementRequest\x1a).freehold.scoring.v1.SetStatementResponse\x12l\n\x0fListMyScoreUses\x12+.freehold.scoring.v1.ListMyScoreUsesRequest\x1a,.freehold.scoring.v1.ListMyScoreUsesResponse\x12`\n\x0b\x43orrectFact\x12\'.freehold.scoring.v1.CorrectFactRequest\x1a(.freehold.scoring.v1.CorrectFactResponse\x12`\n\x0bRetractFact\x12\'.freehold.scoring.v1.RetractFactRequest\x1a(.freehold.scoring.v1.RetractFactResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,30 +44,86 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDFACTSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_RECORDFACTSREQUEST'].fields_by_name['facts']._loaded_options = None
   _globals['_RECORDFACTSREQUEST'].fields_by_name['facts']._serialized_options = b'\272H\010\222\001\005\010\001\020\364\003'
-  _globals['_BAND']._serialized_start=1465
-  _globals['_BAND']._serialized_end=1578
-  _globals['_UNSCOREDREASON']._serialized_start=1580
-  _globals['_UNSCOREDREASON']._serialized_end=1696
-  _globals['_POINTS']._serialized_start=198
-  _globals['_POINTS']._serialized_end=296
-  _globals['_REASON']._serialized_start=298
-  _globals['_REASON']._serialized_end=354
-  _globals['_GETMYSCOREREQUEST']._serialized_start=356
-  _globals['_GETMYSCOREREQUEST']._serialized_end=375
-  _globals['_GETMYSCORERESPONSE']._serialized_start=378
-  _globals['_GETMYSCORERESPONSE']._serialized_end=846
-  _globals['_IMPROVEMENT']._serialized_start=848
-  _globals['_IMPROVEMENT']._serialized_end=951
-  _globals['_LISTMYSCORESREQUEST']._serialized_start=953
-  _globals['_LISTMYSCORESREQUEST']._serialized_end=1035
-  _globals['_PASTSCORE']._serialized_start=1038
-  _globals['_PASTSCORE']._serialized_end=1166
-  _globals['_LISTMYSCORESRESPONSE']._serialized_start=1168
-  _globals['_LISTMYSCORESRESPONSE']._serialized_end=1263
-  _globals['_RECORDFACTSREQUEST']._serialized_start=1265
-  _globals['_RECORDFACTSREQUEST']._serialized_end=1390
-  _globals['_RECORDFACTSRESPONSE']._serialized_start=1392
-  _globals['_RECORDFACTSRESPONSE']._serialized_end=1463
-  _globals['_SCORINGSERVICE']._serialized_start=1699
-  _globals['_SCORINGSERVICE']._serialized_end=2009
+  _globals['_LISTMYFACTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMYFACTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
+  _globals['_LISTMYFACTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMYFACTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_SETSTATEMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SETSTATEMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_SETSTATEMENTREQUEST'].fields_by_name['fact_id']._loaded_options = None
+  _globals['_SETSTATEMENTREQUEST'].fields_by_name['fact_id']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,80}$'
+  _globals['_SETSTATEMENTREQUEST'].fields_by_name['statement']._loaded_options = None
+  _globals['_SETSTATEMENTREQUEST'].fields_by_name['statement']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_LISTMYSCOREUSESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMYSCOREUSESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
+  _globals['_LISTMYSCOREUSESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMYSCOREUSESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_CORRECTFACTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CORRECTFACTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_CORRECTFACTREQUEST'].fields_by_name['corrected']._loaded_options = None
+  _globals['_CORRECTFACTREQUEST'].fields_by_name['corrected']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CORRECTFACTREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_CORRECTFACTREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
+  _globals['_RETRACTFACTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RETRACTFACTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_RETRACTFACTREQUEST'].fields_by_name['renter_id']._loaded_options = None
+  _globals['_RETRACTFACTREQUEST'].fields_by_name['renter_id']._serialized_options = b'\272H\026r\0242\022^rnt_[0-9a-v]{28}$'
+  _globals['_RETRACTFACTREQUEST'].fields_by_name['fact_id']._loaded_options = None
+  _globals['_RETRACTFACTREQUEST'].fields_by_name['fact_id']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,80}$'
+  _globals['_RETRACTFACTREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_RETRACTFACTREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
+  _globals['_BAND']._serialized_start=3415
+  _globals['_BAND']._serialized_end=3528
+  _globals['_UNSCOREDREASON']._serialized_start=3530
+  _globals['_UNSCOREDREASON']._serialized_end=3646
+  _globals['_FACTSTATE']._serialized_start=3649
+  _globals['_FACTSTATE']._serialized_end=3787
+  _globals['_POINTS']._serialized_start=235
+  _globals['_POINTS']._serialized_end=333
+  _globals['_REASON']._serialized_start=335
+  _globals['_REASON']._serialized_end=391
+  _globals['_GETMYSCOREREQUEST']._serialized_start=393
+  _globals['_GETMYSCOREREQUEST']._serialized_end=412
+  _globals['_GETMYSCORERESPONSE']._serialized_start=415
+  _globals['_GETMYSCORERESPONSE']._serialized_end=968
+  _globals['_THRESHOLDGAP']._serialized_start=971
+  _globals['_THRESHOLDGAP']._serialized_end=1143
+  _globals['_IMPROVEMENT']._serialized_start=1145
+  _globals['_IMPROVEMENT']._serialized_end=1248
+  _globals['_LISTMYSCORESREQUEST']._serialized_start=1250
+  _globals['_LISTMYSCORESREQUEST']._serialized_end=1332
+  _globals['_PASTSCORE']._serialized_start=1335
+  _globals['_PASTSCORE']._serialized_end=1486
+  _globals['_LISTMYSCORESRESPONSE']._serialized_start=1488
+  _globals['_LISTMYSCORESRESPONSE']._serialized_end=1583
+  _globals['_RECORDFACTSREQUEST']._serialized_start=1585
+  _globals['_RECORDFACTSREQUEST']._serialized_end=1710
+  _globals['_RECORDFACTSRESPONSE']._serialized_start=1712
+  _globals['_RECORDFACTSRESPONSE']._serialized_end=1783
+  _globals['_KNOWNFACT']._serialized_start=1786
+  _globals['_KNOWNFACT']._serialized_end=2067
+  _globals['_LISTMYFACTSREQUEST']._serialized_start=2069
+  _globals['_LISTMYFACTSREQUEST']._serialized_end=2150
+  _globals['_LISTMYFACTSRESPONSE']._serialized_start=2152
+  _globals['_LISTMYFACTSRESPONSE']._serialized_end=2245
+  _globals['_SETSTATEMENTREQUEST']._serialized_start=2248
+  _globals['_SETSTATEMENTREQUEST']._serialized_end=2397
+  _globals['_SETSTATEMENTRESPONSE']._serialized_start=2399
+  _globals['_SETSTATEMENTRESPONSE']._serialized_end=2467
+  _globals['_SCOREUSE']._serialized_start=2470
+  _globals['_SCOREUSE']._serialized_end=2740
+  _globals['_LISTMYSCOREUSESREQUEST']._serialized_start=2742
+  _globals['_LISTMYSCOREUSESREQUEST']._serialized_end=2827
+  _globals['_LISTMYSCOREUSESRESPONSE']._serialized_start=2829
+  _globals['_LISTMYSCOREUSESRESPONSE']._serialized_end=2924
+  _globals['_CORRECTFACTREQUEST']._serialized_start=2927
+  _globals['_CORRECTFACTREQUEST']._serialized_end=3079
+  _globals['_CORRECTFACTRESPONSE']._serialized_start=3081
+  _globals['_CORRECTFACTRESPONSE']._serialized_end=3148
+  _globals['_RETRACTFACTREQUEST']._serialized_start=3151
+  _globals['_RETRACTFACTREQUEST']._serialized_end=3344
+  _globals['_RETRACTFACTRESPONSE']._serialized_start=3346
+  _globals['_RETRACTFACTRESPONSE']._serialized_end=3413
+  _globals['_SCORINGSERVICE']._serialized_start=3790
+  _globals['_SCORINGSERVICE']._serialized_end=4605
 # @@protoc_insertion_point(module_scope)

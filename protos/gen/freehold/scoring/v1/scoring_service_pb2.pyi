@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
 from freehold.errors.v1 import item_status_pb2 as _item_status_pb2
 from freehold.scoring.v1 import fact_pb2 as _fact_pb2
 from google.protobuf import descriptor as _descriptor
@@ -81,6 +82,38 @@ UNSCORED_REASON_TOO_FEW_FACTS: UnscoredReason.ValueType  # 1
 UNSCORED_REASON_NO_CONSENT: UnscoredReason.ValueType  # 2
 """No consent to scoring is in force with any partner."""
 Global___UnscoredReason: _TypeAlias = UnscoredReason  # noqa: Y015
+
+class _FactState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FactStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FACT_STATE_UNSPECIFIED: _FactState.ValueType  # 0
+    """Never sent."""
+    FACT_STATE_COUNTED: _FactState.ValueType  # 1
+    """It counts."""
+    FACT_STATE_DISPUTED: _FactState.ValueType  # 2
+    """The person disputes it; it does not count until that is decided."""
+    FACT_STATE_RETRACTED: _FactState.ValueType  # 3
+    """It was taken back."""
+    FACT_STATE_EXPIRED: _FactState.ValueType  # 4
+    """It has run out."""
+
+class FactState(_FactState, metaclass=_FactStateEnumTypeWrapper):
+    """FactState says whether a fact counts."""
+
+FACT_STATE_UNSPECIFIED: FactState.ValueType  # 0
+"""Never sent."""
+FACT_STATE_COUNTED: FactState.ValueType  # 1
+"""It counts."""
+FACT_STATE_DISPUTED: FactState.ValueType  # 2
+"""The person disputes it; it does not count until that is decided."""
+FACT_STATE_RETRACTED: FactState.ValueType  # 3
+"""It was taken back."""
+FACT_STATE_EXPIRED: FactState.ValueType  # 4
+"""It has run out."""
+Global___FactState: _TypeAlias = FactState  # noqa: Y015
 
 @_typing.final
 class Points(_message.Message):
@@ -184,6 +217,8 @@ class GetMyScoreResponse(_message.Message):
     IMPROVEMENTS_FIELD_NUMBER: _builtins.int
     NEXT_BAND_FIELD_NUMBER: _builtins.int
     POINTS_TO_NEXT_BAND_FIELD_NUMBER: _builtins.int
+    THRESHOLDS_MISSED_FIELD_NUMBER: _builtins.int
+    FACTS_VERSION_FIELD_NUMBER: _builtins.int
     score: _builtins.int
     """350 to 950; absent without a score."""
     band: Global___Band.ValueType
@@ -198,6 +233,8 @@ class GetMyScoreResponse(_message.Message):
     """The band above; unspecified in the best one."""
     points_to_next_band: _builtins.int
     """How many points are missing to it."""
+    facts_version: _builtins.int
+    """Version of the facts that the score was computed from."""
     @_builtins.property
     def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___Points]:
         """The lines that add up to the score (before it is limited to 350 to 950)."""
@@ -214,6 +251,10 @@ class GetMyScoreResponse(_message.Message):
     def improvements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Improvement]:
         """What would raise the score, the step that gives most first."""
 
+    @_builtins.property
+    def thresholds_missed(self) -> _containers.RepeatedCompositeFieldContainer[Global___ThresholdGap]:
+        """The thresholds that the score was last compared with and does not lie above, the nearest first."""
+
     def __init__(
         self,
         *,
@@ -228,16 +269,58 @@ class GetMyScoreResponse(_message.Message):
         improvements: _abc.Iterable[Global___Improvement] | None = ...,
         next_band: Global___Band.ValueType = ...,
         points_to_next_band: _builtins.int = ...,
+        thresholds_missed: _abc.Iterable[Global___ThresholdGap] | None = ...,
+        facts_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "computed_at", b"computed_at", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "band", b"band", "base_points", b"base_points", "computed_at", b"computed_at", "improvements", b"improvements", "model_version", b"model_version", "next_band", b"next_band", "points", b"points", "points_to_next_band", b"points_to_next_band", "reasons", b"reasons", "score", b"score", "unscored_reason", b"unscored_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "band", b"band", "base_points", b"base_points", "computed_at", b"computed_at", "facts_version", b"facts_version", "improvements", b"improvements", "model_version", b"model_version", "next_band", b"next_band", "points", b"points", "points_to_next_band", b"points_to_next_band", "reasons", b"reasons", "score", b"score", "thresholds_missed", b"thresholds_missed", "unscored_reason", b"unscored_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___GetMyScoreResponse: _TypeAlias = GetMyScoreResponse  # noqa: Y015
+
+@_typing.final
+class ThresholdGap(_message.Message):
+    """ThresholdGap is a threshold that the score does not lie above."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    POINTS_SHORT_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    partner_id: _builtins.str
+    """Whose it is, `ptn_…`."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """For which kind of asset."""
+    threshold: _builtins.int
+    """The threshold, when it was last asked."""
+    points_short: _builtins.int
+    """How many points more would lie above it."""
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was last asked."""
+
+    def __init__(
+        self,
+        *,
+        partner_id: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        threshold: _builtins.int = ...,
+        points_short: _builtins.int = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "asset_kind", b"asset_kind", "partner_id", b"partner_id", "points_short", b"points_short", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ThresholdGap: _TypeAlias = ThresholdGap  # noqa: Y015
 
 @_typing.final
 class Improvement(_message.Message):
@@ -313,12 +396,15 @@ class PastScore(_message.Message):
     COMPUTED_AT_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    FACTS_VERSION_FIELD_NUMBER: _builtins.int
     score: _builtins.int
     """350 to 950; absent when there were too few facts."""
     facts: _builtins.int
     """How many facts it was computed from."""
     model_version: _builtins.str
     """Version of the scorecard."""
+    facts_version: _builtins.int
+    """Version of the facts that it was computed from."""
     @_builtins.property
     def computed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was computed."""
@@ -330,10 +416,11 @@ class PastScore(_message.Message):
         computed_at: _timestamp_pb2.Timestamp | None = ...,
         facts: _builtins.int = ...,
         model_version: _builtins.str = ...,
+        facts_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "computed_at", b"computed_at", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "computed_at", b"computed_at", "facts", b"facts", "model_version", b"model_version", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "computed_at", b"computed_at", "facts", b"facts", "facts_version", b"facts_version", "model_version", b"model_version", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
@@ -420,3 +507,401 @@ class RecordFactsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordFactsResponse: _TypeAlias = RecordFactsResponse  # noqa: Y015
+
+@_typing.final
+class KnownFact(_message.Message):
+    """KnownFact is a fact on record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CHARACTERISTICS_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    CHANGE_REASON_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    state: Global___FactState.ValueType
+    """Whether it counts."""
+    revision: _builtins.int
+    """How often it was changed."""
+    change_reason: _builtins.str
+    """Why it was last changed; empty for never."""
+    statement: _builtins.str
+    """What the person says of it."""
+    @_builtins.property
+    def fact(self) -> _fact_pb2.Fact:
+        """The fact, as it was last put right."""
+
+    @_builtins.property
+    def characteristics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The characteristics of the scorecard that it counts for."""
+
+    @_builtins.property
+    def recorded_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was recorded, or last changed."""
+
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When it stops to count; absent for never."""
+
+    def __init__(
+        self,
+        *,
+        fact: _fact_pb2.Fact | None = ...,
+        state: Global___FactState.ValueType = ...,
+        characteristics: _abc.Iterable[_builtins.str] | None = ...,
+        recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        revision: _builtins.int = ...,
+        change_reason: _builtins.str = ...,
+        statement: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "fact", b"fact", "recorded_at", b"recorded_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_reason", b"change_reason", "characteristics", b"characteristics", "expires_at", b"expires_at", "fact", b"fact", "recorded_at", b"recorded_at", "revision", b"revision", "state", b"state", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KnownFact: _TypeAlias = KnownFact  # noqa: Y015
+
+@_typing.final
+class ListMyFactsRequest(_message.Message):
+    """ListMyFactsRequest pages through the caller's facts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many; 0 means 50."""
+    page_token: _builtins.str
+    """Token of the page to read; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMyFactsRequest: _TypeAlias = ListMyFactsRequest  # noqa: Y015
+
+@_typing.final
+class ListMyFactsResponse(_message.Message):
+    """ListMyFactsResponse is one page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty when there is none."""
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___KnownFact]:
+        """Facts, newest first."""
+
+    def __init__(
+        self,
+        *,
+        facts: _abc.Iterable[Global___KnownFact] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMyFactsResponse: _TypeAlias = ListMyFactsResponse  # noqa: Y015
+
+@_typing.final
+class SetStatementRequest(_message.Message):
+    """SetStatementRequest is what the person says of a negative record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FACT_ID_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    fact_id: _builtins.str
+    """Which record."""
+    statement: _builtins.str
+    """In the person's own words; empty takes them back. Encrypted at rest."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fact_id: _builtins.str = ...,
+        statement: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact_id", b"fact_id", "request_id", b"request_id", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetStatementRequest: _TypeAlias = SetStatementRequest  # noqa: Y015
+
+@_typing.final
+class SetStatementResponse(_message.Message):
+    """SetStatementResponse is the record with the statement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fact(self) -> Global___KnownFact:
+        """The record."""
+
+    def __init__(
+        self,
+        *,
+        fact: Global___KnownFact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetStatementResponse: _TypeAlias = SetStatementResponse  # noqa: Y015
+
+@_typing.final
+class ScoreUse(_message.Message):
+    """ScoreUse is one use that was made of a score."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USE_ID_FIELD_NUMBER: _builtins.int
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_CODES_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    FACTS_VERSION_FIELD_NUMBER: _builtins.int
+    USED_AT_FIELD_NUMBER: _builtins.int
+    NEGATIVE_RECORD_IDS_FIELD_NUMBER: _builtins.int
+    use_id: _builtins.str
+    """Id: the deposit for a decision."""
+    partner_id: _builtins.str
+    """Who asked, `ptn_…`."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """For which kind of asset."""
+    kind: _builtins.str
+    """What for: "DECISION", "PREVIEW" or "DECISION_REMADE". The purpose is always whether a deposit is waived."""
+    outcome: _builtins.str
+    """What was answered: "ADMITTED", "NOT_ADMITTED" or "CANNOT_ASSESS"."""
+    model_version: _builtins.str
+    """Version of the scorecard that answered."""
+    facts_version: _builtins.int
+    """Version of the facts that it answered from."""
+    @_builtins.property
+    def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The reasons that were given."""
+
+    @_builtins.property
+    def used_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def negative_record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The negative records that counted then."""
+
+    def __init__(
+        self,
+        *,
+        use_id: _builtins.str = ...,
+        partner_id: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        kind: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        reason_codes: _abc.Iterable[_builtins.str] | None = ...,
+        model_version: _builtins.str = ...,
+        facts_version: _builtins.int = ...,
+        used_at: _timestamp_pb2.Timestamp | None = ...,
+        negative_record_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["used_at", b"used_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "facts_version", b"facts_version", "kind", b"kind", "model_version", b"model_version", "negative_record_ids", b"negative_record_ids", "outcome", b"outcome", "partner_id", b"partner_id", "reason_codes", b"reason_codes", "use_id", b"use_id", "used_at", b"used_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreUse: _TypeAlias = ScoreUse  # noqa: Y015
+
+@_typing.final
+class ListMyScoreUsesRequest(_message.Message):
+    """ListMyScoreUsesRequest pages through the uses of the caller's score."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many; 0 means 50."""
+    page_token: _builtins.str
+    """Token of the page to read; empty for the first."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMyScoreUsesRequest: _TypeAlias = ListMyScoreUsesRequest  # noqa: Y015
+
+@_typing.final
+class ListMyScoreUsesResponse(_message.Message):
+    """ListMyScoreUsesResponse is one page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty when there is none."""
+    @_builtins.property
+    def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreUse]:
+        """Uses, newest first."""
+
+    def __init__(
+        self,
+        *,
+        uses: _abc.Iterable[Global___ScoreUse] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "uses", b"uses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMyScoreUsesResponse: _TypeAlias = ListMyScoreUsesResponse  # noqa: Y015
+
+@_typing.final
+class CorrectFactRequest(_message.Message):
+    """CorrectFactRequest is a fact as it should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CORRECTED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    reason: _builtins.str
+    """Why; the person reads it."""
+    @_builtins.property
+    def corrected(self) -> _fact_pb2.Fact:
+        """The fact, with the fact_id and renter_id of the one it replaces."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        corrected: _fact_pb2.Fact | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["corrected", b"corrected"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["corrected", b"corrected", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CorrectFactRequest: _TypeAlias = CorrectFactRequest  # noqa: Y015
+
+@_typing.final
+class CorrectFactResponse(_message.Message):
+    """CorrectFactResponse is the fact as it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fact(self) -> Global___KnownFact:
+        """The fact."""
+
+    def __init__(
+        self,
+        *,
+        fact: Global___KnownFact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CorrectFactResponse: _TypeAlias = CorrectFactResponse  # noqa: Y015
+
+@_typing.final
+class RetractFactRequest(_message.Message):
+    """RetractFactRequest names a fact that should not be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    FACT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    renter_id: _builtins.str
+    """Whose."""
+    fact_id: _builtins.str
+    """Which."""
+    reason: _builtins.str
+    """Why; the person reads it."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        fact_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact_id", b"fact_id", "reason", b"reason", "renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetractFactRequest: _TypeAlias = RetractFactRequest  # noqa: Y015
+
+@_typing.final
+class RetractFactResponse(_message.Message):
+    """RetractFactResponse is the fact as it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fact(self) -> Global___KnownFact:
+        """The fact."""
+
+    def __init__(
+        self,
+        *,
+        fact: Global___KnownFact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetractFactResponse: _TypeAlias = RetractFactResponse  # noqa: Y015

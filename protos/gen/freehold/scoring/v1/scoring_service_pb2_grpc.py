@@ -53,6 +53,31 @@ class ScoringServiceStub:
                 request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RecordFactsRequest.SerializeToString,
                 response_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RecordFactsResponse.FromString,
                 _registered_method=True)
+        self.ListMyFacts = channel.unary_unary(
+                '/freehold.scoring.v1.ScoringService/ListMyFacts',
+                request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyFactsRequest.SerializeToString,
+                response_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyFactsResponse.FromString,
+                _registered_method=True)
+        self.SetStatement = channel.unary_unary(
+                '/freehold.scoring.v1.ScoringService/SetStatement',
+                request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.SetStatementRequest.SerializeToString,
+                response_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.SetStatementResponse.FromString,
+                _registered_method=True)
+        self.ListMyScoreUses = channel.unary_unary(
+                '/freehold.scoring.v1.ScoringService/ListMyScoreUses',
+                request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoreUsesRequest.SerializeToString,
+                response_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoreUsesResponse.FromString,
+                _registered_method=True)
+        self.CorrectFact = channel.unary_unary(
+                '/freehold.scoring.v1.ScoringService/CorrectFact',
+                request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.CorrectFactRequest.SerializeToString,
+                response_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.CorrectFactResponse.FromString,
+                _registered_method=True)
+        self.RetractFact = channel.unary_unary(
+                '/freehold.scoring.v1.ScoringService/RetractFact',
+                request_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RetractFactRequest.SerializeToString,
+                response_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RetractFactResponse.FromString,
+                _registered_method=True)
 
 
 class ScoringServiceServicer:
@@ -87,6 +112,48 @@ class ScoringServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMyFacts(self, request, context):
+        """ListMyFacts tells everything that is known to have happened, newest first: what counts, for which characteristics,
+        and what does not and why. Callers: the renter. Errors: PAGE_TOKEN_INVALID, CONSENT_REQUIRED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetStatement(self, request, context):
+        """SetStatement adds the person's own words to a negative record, or takes them back; whoever reads the record reads
+        them. Callers: the renter. Errors: FACT_NOT_FOUND, CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMyScoreUses(self, request, context):
+        """ListMyScoreUses tells every use that was made of the score, newest first: who asked, when, what for, and what was
+        answered. Callers: the renter. Errors: PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CorrectFact(self, request, context):
+        """CorrectFact replaces a fact; the score is what it would be had it always been so. The old one stays on record and
+        counts no more. What was decided on it is decided again. Callers: operators.
+        Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), INVALID_FIELD, CONSENT_REQUIRED,
+        REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetractFact(self, request, context):
+        """RetractFact takes a fact back; the score is what it would be had it never been told. Callers: operators.
+        Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScoringServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -104,6 +171,31 @@ def add_ScoringServiceServicer_to_server(servicer, server):
                     servicer.RecordFacts,
                     request_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RecordFactsRequest.FromString,
                     response_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RecordFactsResponse.SerializeToString,
+            ),
+            'ListMyFacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMyFacts,
+                    request_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyFactsRequest.FromString,
+                    response_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyFactsResponse.SerializeToString,
+            ),
+            'SetStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetStatement,
+                    request_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.SetStatementRequest.FromString,
+                    response_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.SetStatementResponse.SerializeToString,
+            ),
+            'ListMyScoreUses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMyScoreUses,
+                    request_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoreUsesRequest.FromString,
+                    response_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoreUsesResponse.SerializeToString,
+            ),
+            'CorrectFact': grpc.unary_unary_rpc_method_handler(
+                    servicer.CorrectFact,
+                    request_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.CorrectFactRequest.FromString,
+                    response_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.CorrectFactResponse.SerializeToString,
+            ),
+            'RetractFact': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetractFact,
+                    request_deserializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RetractFactRequest.FromString,
+                    response_serializer=freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RetractFactResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -191,6 +283,141 @@ class ScoringService:
             '/freehold.scoring.v1.ScoringService/RecordFacts',
             freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RecordFactsRequest.SerializeToString,
             freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RecordFactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMyFacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.scoring.v1.ScoringService/ListMyFacts',
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyFactsRequest.SerializeToString,
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyFactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.scoring.v1.ScoringService/SetStatement',
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.SetStatementRequest.SerializeToString,
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.SetStatementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMyScoreUses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.scoring.v1.ScoringService/ListMyScoreUses',
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoreUsesRequest.SerializeToString,
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.ListMyScoreUsesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CorrectFact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.scoring.v1.ScoringService/CorrectFact',
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.CorrectFactRequest.SerializeToString,
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.CorrectFactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetractFact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.scoring.v1.ScoringService/RetractFact',
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RetractFactRequest.SerializeToString,
+            freehold_dot_scoring_dot_v1_dot_scoring__service__pb2.RetractFactResponse.FromString,
             options,
             channel_credentials,
             insecure,

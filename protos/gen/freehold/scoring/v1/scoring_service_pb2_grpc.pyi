@@ -50,6 +50,28 @@ class ScoringServiceStub:
     status per fact. A fact_id makes each idempotent. Callers: operators.
     Item errors: CONSENT_REQUIRED, FACT_ID_REUSED, RENTER_NOT_FOUND.
     """
+    ListMyFacts: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyFactsRequest, _scoring_service_pb2.ListMyFactsResponse]
+    """ListMyFacts tells everything that is known to have happened, newest first: what counts, for which characteristics,
+    and what does not and why. Callers: the renter. Errors: PAGE_TOKEN_INVALID, CONSENT_REQUIRED.
+    """
+    SetStatement: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.SetStatementRequest, _scoring_service_pb2.SetStatementResponse]
+    """SetStatement adds the person's own words to a negative record, or takes them back; whoever reads the record reads
+    them. Callers: the renter. Errors: FACT_NOT_FOUND, CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    """
+    ListMyScoreUses: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyScoreUsesRequest, _scoring_service_pb2.ListMyScoreUsesResponse]
+    """ListMyScoreUses tells every use that was made of the score, newest first: who asked, when, what for, and what was
+    answered. Callers: the renter. Errors: PAGE_TOKEN_INVALID.
+    """
+    CorrectFact: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.CorrectFactRequest, _scoring_service_pb2.CorrectFactResponse]
+    """CorrectFact replaces a fact; the score is what it would be had it always been so. The old one stays on record and
+    counts no more. What was decided on it is decided again. Callers: operators.
+    Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), INVALID_FIELD, CONSENT_REQUIRED,
+    REQUEST_ID_REUSED.
+    """
+    RetractFact: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.RetractFactRequest, _scoring_service_pb2.RetractFactResponse]
+    """RetractFact takes a fact back; the score is what it would be had it never been told. Callers: operators.
+    Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    """
 
 @_typing.type_check_only
 class ScoringServiceAsyncStub(ScoringServiceStub):
@@ -72,6 +94,28 @@ class ScoringServiceAsyncStub(ScoringServiceStub):
     """RecordFacts records facts that happened elsewhere (verified history, corrections), at most 500 a call, with a
     status per fact. A fact_id makes each idempotent. Callers: operators.
     Item errors: CONSENT_REQUIRED, FACT_ID_REUSED, RENTER_NOT_FOUND.
+    """
+    ListMyFacts: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyFactsRequest, _scoring_service_pb2.ListMyFactsResponse]  # type: ignore[assignment]
+    """ListMyFacts tells everything that is known to have happened, newest first: what counts, for which characteristics,
+    and what does not and why. Callers: the renter. Errors: PAGE_TOKEN_INVALID, CONSENT_REQUIRED.
+    """
+    SetStatement: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.SetStatementRequest, _scoring_service_pb2.SetStatementResponse]  # type: ignore[assignment]
+    """SetStatement adds the person's own words to a negative record, or takes them back; whoever reads the record reads
+    them. Callers: the renter. Errors: FACT_NOT_FOUND, CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    """
+    ListMyScoreUses: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyScoreUsesRequest, _scoring_service_pb2.ListMyScoreUsesResponse]  # type: ignore[assignment]
+    """ListMyScoreUses tells every use that was made of the score, newest first: who asked, when, what for, and what was
+    answered. Callers: the renter. Errors: PAGE_TOKEN_INVALID.
+    """
+    CorrectFact: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.CorrectFactRequest, _scoring_service_pb2.CorrectFactResponse]  # type: ignore[assignment]
+    """CorrectFact replaces a fact; the score is what it would be had it always been so. The old one stays on record and
+    counts no more. What was decided on it is decided again. Callers: operators.
+    Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), INVALID_FIELD, CONSENT_REQUIRED,
+    REQUEST_ID_REUSED.
+    """
+    RetractFact: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.RetractFactRequest, _scoring_service_pb2.RetractFactResponse]  # type: ignore[assignment]
+    """RetractFact takes a fact back; the score is what it would be had it never been told. Callers: operators.
+    Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), CONSENT_REQUIRED, REQUEST_ID_REUSED.
     """
 
 class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -110,6 +154,58 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         """RecordFacts records facts that happened elsewhere (verified history, corrections), at most 500 a call, with a
         status per fact. A fact_id makes each idempotent. Callers: operators.
         Item errors: CONSENT_REQUIRED, FACT_ID_REUSED, RENTER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMyFacts(
+        self,
+        request: _scoring_service_pb2.ListMyFactsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scoring_service_pb2.ListMyFactsResponse, _abc.Awaitable[_scoring_service_pb2.ListMyFactsResponse]]:
+        """ListMyFacts tells everything that is known to have happened, newest first: what counts, for which characteristics,
+        and what does not and why. Callers: the renter. Errors: PAGE_TOKEN_INVALID, CONSENT_REQUIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def SetStatement(
+        self,
+        request: _scoring_service_pb2.SetStatementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scoring_service_pb2.SetStatementResponse, _abc.Awaitable[_scoring_service_pb2.SetStatementResponse]]:
+        """SetStatement adds the person's own words to a negative record, or takes them back; whoever reads the record reads
+        them. Callers: the renter. Errors: FACT_NOT_FOUND, CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMyScoreUses(
+        self,
+        request: _scoring_service_pb2.ListMyScoreUsesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scoring_service_pb2.ListMyScoreUsesResponse, _abc.Awaitable[_scoring_service_pb2.ListMyScoreUsesResponse]]:
+        """ListMyScoreUses tells every use that was made of the score, newest first: who asked, when, what for, and what was
+        answered. Callers: the renter. Errors: PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def CorrectFact(
+        self,
+        request: _scoring_service_pb2.CorrectFactRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scoring_service_pb2.CorrectFactResponse, _abc.Awaitable[_scoring_service_pb2.CorrectFactResponse]]:
+        """CorrectFact replaces a fact; the score is what it would be had it always been so. The old one stays on record and
+        counts no more. What was decided on it is decided again. Callers: operators.
+        Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), INVALID_FIELD, CONSENT_REQUIRED,
+        REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def RetractFact(
+        self,
+        request: _scoring_service_pb2.RetractFactRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scoring_service_pb2.RetractFactResponse, _abc.Awaitable[_scoring_service_pb2.RetractFactResponse]]:
+        """RetractFact takes a fact back; the score is what it would be had it never been told. Callers: operators.
+        Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), CONSENT_REQUIRED, REQUEST_ID_REUSED.
         """
 
 def add_ScoringServiceServicer_to_server(servicer: ScoringServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
