@@ -24,9 +24,9 @@ from services.cli.home import SERVICES, Home, Ports, free_port_base
 from services.cli.processes import service_spec
 from services.cli.ready import Ready
 from services.cli.running import running_house
-from services.identity.key_ring import FileKeyRing
 from services.identity.keys import load_keys
 from services.identity.vault import Vault
+from services.runtime.key_ring import FileKeyRing
 from services.runtime.postgres import EmbeddedPostgres
 
 MEASURED = (*SERVICES, "postgres", "processor")

@@ -11,7 +11,6 @@ from benchmarks.peers import contract
 from freehold.identity.v1 import identity_internal_service_pb2 as pb
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as rpc
 from services.identity.app import INTERNAL_CALLERS, SERVICE, Settings
-from services.identity.key_ring import FileKeyRing
 from services.identity.keys import load_keys, verification_keys
 from services.identity.operations import Logins, Partners
 from services.identity.passwords import Passwords
@@ -20,6 +19,7 @@ from services.identity.store import PartnerStore, StaffStore
 from services.identity.vault import Vault
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
+from services.runtime.key_ring import FileKeyRing
 from services.runtime.server import InternalService, Server
 from services.runtime.telemetry import Tracer
 from services.values.ids import bucket_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,16 +14,11 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
 from services.runtime.authenticators import ALGORITHM, AUDIENCE, ISSUER
+from services.runtime.key_ring import FIRST_KEY, KeysError, create_key, read_secret, write_secret
 
 _SECRETS = ("blind_index.key", "api_key_pepper.key")
-_KEY_ENCRYPTION = "kek.key"
 _SIGNING = "token_signing.pem"
-KEY_BYTES = 32
 OPERATOR_HOURS_LIMIT = 24 * 30
-
-
-class KeysError(Exception):
-    """A key file is missing or not what it should be; the message names the file, never its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +36,12 @@ class Keys:
 def create_keys(folder: Path) -> None:
     """Makes the keys that are missing in `folder`; those that exist are left alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (_KEY_ENCRYPTION, *_SECRETS):
-        write_secret(folder / name, secrets.token_bytes(KEY_BYTES))
+    for name in (FIRST_KEY, *_SECRETS):
+        create_key(folder / name)
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     write_secret(folder / _SIGNING, pem)
-
-
-def write_secret(file: Path, content: bytes) -> None:
-    """Writes a file for its owner only, unless it exists."""
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_bytes(content)
 
 
 def load_keys(folder: Path) -> Keys:
@@ -66,17 +53,6 @@ def load_keys(folder: Path) -> Keys:
         raise KeysError(f"{folder}: {type(error).__name__}: a key is missing or malformed") from None
     signing.ensure_kid()
     return Keys(index, pepper, signing)
-
-
-def read_secret(file: Path) -> bytes:
-    """The 32 bytes in a file; raises KeysError, which never shows them."""
-    try:
-        content = file.read_bytes()
-    except OSError:
-        raise KeysError(f"{file}: a key is missing or malformed") from None
-    if len(content) != KEY_BYTES:
-        raise KeysError(f"{file}: a key is missing or malformed")
-    return content
 
 
 def verification_keys(keys: Keys) -> KeySet:

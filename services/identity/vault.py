@@ -8,25 +8,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.identity.domain import DocumentType, Person, Sealed
-from services.identity.key_ring import KeyRing
+from services.identity.domain import DocumentType, Person
 from services.identity.keys import Keys
+from services.runtime.key_ring import KeyRing
+from services.runtime.vault import TextVault, decrypt, encrypt
+from services.values.sealed import Sealed
 
-_NONCE = 12
 
-
-class Vault:
+class Vault(TextVault):
     """Seals and opens people, and hashes what is looked up."""
 
     def __init__(self, keys: Keys, ring: KeyRing) -> None:
-        self._ring = ring
+        super().__init__(ring)
         self._index_key = keys.blind_index
         self._pepper = keys.api_key_pepper
 
@@ -38,13 +35,13 @@ class Vault:
         clear = json.dumps([*fields, *dates, person.document_key]).encode()
         name = renter_id.encode()
         version, wrapped = self._ring.wrap(name, key)
-        return Sealed(wrapped, _encrypt(AESGCM(key), clear, name), version)
+        return Sealed(wrapped, encrypt(AESGCM(key), clear, name), version)
 
     def open(self, renter_id: str, sealed: Sealed) -> Person:
         """Decrypts; raises cryptography's InvalidTag when either part was tampered with."""
         name = renter_id.encode()
         key = self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)
-        document_type, number, full_name, phone, born, *more = json.loads(_decrypt(AESGCM(key), sealed.data, name))
+        document_type, number, full_name, phone, born, *more = json.loads(decrypt(AESGCM(key), sealed.data, name))
         expires, document_key = more or (None, number)
         return Person(
             DocumentType(document_type),
@@ -56,40 +53,15 @@ class Vault:
             date.fromisoformat(expires) if expires else None,
         )
 
-    def seal_texts(self, owner_id: str, texts: Sequence[str]) -> Sealed:
-        """Encrypts texts about somebody under a fresh key of their own."""
-        key, name = AESGCM.generate_key(256), owner_id.encode()
-        version, wrapped = self._ring.wrap(name, key)
-        return Sealed(wrapped, _encrypt(AESGCM(key), json.dumps(list(texts)).encode(), name), version)
-
-    def open_texts(self, owner_id: str, sealed: Sealed) -> list[str]:
-        """Decrypts what `seal_texts` made; raises InvalidTag when it was tampered with."""
-        name = owner_id.encode()
-        key = self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)
-        texts: list[str] = json.loads(_decrypt(AESGCM(key), sealed.data, name))
-        return texts
-
     def seal_part(self, renter_id: str, sealed: Sealed, data: bytes) -> bytes:
         """Encrypts something else about a person under the key that seals them."""
         name = renter_id.encode()
-        return _encrypt(AESGCM(self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)), data, b"part|" + name)
+        return encrypt(AESGCM(self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)), data, b"part|" + name)
 
     def open_part(self, renter_id: str, sealed: Sealed, part: bytes) -> bytes:
         """Decrypts what `seal_part` made; raises InvalidTag when it was tampered with."""
         name = renter_id.encode()
-        return _decrypt(AESGCM(self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)), part, b"part|" + name)
-
-    def rewrap(self, renter_id: str, sealed: Sealed) -> Sealed:
-        """The same data under the active key-encryption key; the data itself is not opened."""
-        name = renter_id.encode()
-        key = self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)
-        version, wrapped = self._ring.wrap(name, key)
-        return replace(sealed, wrapped_key=wrapped, key_version=version)
-
-    def active_key(self) -> int:
-        """The version that wraps what is new; keys that were added since are noticed."""
-        self._ring.refresh()
-        return self._ring.active
+        return decrypt(AESGCM(self._ring.unwrap(sealed.key_version, name, sealed.wrapped_key)), part, b"part|" + name)
 
     def document_index(self, document_type: DocumentType, key: str) -> bytes:
         """The blind index of a document: equal documents have equal indexes, and nobody without the key can try."""
@@ -122,12 +94,3 @@ class Vault:
 
     def _index(self, text: str) -> bytes:
         return hmac.digest(self._index_key, text.encode(), hashlib.sha256)
-
-
-def _encrypt(cipher: AESGCM, clear: bytes, name: bytes) -> bytes:
-    nonce = os.urandom(_NONCE)
-    return nonce + cipher.encrypt(nonce, clear, name)
-
-
-def _decrypt(cipher: AESGCM, sealed: bytes, name: bytes) -> bytes:
-    return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name)

@@ -25,13 +25,13 @@ from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.cli.home import SERVICES
 from services.cli.seeding import Renter
-from services.identity.domain import Sealed
-from services.identity.key_ring import FileKeyRing
-from services.identity.keys import KeysError, load_keys
+from services.identity.keys import load_keys
 from services.identity.vault import Vault
+from services.runtime.key_ring import FileKeyRing, KeysError
 from services.runtime.postgres import EmbeddedPostgres
 from services.runtime.postgres.places import places_of
 from services.sandbox.people import Person, person
+from services.values.sealed import Sealed
 
 T = TypeVar("T")
 JOB_SECONDS = 60.0

@@ -20,12 +20,12 @@ from services.identity.domain import (
     Verdict,
 )
 from services.identity.domain.accounts import VERIFICATION_LASTS
-from services.identity.key_ring import create_next_key
 from services.identity.keys import create_keys
 from services.identity.operations import Rewrapping
 from services.identity.operations.checks import Check
 from services.identity.store import WrapStore
 from services.runtime.database import Database
+from services.runtime.key_ring import create_next_key
 from services.sandbox.people import aged, person
 from services.values.callers import Caller, Role
 from services.values.errors import Refusal

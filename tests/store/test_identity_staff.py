@@ -21,7 +21,6 @@ from argon2 import PasswordHasher
 from test_identity_store import OPERATOR, Hands, reason, vault_of
 
 from services.identity.domain.staff import CALM, FIRST_LOCK, INVITATION_LIFE, MOST_TRIES, SESSION_LIFE, StaffState
-from services.identity.key_ring import create_next_key
 from services.identity.keys import create_keys
 from services.identity.operations import Logins, Partners, Rewrapping, Staff
 from services.identity.operations.logins import LoggedIn
@@ -30,6 +29,7 @@ from services.identity.passwords import AT_A_TIME, MOST_WAITING, Passwords
 from services.identity.store import PartnerStore, StaffStore, WrapStore
 from services.identity.vault import Vault
 from services.runtime.database import Database
+from services.runtime.key_ring import create_next_key
 from services.values.callers import Caller, Role, StaffRole
 from services.values.errors import Refusal
 from services.values.ids import new_id

@@ -17,7 +17,6 @@ import pytest_asyncio
 
 from services.identity.domain import MOST_CODES, MOST_TRIES, SCORING, Person, RenterState, Standing, Verdict
 from services.identity.domain.documents import DocumentType
-from services.identity.key_ring import FileKeyRing
 from services.identity.keys import create_keys, load_keys
 from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Renters
 from services.identity.operations.checks import Check
@@ -35,6 +34,7 @@ from services.identity.store import (
 from services.identity.store.accounts import lock_account, lock_person
 from services.identity.vault import Vault
 from services.runtime.database import Database
+from services.runtime.key_ring import FileKeyRing
 from services.runtime.queries import load_queries
 from services.sandbox.people import aged, person
 from services.values.callers import Caller, Role

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from services.cli.children import ChildError
 from services.cli.home import DEFAULT_HOME, DEFAULT_PORT_BASE, PORTS_TAKEN, HomeError
-from services.identity.keys import KeysError
+from services.runtime.key_ring import KeysError
 from services.runtime.migrations import MigrationError
 from services.runtime.postgres import PostgresError
 from services.scoring.domain import ModelError

@@ -12,7 +12,7 @@ def rotate_keys(home: HomeOption = HOME) -> None:
     """Make the next key-encryption key in a home; running services take it up by themselves."""
 
     def work() -> int:
-        from services.identity.key_ring import create_next_key
+        from services.runtime.key_ring import create_next_key
 
         keys = Home(home).keys
         version = create_next_key(keys)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from services.identity.app.settings import Settings
 from services.identity.clients import HttpCarrier, HttpRegistry
-from services.identity.key_ring import FileKeyRing
 from services.identity.keys import Keys, sign_statement, sign_token
 from services.identity.operations import (
     Access,
@@ -40,6 +39,7 @@ from services.identity.vault import Vault
 from services.runtime.batching import Batcher
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.database import Database
+from services.runtime.key_ring import FileKeyRing
 from services.runtime.sweeper import Sweeper
 from services.runtime.tasks import Tasks
 from services.values.errors import Refusal

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from services.identity.domain.people import Person, Renter, RenterState, Sealed, Verdict
+from services.identity.domain.people import Person, Renter, RenterState, Verdict
 from services.identity.domain.refusals import state_not_allowed
+from services.values.sealed import Sealed
 
 VERIFICATION_LASTS = timedelta(days=5 * 365)
 """A verification counts for five years, or until the document's last day if that is sooner."""

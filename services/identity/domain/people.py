@@ -66,15 +66,6 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """Personal data as it is stored: encrypted under a key of the person's own, which is encrypted in turn."""
-
-    wrapped_key: bytes
-    data: bytes
-    key_version: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Renter:
     """A person as everybody else sees them."""
 

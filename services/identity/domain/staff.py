@@ -15,9 +15,9 @@ from enum import StrEnum
 
 import pyotp
 
-from services.identity.domain.people import Sealed
 from services.values.callers import Caller, Role, StaffRole
 from services.values.errors import Category, Refusal, invalid
+from services.values.sealed import Sealed
 
 INVITATION_PREFIX, SESSION_PREFIX = "fhi_", "fhs_"
 INVITATION_LIFE, SESSION_LIFE = timedelta(days=3), timedelta(hours=12)

@@ -10,7 +10,6 @@ from services.identity.domain import (
     Account,
     RenterState,
     ScoringNews,
-    Sealed,
     renter_not_found,
     verified_news,
 )
@@ -21,6 +20,7 @@ from services.runtime.queries import Queries, load_queries
 from services.runtime.requests import claim, find
 from services.values.ids import bucket_of, new_id
 from services.values.requests import Request
+from services.values.sealed import Sealed
 
 
 class AccountStore:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from services.identity.domain import partner_not_found
-from services.identity.domain.people import Sealed
 from services.identity.domain.staff import (
     Member,
     StaffSession,
@@ -28,6 +27,7 @@ from services.runtime.requests import claim, find
 from services.values.callers import StaffRole
 from services.values.errors import Refusal
 from services.values.requests import Request, already_shown
+from services.values.sealed import Sealed
 
 
 class StaffStore:

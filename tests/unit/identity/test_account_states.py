@@ -15,7 +15,6 @@ from services.identity.domain import (
     Person,
     RenterState,
     ReviewDecision,
-    Sealed,
     Verdict,
     after_verdict,
     face_checked,
@@ -28,6 +27,7 @@ from services.identity.domain import (
     verified_until,
 )
 from services.values.errors import Refusal
+from services.values.sealed import Sealed
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(days=365)

@@ -18,9 +18,7 @@ from joserfc.jwk import KeySet, OctKey
 
 from services.identity.domain import Person
 from services.identity.domain.documents import DocumentType
-from services.identity.key_ring import FileKeyRing, create_next_key
 from services.identity.keys import (
-    KeysError,
     create_keys,
     load_keys,
     mint_operator_token,
@@ -29,6 +27,7 @@ from services.identity.keys import (
 )
 from services.identity.vault import Vault
 from services.runtime.authenticators import Credentials, KnownKey
+from services.runtime.key_ring import FileKeyRing, KeysError, create_next_key
 from services.sandbox.people import person
 from services.values.callers import Role
 from services.values.errors import Refusal

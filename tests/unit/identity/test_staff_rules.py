@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 import pytest
 
-from services.identity.domain.people import Sealed
 from services.identity.domain.staff import (
     CALM,
     FIRST_LOCK,
@@ -34,6 +33,7 @@ from services.identity.domain.staff import (
 )
 from services.values.callers import Caller, Role, StaffRole
 from services.values.errors import Refusal
+from services.values.sealed import Sealed
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OPERATOR = Caller(Role.OPERATOR, "ann")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.identity.domain import Access, Account, Sealed, Verdict
+from services.identity.domain import Access, Account, Verdict
 from services.values.errors import Refusal
 from services.values.requests import Request
+from services.values.sealed import Sealed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.identity.domain import DocumentType, Person, Sealed, Verdict
+from services.identity.domain import DocumentType, Person, Verdict
+from services.values.sealed import Sealed
 
 
 class Vault(Protocol):

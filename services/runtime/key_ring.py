@@ -13,11 +13,14 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.identity.keys import KEY_BYTES, KeysError, read_secret, write_secret
-
+KEY_BYTES = 32
 _NONCE = 12
-_FIRST = "kek.key"
+FIRST_KEY = "kek.key"
 _LATER = re.compile(r"kek\.([1-9][0-9]{0,5})\.key")
+
+
+class KeysError(Exception):
+    """A key file is missing or not what it should be; the message names the file, never its content."""
 
 
 class KeyRing(Protocol):
@@ -49,7 +52,7 @@ class FileKeyRing:
             if version not in self._ciphers:
                 self._ciphers[version] = AESGCM(read_secret(file))
         if not self._ciphers:
-            raise KeysError(f"{self._folder}: {_FIRST} is missing")
+            raise KeysError(f"{self._folder}: {FIRST_KEY} is missing")
 
     def wrap(self, name: bytes, key: bytes) -> tuple[int, bytes]:
         """The version that was used, and the wrapped key."""
@@ -65,16 +68,39 @@ class FileKeyRing:
         return self._ciphers[version].decrypt(wrapped[:_NONCE], wrapped[_NONCE:], name)
 
 
+def create_key(file: Path) -> None:
+    """Makes a random key for its owner only; one that exists is left alone."""
+    write_secret(file, os.urandom(KEY_BYTES))
+
+
+def write_secret(file: Path, content: bytes) -> None:
+    """Writes a file for its owner only, unless it exists."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+
+
+def read_secret(file: Path) -> bytes:
+    """The 32 bytes in a file; raises KeysError, which never shows them."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        raise KeysError(f"{file}: a key is missing or malformed") from None
+    if len(content) != KEY_BYTES:
+        raise KeysError(f"{file}: a key is missing or malformed")
+    return content
+
+
 def create_next_key(folder: Path) -> int:
     """Makes the next key-encryption key and gives its number; services that watch the folder begin to use it."""
     version = max(_files(folder), default=0) + 1
-    write_secret(folder / (_FIRST if version == 1 else f"kek.{version}.key"), os.urandom(KEY_BYTES))
+    create_key(folder / (FIRST_KEY if version == 1 else f"kek.{version}.key"))
     return version
 
 
 def _files(folder: Path) -> dict[int, Path]:
     later = ((_LATER.fullmatch(file.name), file) for file in folder.glob("kek.*.key"))
     found = {int(match[1]): file for match, file in later if match}
-    if (folder / _FIRST).exists():
-        found[1] = folder / _FIRST
+    if (folder / FIRST_KEY).exists():
+        found[1] = folder / FIRST_KEY
     return found
