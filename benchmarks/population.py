@@ -6,23 +6,22 @@ Ids are numbers in disguise, so that pgbench can make them too: renter 42 is `rn
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 
-from services.scoring.app import read_model
-from services.scoring.domain import Fact, FactKind, Observed, assess, facts_for_score, summarise
+from services.scoring.app import DEFAULT_SCORECARD, read_model
+from services.scoring.domain import Fact, assess, facts_for_score, observe, spread, summarise
 from services.values.ids import BUCKETS
 
 SCORED, UNSCORED = 10_000, 2_000
 SCORE = 700
 ASSETS = 200_000
 MOST_OPEN = 100
-MODEL = "bike-1"
+MODEL = DEFAULT_SCORECARD
 NOW = datetime.now(UTC)
 LETTERS = "0123456789abcdefghijklmnopqrstuv"
 
@@ -117,9 +116,18 @@ def _rows(names: Names) -> dict[str, dict[str, tuple[list[str], Iterator[tuple[A
                 ((bucket(n), renter_id(n), True, SCORE, [], MODEL, assessment, len(facts), NOW) for n in range(SCORED)),
             ),
             "facts": (
-                _columns("bucket fact_id renter_id kind occurred_at recorded_at"),
+                _columns("bucket fact_id renter_id kind occurred_at recorded_at subject about"),
                 (
-                    (bucket(n), fact.fact_id, renter_id(n), fact.kind.value, fact.occurred_at, NOW)
+                    (
+                        bucket(n),
+                        fact.fact_id,
+                        renter_id(n),
+                        fact.kind.value,
+                        fact.occurred_at,
+                        NOW,
+                        fact.subject,
+                        fact.about,
+                    )
                     for n in range(SCORED)
                     for fact in facts
                 ),
@@ -158,21 +166,15 @@ def _rows(names: Names) -> dict[str, dict[str, tuple[list[str], Iterator[tuple[A
 def _history() -> tuple[dict[str, Any], list[Fact]]:
     """Facts that give SCORE, found by searching the scorecard, and the assessment that they lead to."""
     model = read_model(MODEL)
-    facts = [
-        Fact(uuid.uuid4().hex, "", kind, NOW - timedelta(days=days))
-        for kind, count, days in facts_for_score(model, SCORE, {})
-        for _ in range(count)
-    ]
-    kinds = {fact.kind for fact in facts}
-    assessment = assess(model, summarise(_observed(kind, facts) for kind in kinds))
+    facts = list(spread(facts_for_score(model, SCORE, {}), "", NOW))
+    assessment = assess(model, summarise(observe(facts, NOW)))
     if assessment.score != SCORE:
         raise AssertionError(f"the facts give {assessment.score}, not {SCORE}")
     return asdict(assessment), facts
 
 
-def _observed(kind: FactKind, facts: list[Fact]) -> Observed:
-    moments = [fact.occurred_at for fact in facts if fact.kind is kind]
-    return Observed(kind, len(moments), min(moments), max(moments))
+def _rest(fact: Fact) -> tuple[Any, ...]:
+    return fact.occurred_at, NOW, fact.subject, fact.about
 
 
 def _letters(number: int) -> str:

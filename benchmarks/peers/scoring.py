@@ -23,17 +23,19 @@ from services.values.ids import bucket_of
 READ = "SELECT score, facts_open, reason_codes, model_version FROM scores WHERE bucket = $1 AND renter_id = $2"
 INSERT = """
 INSERT INTO facts (bucket, fact_id, renter_id, kind, occurred_at, recorded_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (bucket, renter_id, fact_id) DO NOTHING"""
+ON CONFLICT (bucket, renter_id, fact_id, revision) DO NOTHING"""
 SUMMARISE = """
-SELECT kind, count(*)::int AS count, min(occurred_at) AS first_at, max(occurred_at) AS last_at
-FROM facts WHERE bucket = $1 AND renter_id = $2 GROUP BY kind"""
+SELECT kind, about, count(*)::int AS count, count(DISTINCT (occurred_at AT TIME ZONE 'UTC')::date)::int AS days,
+       min(occurred_at) AS first_at, max(occurred_at) AS last_at
+FROM facts WHERE bucket = $1 AND renter_id = $2 AND superseded_at IS NULL AND state = 'COUNTED' GROUP BY kind, about"""
 LOCK = "SELECT renter_id FROM scores WHERE bucket = $1 AND renter_id = $2 FOR UPDATE"
 SAVE = """
-UPDATE scores SET score = $3, reason_codes = $4, assessment = $5, facts = $6, model_version = $7, computed_at = $8
-WHERE bucket = $1 AND renter_id = $2"""
+UPDATE scores SET score = $3, reason_codes = $4, assessment = $5, facts = $6, model_version = $7, computed_at = $8,
+                  facts_version = facts_version + 1
+WHERE bucket = $1 AND renter_id = $2 RETURNING facts_version"""
 HISTORY = """
-INSERT INTO score_history (bucket, renter_id, computed_at, facts, score, model_version) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (bucket, renter_id, facts, model_version) DO NOTHING"""
+INSERT INTO score_history (bucket, renter_id, computed_at, facts, score, model_version, facts_version)
+VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 
 
 class PeerScoring:
@@ -66,11 +68,12 @@ class PeerScoring:
             moment = fact.occurred_at.ToDatetime(tzinfo=UTC)
             await connection.execute(INSERT, key[0], fact.fact_id, key[1], kind, moment, now)
             rows = await connection.fetch(SUMMARISE, *key)
-            observed = [Observed(FactKind(r["kind"]), r["count"], r["first_at"], r["last_at"]) for r in rows]
+            observed = [Observed(FactKind(kind), *rest) for kind, *rest in rows]
             made = assess(self._model, summarise(observed))
             codes = [reason.code for reason in made.reasons]
-            await connection.execute(SAVE, *key, made.score, codes, asdict(made), made.facts, self._model.version, now)
-            await connection.execute(HISTORY, *key, now, made.facts, made.score, self._model.version)
+            saved = (made.score, codes, asdict(made), made.facts, self._model.version, now)
+            version = await connection.fetchval(SAVE, *key, *saved)
+            await connection.execute(HISTORY, *key, now, made.facts, made.score, self._model.version, version)
 
         await self._db.transaction(work)
         return pb.DeliverResponse(statuses=[item_status_pb2.ItemStatus()])

@@ -2,7 +2,7 @@
 
 HOME/postgres    the embedded server's data            HOME/keys    identity's keys
 HOME/tls         the authority and certificates        HOME/logs    one file per process
-HOME/public-tls  those of the public doors, for `up --tls`
+HOME/public-tls  those of the public doors, for `up --tls`    HOME/scoring-keys    scoring's keys
 HOME/sandbox     what the stand-ins keep               HOME/ready.json    addresses and credentials, while it runs
 """
 
@@ -20,6 +20,7 @@ from cryptography import x509
 
 from services.identity.keys import create_keys
 from services.runtime.certificates import AUTHORITY, PUBLIC_AUTHORITY
+from services.runtime.key_ring import FIRST_KEY, create_key
 from services.runtime.tls import create_certificates, create_public_certificate
 
 SERVICES = ("identity", "scoring", "deposits", "rental")
@@ -106,6 +107,7 @@ class Home:
         self.tls = self.path / "tls"
         self.public_tls = self.path / "public-tls"
         self.keys = self.path / "keys"
+        self.scoring_keys = self.path / "scoring-keys"
         self.sandbox = self.path / "sandbox"
         self.sandbox_secret = self.sandbox / "secret"
         self.ready_file = self.path / "ready.json"
@@ -115,9 +117,10 @@ class Home:
     def prepare(self) -> None:
         """Makes what is missing. The folder itself may be entered by others: PostgreSQL may run as another user."""
         self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for folder in (self.logs, self.tls, self.keys, self.sandbox):
+        for folder in (self.logs, self.tls, self.keys, self.scoring_keys, self.sandbox):
             folder.mkdir(mode=0o700, exist_ok=True)
         create_keys(self.keys)
+        create_key(self.scoring_keys / FIRST_KEY)
         if _end_soon(self.tls / AUTHORITY):
             create_certificates(self.tls, list(SERVICES))
         if _end_soon(self.public_tls / PUBLIC_AUTHORITY):

@@ -71,6 +71,8 @@ def _neighbours_of(service: str, home: Home, ports: Ports) -> Mapping[str, str]:
             "carrier_url": ports.stand_in_url("carrier"),
             "carrier_secret": secret,
         }
+    if service == "scoring":
+        return {"keys_dir": str(home.scoring_keys)}
     if service == "deposits":
         return {"processor_url": ports.stand_in_url("processor"), "processor_secret": secret}
     return {}

@@ -13,7 +13,7 @@ What stays is done first, then what goes, each in the order of names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -59,10 +59,20 @@ class Erased:
     kept: Mapping[str, int]
 
 
-async def collect(source: Any, sql: Queries, renter_id: str) -> dict[str, list[dict[str, Any]]]:
+Show = Callable[[str, str, dict[str, Any]], dict[str, Any]]
+"""(section, renter_id, row) to the row as the person reads it: what is sealed in it is opened."""
+
+
+def as_it_is(_section: str, _renter_id: str, row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a service that seals nothing."""
+    return row
+
+
+async def collect(source: Any, sql: Queries, renter_id: str, show: Show = as_it_is) -> dict[str, list[dict[str, Any]]]:
     """Everything held about a person: the rows of each section. `source` is a connection or a Database."""
+    whose = (bucket_of(renter_id), renter_id)
     return {
-        section: [dict(row) for row in await source.fetch(statement, bucket_of(renter_id), renter_id)]
+        section: [show(section, renter_id, dict(row)) for row in await source.fetch(statement, *whose)]
         for section, statement in _named(sql, "privacy_export_")
     }
 
@@ -86,9 +96,10 @@ def _named(sql: Queries, prefix: str) -> list[tuple[str, str]]:
 class DataHolder(rpc.DataHolderInternalServiceServicer):
     """A service's part in copies and erasure: takes identity's asks and brings it the answers."""
 
-    def __init__(self, db: Database, sql: Queries, identity: grpc.aio.Channel) -> None:
+    def __init__(self, db: Database, sql: Queries, identity: grpc.aio.Channel, show: Show = as_it_is) -> None:
         self._db = db
         self._sql = sql
+        self._show = show
         self._stub = PrivacyInternalServiceStub(identity)
         self.relay = Relay(db, IDENTITY, self._deliver, poll_seconds=POLL_SECONDS)
 
@@ -137,7 +148,7 @@ class DataHolder(rpc.DataHolderInternalServiceServicer):
     async def _bring(self, row: OutboxRow) -> bool:
         if row.kind != Answer.COPY:
             return await self._send(row, _body(row))
-        copy = copies.pack(await collect(self._db, self._sql, row.renter_id))
+        copy = copies.pack(await collect(self._db, self._sql, row.renter_id, self._show))
         return all([await self._send(row, answers.PrivacyAnswer(export_part=part)) for part in _parts(copy)])
 
     async def _send(self, row: OutboxRow, answer: answers.PrivacyAnswer) -> bool:

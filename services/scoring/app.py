@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import resources
+from pathlib import Path
+from typing import Any
 
+import grpc
 from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
 from freehold.scoring.v1 import (
+    dispute_service_pb2,
+    dispute_service_pb2_grpc,
+    endorsement_service_pb2,
+    endorsement_service_pb2_grpc,
     scoring_internal_service_pb2,
     scoring_internal_service_pb2_grpc,
     scoring_service_pb2,
@@ -19,39 +26,55 @@ from freehold.scoring.v1 import (
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
 from services.runtime.channels import open_channel
-from services.runtime.clock import clock_of
+from services.runtime.clock import SystemClock, clock_of
 from services.runtime.database import Database
+from services.runtime.key_ring import FileKeyRing
 from services.runtime.migrations import verify
+from services.runtime.outbox import Relay
 from services.runtime.personal_data import DataHolder
 from services.runtime.queries import load_queries
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.service import run
 from services.runtime.settings import ServiceSettings
+from services.runtime.sweeper import Sweeper
 from services.runtime.telemetry import Tracer
-from services.scoring.clients import IdentityClient
+from services.runtime.vault import TextVault
+from services.scoring.clients import DepositsEvents, IdentityClient
 from services.scoring.domain import Admittance, Model, load_model
-from services.scoring.operations import Question, Scoring
-from services.scoring.servicer import ACCESS, InternalServicer, PublicServicer
-from services.scoring.store import Store
+from services.scoring.operations import Disputes, Endorsements, Facts, Question, Scoring, Uses
+from services.scoring.servicer import (
+    ACCESS,
+    DISPUTE_ACCESS,
+    ENDORSEMENT_ACCESS,
+    DisputeServicer,
+    EndorsementServicer,
+    InternalServicer,
+    PublicServicer,
+)
+from services.scoring.store import Store, shown
+from services.scoring.sweeper import sweepers
 from services.values.errors import Refusal
 
 SERVICE = "scoring"
 CALLS = frozenset({"identity"})
-PUBLISHES_TO = frozenset({"identity"})
+PUBLISHES_TO = frozenset({"identity", "deposits"})
 INTERNAL_CALLERS = {
     "Admit": frozenset({"deposits"}),
     "Deliver": frozenset({"identity", "deposits", "rental"}),
 }
 """Which services may call what."""
+DEFAULT_SCORECARD = "general-1"
 
 
 class Settings(ServiceSettings):
-    """Scoring's settings, from FREEHOLD_SCORING_…"""
+    """Scoring's settings, from FREEHOLD_SCORING_…; `keys_dir` holds what seals the words of registers and people."""
 
     model_config = SettingsConfigDict(env_prefix="FREEHOLD_SCORING_", frozen=True, extra="ignore")
 
     identity_address: str
-    scorecard: str = "bike-1"
+    deposits_address: str
+    keys_dir: Path
+    scorecard: str = DEFAULT_SCORECARD
 
 
 def read_model(name: str) -> Model:
@@ -65,53 +88,88 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     dsn = settings.dsn.get_secret_value()
     await verify(dsn, "services.scoring")
     db = await Database.connect(dsn, pool_size=settings.pool_size)
-    channel = open_channel(settings.identity_address, "identity", settings.tls_dir, SERVICE)
-    identity = IdentityClient(channel)
-    credentials = RemoteCredentials(IdentityInternalServiceStub(channel))
-    model = read_model(settings.scorecard)
-    clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
-    scoring = Scoring(Store(db), identity, model, clock)
-    holder = DataHolder(db, load_queries("services.scoring"), channel)
-    background = [
-        asyncio.create_task(credentials.watch(), name="credential watch"),
-        asyncio.create_task(holder.relay.run(), name="relay to identity"),
-    ]
+    channels = {
+        peer: open_channel(address, peer, settings.tls_dir, SERVICE)
+        for peer, address in (("identity", settings.identity_address), ("deposits", settings.deposits_address))
+    }
+    house = House(settings, db, channels)
+    background = [asyncio.create_task(work, name=name) for name, work in house.background()]
     try:
-        yield _server(settings, tracer, credentials, scoring, model, holder)
+        yield house.server(settings, tracer)
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        await identity.close()
-        await channel.close()
+        await house.identity.close()
+        await asyncio.gather(*(channel.close() for channel in channels.values()))
         await db.close()
 
 
-def _server(
-    settings: Settings,
-    tracer: Tracer,
-    credentials: RemoteCredentials,
-    scoring: Scoring,
-    model: Model,
-    holder: DataHolder,
-) -> Server:
+class House:
+    """Scoring's objects, wired."""
+
+    def __init__(self, settings: Settings, db: Database, channels: Mapping[str, grpc.aio.Channel]) -> None:
+        clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
+        vault = TextVault(FileKeyRing(settings.keys_dir))
+        self.identity = IdentityClient(channels["identity"])
+        self.credentials = RemoteCredentials(IdentityInternalServiceStub(channels["identity"]))
+        self.holder = DataHolder(db, load_queries("services.scoring"), channels["identity"], shown(vault))
+        to_deposits = Relay(db, "deposits", DepositsEvents(channels["deposits"]).deliver)
+        self.relays = [self.holder.relay, to_deposits]
+        model, store = read_model(settings.scorecard), Store(db, vault, SystemClock().now, to_deposits.wake)
+        self.scoring, self.uses = Scoring(store, self.identity, model, clock), Uses(store)
+        disputes, endorsements = Disputes(store, model, clock), Endorsements(store, self.identity, model, clock)
+        self.sweepers: list[Sweeper] = sweepers(self.scoring, disputes, endorsements)
+        self.public = PublicServicer(
+            self.scoring, Facts(store, self.identity, model, clock), self.uses, model.version, clock
+        )
+        self.disputes, self.endorsements = DisputeServicer(disputes, clock), EndorsementServicer(endorsements)
+
+    def background(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """What runs beside the servers, by name."""
+        yield "credential watch", self.credentials.watch()
+        for sweeper in self.sweepers:
+            yield f"{sweeper.name} sweeper", sweeper.run()
+        for relay in self.relays:
+            yield "relay", relay.run()
+
+    def server(self, settings: Settings, tracer: Tracer) -> Server:
+        """The two doors."""
+        public = [
+            PublicService(
+                scoring_service_pb2.DESCRIPTOR.services_by_name["ScoringService"],
+                scoring_service_pb2_grpc.add_ScoringServiceServicer_to_server,
+                self.public,
+                ACCESS,
+            ),
+            PublicService(
+                dispute_service_pb2.DESCRIPTOR.services_by_name["DisputeService"],
+                dispute_service_pb2_grpc.add_DisputeServiceServicer_to_server,
+                self.disputes,
+                DISPUTE_ACCESS,
+            ),
+            PublicService(
+                endorsement_service_pb2.DESCRIPTOR.services_by_name["EndorsementService"],
+                endorsement_service_pb2_grpc.add_EndorsementServiceServicer_to_server,
+                self.endorsements,
+                ENDORSEMENT_ACCESS,
+            ),
+        ]
+        internal = InternalService(
+            scoring_internal_service_pb2.DESCRIPTOR.services_by_name["ScoringInternalService"],
+            scoring_internal_service_pb2_grpc.add_ScoringInternalServiceServicer_to_server,
+            InternalServicer(self.scoring, self.uses, _admissions(self.scoring)),
+            INTERNAL_CALLERS,
+        )
+        doors = [internal, self.holder.service]
+        return Server(SERVICE, settings, self.credentials.authenticate, public, doors, tracer)
+
+
+def _admissions(scoring: Scoring) -> Batcher[tuple[str, Question], Admittance]:
     async def admit(items: list[tuple[str, Question]]) -> list[Admittance | Refusal]:
         return await scoring.admit([question for _, question in items])
 
-    admissions: Batcher[tuple[str, Question], Admittance] = Batcher("admit", admit, key=lambda item: item[0])
-    public = PublicService(
-        scoring_service_pb2.DESCRIPTOR.services_by_name["ScoringService"],
-        scoring_service_pb2_grpc.add_ScoringServiceServicer_to_server,
-        PublicServicer(scoring, model.version),
-        ACCESS,
-    )
-    internal = InternalService(
-        scoring_internal_service_pb2.DESCRIPTOR.services_by_name["ScoringInternalService"],
-        scoring_internal_service_pb2_grpc.add_ScoringInternalServiceServicer_to_server,
-        InternalServicer(scoring, admissions),
-        INTERNAL_CALLERS,
-    )
-    return Server(SERVICE, settings, credentials.authenticate, [public], [internal, holder.service], tracer)
+    return Batcher("admit", admit, key=lambda item: item[0])
 
 
 def main() -> int:

@@ -4,75 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from services.runtime.database import Database
-from services.scoring.app import read_model
-from services.scoring.domain import ConsentChange, Event, Fact, FactKind, Outcome, UnscoredReason, facts_for_score
-from services.scoring.operations import DEPOSIT_WAIVER, Question, Scoring
-from services.scoring.store import Store
+from services.scoring.domain import ConsentChange, Event, Fact, FactKind, Outcome, UnscoredReason
+from services.scoring.operations import DEPOSIT_WAIVER, Question
 from services.values.errors import Category, Refusal
 from services.values.ids import new_id, new_renter_id
-
-MODEL = read_model("bike-1")
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@dataclass
-class Hands:
-    """A clock that stands still."""
-
-    time: datetime = NOON
-
-    def now(self) -> datetime:
-        return self.time
-
-
-@dataclass
-class Word:
-    """Identity's word on consent: everybody consents, unless told otherwise."""
-
-    answers: dict[str, bool | Refusal] = field(default_factory=dict)
-
-    async def consenting(self, renter_ids: Sequence[str]) -> list[bool | Refusal]:
-        return [self.answers.get(renter_id, True) for renter_id in renter_ids]
-
-
-@dataclass
-class Desk:
-    """Scoring's use cases over a real store."""
-
-    db: Database
-    word: Word = field(default_factory=Word)
-
-    def __post_init__(self) -> None:
-        self.scoring = Scoring(Store(self.db), self.word, MODEL, Hands())
-
-    async def score(self, renter_id: str) -> int | None:
-        explained = await self.scoring.explain(renter_id)
-        return None if explained.assessment is None else explained.assessment.score
-
-    async def outcome(self, renter_id: str, threshold: int) -> Outcome:
-        (answer,) = await self.scoring.admit([Question(renter_id, threshold, DEPOSIT_WAIVER)])
-        assert not isinstance(answer, Refusal)
-        return answer.outcome
-
-    async def stored(self, renter_id: str) -> tuple[object, ...]:
-        row = await self.db.fetchrow(
-            "SELECT score, facts, reason_codes, assessment, model_version FROM scores WHERE renter_id = $1", renter_id
-        )
-        assert row is not None
-        return tuple(row)
-
-    async def count(self, table: str, renter_id: str) -> int:
-        found = await self.db.fetchval(f"SELECT count(*) FROM {table} WHERE renter_id = $1", renter_id)
-        assert isinstance(found, int)
-        return found
+from tests.scoring_desk import NOON, Desk, history
 
 
 @pytest.fixture(scope="module")
@@ -81,21 +25,18 @@ def dsn(fresh_database: Callable[..., str]) -> str:
     return fresh_database("scoring_store", "scoring")
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the keys are."""
+    return tmp_path_factory.mktemp("keys")
+
+
 @pytest_asyncio.fixture
-async def desk(dsn: str) -> AsyncIterator[Desk]:
+async def desk(dsn: str, keys: Path) -> AsyncIterator[Desk]:
     """A desk."""
     db = await Database.connect(dsn, pool_size=8)
-    yield Desk(db)
+    yield Desk(db, keys)
     await db.close()
-
-
-def history(renter_id: str, score: int) -> list[Fact]:
-    """Facts that give that score."""
-    return [
-        Fact(f"{kind}:{number}", renter_id, kind, NOON - timedelta(days=days))
-        for kind, count, days in facts_for_score(MODEL, score)
-        for number in range(count)
-    ]
 
 
 def granted(renter_id: str, minute: int) -> ConsentChange:

@@ -7,7 +7,7 @@ import functools
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
@@ -17,10 +17,10 @@ from services.cli.api import Api
 from services.cli.clocks import HouseClock
 from services.cli.seeding.cast import Part
 from services.cli.seeding.inbox import Inbox
-from services.scoring.app import read_model
-from services.scoring.domain import FactKind, facts_for_score
+from services.scoring.app import DEFAULT_SCORECARD, read_model
+from services.scoring.domain import FactKind, facts_for_score, spread
+from services.scoring.servicer import fact_pb
 
-SCORECARD = "bike-1"
 CONSENT_TEXT = "2026-11"
 PATIENCE_SECONDS = 20.0
 UNDECIDED = identity.RENTER_STATE_PENDING
@@ -122,15 +122,8 @@ class People:
 
 def _history(part: Part, renter_id: str, now: datetime) -> Iterator[fact_pb2.Fact]:
     assert part.score is not None  # noqa: S101 (only people with a score have a history)
-    for kind, count, days_ago in _facts_for(part.score, bool(part.card)):
-        for number in range(count):
-            fact = fact_pb2.Fact(
-                fact_id=f"demo:{part.case}:{kind}:{number}",
-                renter_id=renter_id,
-                kind=fact_pb2.FactKind.Value(f"FACT_KIND_{kind}"),
-            )
-            fact.occurred_at.FromDatetime(now - timedelta(days=days_ago))
-            yield fact
+    to_add = _facts_for(part.score, bool(part.card))
+    return map(fact_pb, spread(to_add, renter_id, now, prefix=f"demo:{part.case}:"))
 
 
 @functools.cache
@@ -140,4 +133,4 @@ def _facts_for(score: int, has_card: bool) -> list[tuple[FactKind, int, int]]:
         FactKind.PHONE_VERIFIED: 1,
         FactKind.PAYMENT_METHOD_ADDED: int(has_card),
     }
-    return facts_for_score(read_model(SCORECARD), score, known)
+    return facts_for_score(read_model(DEFAULT_SCORECARD), score, known)

@@ -1,10 +1,23 @@
 """Facts, the scorecard that turns them into points, and the decision that a score allows."""
 
 from services.scoring.domain.admittance import Admittance, Outcome, Standing, admit
+from services.scoring.domain.behaviour import Behaviour, Observed, characteristics_of, observe, summarise
 from services.scoring.domain.consent import Consent, ConsentChange, Event, sift
-from services.scoring.domain.facts import Behaviour, Fact, FactKind, Observed, summarise
+from services.scoring.domain.disputes import Dispute, DisputeState
+from services.scoring.domain.endorsements import Endorsement, Endorser, EndReason
+from services.scoring.domain.facts import Fact, FactKind, FactState, NegativeRecord
 from services.scoring.domain.improving import Improvement, improvements, next_band
 from services.scoring.domain.loading import ModelError, load_model, load_scorecard
+from services.scoring.domain.records import earns, expiry_of, fault_of
+from services.scoring.domain.revisions import (
+    Author,
+    Recorded,
+    corrected,
+    fact_not_found,
+    reinstated,
+    retracted,
+    suspended,
+)
 from services.scoring.domain.scorecard import (
     Assessment,
     Band,
@@ -16,36 +29,61 @@ from services.scoring.domain.scorecard import (
     band_of,
     score_of,
 )
-from services.scoring.domain.search import facts_for_score
+from services.scoring.domain.search import facts_for_score, spread
+from services.scoring.domain.uses import Asked, Gap, Use, gaps
 
 __all__ = [
     "Admittance",
+    "Asked",
     "Assessment",
+    "Author",
     "Band",
     "Behaviour",
     "Consent",
     "ConsentChange",
+    "Dispute",
+    "DisputeState",
+    "EndReason",
+    "Endorsement",
+    "Endorser",
     "Event",
     "Fact",
     "FactKind",
+    "FactState",
+    "Gap",
     "Improvement",
     "Line",
     "Model",
     "ModelError",
+    "NegativeRecord",
     "Observed",
     "Outcome",
     "Reason",
+    "Recorded",
     "Standing",
     "UnscoredReason",
+    "Use",
     "admit",
     "assess",
     "band_of",
+    "characteristics_of",
+    "corrected",
+    "earns",
+    "expiry_of",
+    "fact_not_found",
     "facts_for_score",
+    "fault_of",
+    "gaps",
     "improvements",
     "load_model",
     "load_scorecard",
     "next_band",
+    "observe",
+    "reinstated",
+    "retracted",
     "score_of",
     "sift",
+    "spread",
     "summarise",
+    "suspended",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 NO_SCORING_CONSENT = "NO_SCORING_CONSENT"
@@ -19,12 +20,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The score in force: None while the facts are sealed or too few. Reasons are codes, most points lost first."""
+    """The score in force: None while the facts are sealed or too few. Reasons are codes, most points lost first.
+
+    `changes_at` is when a record runs out: from then on the score is another one, whether or not it was written down.
+    """
 
     score: int | None
     sealed: bool
     reason_codes: tuple[str, ...]
     model_version: str
+    facts_version: int = 0
+    changes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Admittance:
     reason_codes: tuple[str, ...]
     model_version: str
     score: int | None
+    facts_version: int = 0
 
 
 def admit(standing: Standing, threshold: int) -> Admittance:
@@ -42,7 +49,7 @@ def admit(standing: Standing, threshold: int) -> Admittance:
     version, score = standing.model_version, None if standing.sealed else standing.score
     if score is None:
         why = NO_SCORING_CONSENT if standing.sealed else TOO_FEW_FACTS
-        return Admittance(Outcome.CANNOT_ASSESS, (why,), version, None)
+        return Admittance(Outcome.CANNOT_ASSESS, (why,), version, None, standing.facts_version)
     if score > threshold:
-        return Admittance(Outcome.ADMITTED, (), version, score)
-    return Admittance(Outcome.NOT_ADMITTED, standing.reason_codes, version, score)
+        return Admittance(Outcome.ADMITTED, (), version, score, standing.facts_version)
+    return Admittance(Outcome.NOT_ADMITTED, standing.reason_codes, version, score, standing.facts_version)

@@ -1,11 +1,7 @@
-"""Facts: what happened to a person, append-only, and what they amount to, whatever their order of arrival.
-
-Everything here is a pure function of the facts. There is no wall clock: the same facts give the same score for ever.
-"""
+"""Facts: what happened to a person, append-only: a fact that is put right stays on record and counts no more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,79 +20,107 @@ class FactKind(StrEnum):
     PAYMENT_ON_TIME = "PAYMENT_ON_TIME"
     PAYMENT_FAILED = "PAYMENT_FAILED"
     PAYMENT_CURED = "PAYMENT_CURED"
+    RENTAL_LOST = "RENTAL_LOST"
+    RENTAL_DAMAGED = "RENTAL_DAMAGED"
+    PAYMENT_LATE = "PAYMENT_LATE"
+    PAYMENT_WRITTEN_OFF = "PAYMENT_WRITTEN_OFF"
+    PROFILE_FIELD_COMPLETED = "PROFILE_FIELD_COMPLETED"
+    BILL_VERIFIED = "BILL_VERIFIED"
+    NEGATIVE_RECORD = "NEGATIVE_RECORD"
+    ENDORSED = "ENDORSED"
+    OUTSIDE_SCORE = "OUTSIDE_SCORE"
+
+
+class FactState(StrEnum):
+    """Whether a fact counts; the names are those of `freehold.scoring.v1.FactState`. EXPIRED is told, never stored."""
+
+    COUNTED = "COUNTED"
+    DISPUTED = "DISPUTED"
+    RETRACTED = "RETRACTED"
+    EXPIRED = "EXPIRED"
 
 
 EXPERIENCE = frozenset(
     {
         FactKind.RENTAL_RETURNED_ON_TIME,
         FactKind.RENTAL_RETURNED_LATE,
+        FactKind.RENTAL_LOST,
+        FactKind.RENTAL_DAMAGED,
         FactKind.PAYMENT_ON_TIME,
+        FactKind.PAYMENT_LATE,
         FactKind.PAYMENT_FAILED,
+        FactKind.PAYMENT_WRITTEN_OFF,
     }
 )
 """Facts that show how a person keeps agreements; without some of them there is nothing to assess."""
 
-NEGATIVE = frozenset({FactKind.RENTAL_RETURNED_LATE, FactKind.PAYMENT_FAILED})
+NEGATIVE = frozenset(
+    {
+        FactKind.RENTAL_RETURNED_LATE,
+        FactKind.RENTAL_LOST,
+        FactKind.RENTAL_DAMAGED,
+        FactKind.PAYMENT_LATE,
+        FactKind.PAYMENT_FAILED,
+        FactKind.PAYMENT_WRITTEN_OFF,
+        FactKind.NEGATIVE_RECORD,
+    }
+)
 """Records that count against a person. They never lengthen a history, so none of them can raise a score."""
+
+DEBTS = frozenset({FactKind.PAYMENT_FAILED, FactKind.PAYMENT_WRITTEN_OFF, FactKind.PAYMENT_CURED})
+"""Facts about one debt: their subject says which, so that a payment makes good what it pays and nothing else."""
+
+NAMED = frozenset(
+    {
+        *DEBTS,
+        FactKind.PROFILE_FIELD_COMPLETED,
+        FactKind.BILL_VERIFIED,
+        FactKind.ENDORSED,
+        FactKind.OUTSIDE_SCORE,
+    }
+)
+"""Facts that count once per subject. All others are counted per partner."""
+
+MADE_HERE = frozenset({FactKind.ENDORSED, FactKind.OUTSIDE_SCORE})
+"""Facts that scoring makes itself, when people vouch for each other or a bureau answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class NegativeRecord:
+    """What a register says: `source` keeps it as `case_number`. `expires_at` is its wish; the law may be earlier."""
+
+    source: str
+    case_number: str
+    settled_at: datetime | None = None
+    expires_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return "NegativeRecord(…)"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that happened to one person; `fact_id` is made by its source and makes it idempotent."""
+    """One thing that happened to one person; `fact_id` is made by its source and makes it idempotent.
+
+    Attributes:
+        subject: what it is about: a rental, a bill, a profile field, a bureau.
+        partner_id: at which partner, "" for none.
+        rental_seconds: how long the rental lasted.
+        record: with NEGATIVE_RECORD, and only then.
+        outside_score: a bureau's number on its own scale, with OUTSIDE_SCORE, and only then.
+    """
 
     fact_id: str
     renter_id: str
     kind: FactKind
     occurred_at: datetime
+    subject: str = ""
+    partner_id: str = ""
+    rental_seconds: int | None = None
+    record: NegativeRecord | None = None
+    outside_score: int | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """The facts of one kind of one person: how many, and between which moments."""
-
-    kind: FactKind
-    count: int
-    first_at: datetime
-    last_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """What a person's facts amount to: the value of every characteristic, and how much experience there is."""
-
-    values: Mapping[str, int]
-    experience: int
-    facts: int
-
-
-def summarise(observed: Iterable[Observed]) -> Behaviour:
-    """Behaviour from facts alone; tenure is in whole days from joining to the latest fact that is not negative."""
-    by_kind = {o.kind: o for o in observed}
-
-    def count(kind: FactKind) -> int:
-        return by_kind[kind].count if kind in by_kind else 0
-
-    values = {
-        "document_verified": min(1, count(FactKind.DOCUMENT_VERIFIED)),
-        "phone_verified": min(1, count(FactKind.PHONE_VERIFIED)),
-        "payment_method_added": min(1, count(FactKind.PAYMENT_METHOD_ADDED)),
-        "tenure_days": _tenure_days(by_kind),
-        "on_time_returns": count(FactKind.RENTAL_RETURNED_ON_TIME),
-        "late_returns": count(FactKind.RENTAL_RETURNED_LATE),
-        "payments_on_time": count(FactKind.PAYMENT_ON_TIME),
-        "payments_unpaid": max(0, count(FactKind.PAYMENT_FAILED) - count(FactKind.PAYMENT_CURED)),
-    }
-    experience = sum(count(kind) for kind in EXPERIENCE)
-    return Behaviour(values, experience, sum(o.count for o in by_kind.values()))
-
-
-def _tenure_days(by_kind: Mapping[FactKind, Observed]) -> int:
-    joined = by_kind.get(FactKind.JOINED)
-    if joined is None:
-        return 0
-    latest = max(o.last_at for o in by_kind.values() if o.kind not in NEGATIVE)
-    return (latest - joined.first_at).days
-
-
-CHARACTERISTICS = frozenset(summarise(()).values)
-"""The names that a scorecard may give points for."""
+    @property
+    def about(self) -> str:
+        """What facts of its kind are counted by: the subject, or the partner."""
+        return self.subject if self.kind in NAMED else self.partner_id

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 
-from services.scoring.domain.facts import CHARACTERISTICS
+from services.scoring.domain.behaviour import CHARACTERISTICS
 from services.scoring.domain.protected import protected_attribute
 from services.scoring.domain.scorecard import (
     HIGHEST,
@@ -47,7 +47,6 @@ def faults_of_serving(model: Model) -> Iterator[str]:
     if not names & CHARACTERISTICS:
         yield f"none of its characteristics is one of facts: {', '.join(sorted(CHARACTERISTICS))}"
         return
-    yield from (f"{name}: missing" for name in sorted(CHARACTERISTICS - names))
     yield from (f"{name}: unknown" for name in sorted(names - CHARACTERISTICS))
     if model.minimum_experience < 1:
         yield "minimum_experience: at least 1 to be served"

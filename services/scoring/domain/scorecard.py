@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.scoring.domain.facts import Behaviour
+from services.scoring.domain.behaviour import Behaviour
 from services.scoring.domain.training import Scaling, Training
 
 LOWEST, HIGHEST = 350, 950
+RELATIONS = "relations"
 MOST_REASONS = 4
 LARGEST_LOSS_PER_RECORD = 60
 """No single negative record may cost more points than this (PRODUCT: never the lowest score for one record)."""
@@ -163,6 +164,13 @@ class Assessment:
     reasons: tuple[Reason, ...]
     model_version: str
     facts: int
+
+    @property
+    def alone_score(self) -> int | None:
+        """The score without what others say of the person: what they stand on themselves."""
+        if self.score is None:
+            return None
+        return limited(self.base_points + sum(line.points for line in self.lines if line.factor != RELATIONS))
 
 
 def assess(model: Model, behaviour: Behaviour) -> Assessment:

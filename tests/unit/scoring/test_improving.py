@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.app import read_model
+from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import Band, FactKind, Observed, assess, improvements, next_band, summarise
-from services.scoring.domain.facts import Behaviour
+from services.scoring.domain.behaviour import Behaviour
 from services.scoring.domain.scorecard import Assessment
 
-MODEL = read_model("bike-1")
+MODEL = read_model(DEFAULT_SCORECARD)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 COUNTS = st.fixed_dictionaries({kind: st.integers(0, 60) for kind in FactKind})
 
 
 def _behaviour(counts: dict[FactKind, int], days: int = 400) -> Behaviour:
     first = NOON - timedelta(days=days)
-    return summarise([Observed(kind, count, first, NOON) for kind, count in counts.items() if count])
+    return summarise([Observed(kind, "", count, count, first, NOON) for kind, count in counts.items() if count])
 
 
 def _points(assessment: Assessment) -> dict[str, int]:

@@ -56,7 +56,7 @@ def test_the_shipped_scorecard_loads() -> None:
         (lambda raw: raw["characteristics"][0].update(groups=[{"values": ["a"], "points": 1, "label": "a"}]), "either"),
         (lambda raw: raw["factors"].pop("relations"), "factor relations: not described"),
         (lambda raw: raw["factors"].update(wealth="no"), "factor wealth: unknown"),
-        (lambda raw: raw["characteristics"].pop(), "missing"),
+        (lambda raw: raw["characteristics"].pop(), "does not reach"),
         (lambda raw: raw["characteristics"].append(raw["characteristics"][0]), "listed twice"),
         (lambda raw: raw["characteristics"][0].update(name="shoe_size"), "shoe_size: unknown"),
         (lambda raw: raw["characteristics"][0].update(factor="wealth"), "factor wealth"),

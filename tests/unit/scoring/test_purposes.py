@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from freehold.scoring.v1 import scoring_internal_service_pb2 as internal
 from services.runtime.batching import Batcher
+from services.runtime.clock import SystemClock
 from services.scoring.domain import Admittance
 from services.scoring.operations import Question, Scoring
 from services.scoring.servicer import InternalServicer
@@ -29,13 +30,13 @@ class Card:
 
 
 async def test_another_purpose_is_refused_and_logged() -> None:
-    scoring = Scoring(Nothing(), None, Card(), None)  # type: ignore[arg-type]
+    scoring = Scoring(Nothing(), None, Card(), SystemClock())  # type: ignore[arg-type]
 
     async def admit(items: list[tuple[str, Question]]) -> list[Admittance | Refusal]:
         return await scoring.admit([question for _, question in items])
 
     admissions: Batcher[tuple[str, Question], Admittance] = Batcher("admit", admit, key=lambda item: item[0])
-    servicer, renter_id = InternalServicer(scoring, admissions), new_renter_id("rnt")
+    servicer, renter_id = InternalServicer(scoring, None, admissions), new_renter_id("rnt")  # type: ignore[arg-type]
     asked = [
         internal.AdmitItem(item_id=str(purpose), renter_id=renter_id, threshold=600, purpose=purpose)  # type: ignore[arg-type]
         for purpose in (1, 0, 77)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from services.scoring.app import read_model
+from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import (
     Behaviour,
     FactKind,
@@ -19,12 +19,16 @@ from services.scoring.domain import (
     assess,
     band_of,
     facts_for_score,
+    observe,
+    spread,
     summarise,
 )
-from services.scoring.domain.facts import NEGATIVE
-from services.scoring.domain.scorecard import HIGHEST, LARGEST_LOSS_PER_RECORD, LOWEST
+from services.scoring.domain.scorecard import HIGHEST, LARGEST_LOSS_PER_RECORD, LOWEST, Direction
+from services.scoring.domain.search import FactsToAdd
 
-MODEL = read_model("bike-1")
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MODEL = read_model(DEFAULT_SCORECARD)
+FALLING = [c.name for c in MODEL.characteristics if c.direction is Direction.DOWN]
 NOTHING = summarise(())
 
 
@@ -42,7 +46,7 @@ def score(**values: int) -> int:
 
 def standing(points: int | None, *, sealed: bool = False) -> Standing:
     """A score in force."""
-    return Standing(points, sealed, ("FEW_ON_TIME_RETURNS",), "bike-1")
+    return Standing(points, sealed, ("FEW_ON_TIME_RETURNS",), MODEL.version)
 
 
 @pytest.mark.parametrize("threshold", [350, 500, 600, 649, 650, 949])
@@ -91,7 +95,8 @@ def test_the_best_reaches_950_and_the_worst_350() -> None:
 
 
 def test_no_single_record_costs_more_than_sixty_points() -> None:
-    for name in ("late_returns", "payments_unpaid"):
+    assert len(FALLING) == 8
+    for name in FALLING:
         for count in range(40):
             good = {"on_time_returns": 30, "payments_on_time": 30, "tenure_days": 900, name: count}
             assert score(**good) - score(**{**good, name: count + 1}) <= LARGEST_LOSS_PER_RECORD
@@ -100,7 +105,7 @@ def test_no_single_record_costs_more_than_sixty_points() -> None:
 def test_more_of_what_is_good_never_lowers_a_score() -> None:
     for characteristic in MODEL.characteristics:
         steps = [score(**{characteristic.name: value}) for value in range(0, 1500, 7)]
-        rising = characteristic.name not in ("late_returns", "payments_unpaid")
+        rising = characteristic.name not in FALLING
         for one, following in itertools.pairwise(steps):
             assert following >= one if rising else following <= one
 
@@ -140,25 +145,5 @@ def test_bands_have_their_edges(points: int, band: str) -> None:
     assert band_of(points) == band
 
 
-def test_a_negative_record_never_lengthens_a_history() -> None:
-    start = datetime(2024, 1, 1, tzinfo=UTC)
-    joined = Observed(FactKind.JOINED, 1, start, start)
-    for kind in NEGATIVE:
-        late = Observed(kind, 1, start + timedelta(days=700), start + timedelta(days=700))
-        assert summarise([joined, late]).values["tenure_days"] == 0
-    good = Observed(FactKind.PAYMENT_ON_TIME, 1, start, start + timedelta(days=700))
-    assert summarise([joined, good]).values["tenure_days"] == 700
-
-
-def test_a_cured_payment_counts_as_paid() -> None:
-    now = datetime(2024, 1, 1, tzinfo=UTC)
-    failed, cured = Observed(FactKind.PAYMENT_FAILED, 2, now, now), Observed(FactKind.PAYMENT_CURED, 1, now, now)
-    assert summarise([failed]).values["payments_unpaid"] == 2
-    assert summarise([failed, cured]).values["payments_unpaid"] == 1
-
-
-def _observed(facts: list[tuple[FactKind, int, int]]) -> list[Observed]:
-    now = datetime(2026, 11, 23, tzinfo=UTC)
-    return [
-        Observed(kind, count, now - timedelta(days=days), now - timedelta(days=days)) for kind, count, days in facts
-    ]
+def _observed(facts: FactsToAdd) -> list[Observed]:
+    return observe(spread(facts, "rnt_1", NOW), NOW)

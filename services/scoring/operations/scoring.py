@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 from services.scoring.domain import (
     Admittance,
-    Assessment,
     Event,
     Fact,
-    Improvement,
     Model,
     Standing,
     UnscoredReason,
     admit,
+    fault_of,
+    gaps,
     improvements,
+)
+from services.scoring.operations.ports import (
+    Consents,
+    Explained,
+    FactKey,
+    PastScore,
+    Question,
+    ScoreStore,
+    consent_required,
 )
 from services.values import pages
 from services.values.clock import Clock
@@ -26,68 +33,11 @@ from services.values.errors import Category, Refusal
 DEPOSIT_WAIVER = "DEPOSIT_WAIVER"
 PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
 
-FactKey = tuple[str, str]
-"""(renter_id, fact_id)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Is this person's score above this threshold? For deposits only."""
-
-    renter_id: str
-    threshold: int
-    purpose: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What is kept of a person: whether their facts are sealed, and the latest assessment, None before the first."""
-
-    sealed: bool
-    assessment: Assessment | None
-    computed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A person's own view of their score: the stored assessment, or why there is none."""
-
-    assessment: Assessment | None
-    unscored: UnscoredReason | None
-    computed_at: datetime | None
-    improvements: tuple[Improvement, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PastScore:
-    """One entry of a person's history; `facts` is how many facts it was computed from."""
-
-    score: int | None
-    computed_at: datetime
-    facts: int
-    model_version: str
-
-
-class Store(Protocol):
-    """What scoring keeps."""
-
-    async def read_standings(self, renter_ids: Sequence[str]) -> list[Standing | None]: ...
-    async def read_assessment(self, renter_id: str) -> Stored | None: ...
-    async def list_history(self, renter_id: str, before: int, limit: int) -> list[PastScore]: ...
-    async def find_facts(self, facts: Sequence[Fact]) -> Mapping[FactKey, Fact]: ...
-    async def apply(self, events: Sequence[Event], model: Model, now: datetime) -> None: ...
-
-
-class Consents(Protocol):
-    """Whether people consent to scoring with any partner, read fresh. One answer per person, in order."""
-
-    async def consenting(self, renter_ids: Sequence[str]) -> list[bool | Refusal]: ...
-
 
 class Scoring:
     """Scoring's use cases over a store, a model and identity's word on consent."""
 
-    def __init__(self, store: Store, consents: Consents, model: Model, clock: Clock) -> None:
+    def __init__(self, store: ScoreStore, consents: Consents, model: Model, clock: Clock) -> None:
         self._store = store
         self._consents = consents
         self._model = model
@@ -96,7 +46,18 @@ class Scoring:
     async def admit(self, questions: list[Question]) -> list[Admittance | Refusal]:
         """One decision per question: a pure read. Another purpose than deposits is PURPOSE_NOT_ALLOWED."""
         standings = await self._store.read_standings([q.renter_id for q in questions])
-        return [self._decide(question, found) for question, found in zip(questions, standings, strict=True)]
+        fresh = await self._of_this_moment(questions, standings)
+        return [self._decide(q, fresh.get(q.renter_id, found)) for q, found in zip(questions, standings, strict=True)]
+
+    async def _of_this_moment(
+        self, questions: Sequence[Question], standings: Sequence[Standing | None]
+    ) -> dict[str, Standing]:
+        """The standings of people of whom a record has run out and nobody has written it down yet."""
+        now = self._clock.now()
+        late = {q.renter_id for q, s in zip(questions, standings, strict=True) if s is not None and _is_over(s, now)}
+        people = sorted(late)
+        found = await self._store.standings_at(people, self._model, now) if people else []
+        return dict(zip(people, found, strict=True))
 
     def _decide(self, question: Question, found: Standing | None) -> Admittance | Refusal:
         if question.purpose != DEPOSIT_WAIVER:
@@ -111,14 +72,17 @@ class Scoring:
     async def record_facts(self, facts: Sequence[Fact]) -> list[Refusal | None]:
         """Records facts of people who consent; one outcome per fact.
 
-        Refuses CONSENT_REQUIRED, RENTER_NOT_FOUND, and FACT_ID_REUSED for a known id with other content.
+        Refuses INVALID_FIELD, CONSENT_REQUIRED, RENTER_NOT_FOUND, and FACT_ID_REUSED for a known id with other content.
         """
+        now = self._clock.now()
         consenting = await self._consents.consenting([f.renter_id for f in facts])
         known = dict(await self._store.find_facts(facts))
-        outcomes = [_check(fact, answer, known) for fact, answer in zip(facts, consenting, strict=True)]
+        outcomes = [
+            fault_of(fact, now) or _check(fact, answer, known) for fact, answer in zip(facts, consenting, strict=True)
+        ]
         accepted = [fact for fact, refused in zip(facts, outcomes, strict=True) if refused is None]
         if accepted:
-            await self._store.apply(accepted, self._model, self._clock.now())
+            await self._store.apply(accepted, self._model, now)
         return outcomes
 
     async def explain(self, renter_id: str) -> Explained:
@@ -131,16 +95,26 @@ class Scoring:
             return Explained(None, UnscoredReason.NO_CONSENT, None)
         if stored is None or stored.assessment is None:
             return Explained(None, UnscoredReason.TOO_FEW_FACTS, None)
-        steps = improvements(self._model, stored.assessment)
-        return Explained(stored.assessment, stored.assessment.unscored, stored.computed_at, steps)
+        made = stored.assessment
+        missed = gaps(made.score, await self._store.last_asked(renter_id)) if made.score is not None else []
+        steps = improvements(self._model, made)
+        return Explained(made, made.unscored, stored.computed_at, steps, tuple(missed), stored.facts_version)
+
+    async def let_run_out(self, limit: int) -> int:
+        """Recomputes people of whom a record has run out; gives how many there were."""
+        return await self._store.recompute_changed(self._model, self._clock.now(), limit)
 
     async def history(self, renter_id: str, page_size: int, page_token: str) -> tuple[list[PastScore], str]:
         """A page of a person's scores, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""
         size = pages.page_size(page_size)
         before = pages.decode(page_token, "scores", renter_id)
         found = await self._store.list_history(renter_id, int(before or 0), size + 1)
-        more = pages.encode(str(found[size - 1].facts), "scores", renter_id) if len(found) > size else ""
+        more = pages.encode(str(found[size - 1].facts_version), "scores", renter_id) if len(found) > size else ""
         return found[:size], more
+
+
+def _is_over(standing: Standing, now: datetime) -> bool:
+    return standing.changes_at is not None and standing.changes_at <= now
 
 
 def _check(fact: Fact, consenting: bool | Refusal, known: dict[FactKey, Fact]) -> Refusal | None:
@@ -148,7 +122,7 @@ def _check(fact: Fact, consenting: bool | Refusal, known: dict[FactKey, Fact]) -
     if isinstance(consenting, Refusal):
         return consenting
     if not consenting:
-        return Refusal(Category.FAILED_PRECONDITION, "CONSENT_REQUIRED", "the person has not consented to scoring")
+        return consent_required()
     if known.setdefault((fact.renter_id, fact.fact_id), fact) != fact:
         return Refusal(Category.ALREADY_EXISTS, "FACT_ID_REUSED", "this fact_id is recorded with other content")
     return None

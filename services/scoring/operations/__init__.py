@@ -1,0 +1,24 @@
+"""The use cases of scoring."""
+
+from services.scoring.operations.disputes import Disputes
+from services.scoring.operations.endorsements import Endorsements
+from services.scoring.operations.facts import Facts
+from services.scoring.operations.ports import Case, Explained, PastScore, Question, Ruling, Told
+from services.scoring.operations.scoring import DEPOSIT_WAIVER, PURPOSE_NOT_ALLOWED, Scoring
+from services.scoring.operations.uses import Uses
+
+__all__ = [
+    "DEPOSIT_WAIVER",
+    "PURPOSE_NOT_ALLOWED",
+    "Case",
+    "Disputes",
+    "Endorsements",
+    "Explained",
+    "Facts",
+    "PastScore",
+    "Question",
+    "Ruling",
+    "Scoring",
+    "Told",
+    "Uses",
+]

@@ -1,0 +1,18 @@
+"""Proto ⇄ domain for scoring: decode, call once, encode."""
+
+from services.scoring.servicer.disputes import DISPUTE_ACCESS, DisputeServicer
+from services.scoring.servicer.encoding import fact_pb
+from services.scoring.servicer.endorsements import ENDORSEMENT_ACCESS, EndorsementServicer
+from services.scoring.servicer.internal import InternalServicer
+from services.scoring.servicer.public import ACCESS, PublicServicer
+
+__all__ = [
+    "ACCESS",
+    "DISPUTE_ACCESS",
+    "ENDORSEMENT_ACCESS",
+    "DisputeServicer",
+    "EndorsementServicer",
+    "InternalServicer",
+    "PublicServicer",
+    "fact_pb",
+]

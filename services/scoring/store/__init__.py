@@ -1,0 +1,16 @@
+"""Facts and scores in PostgreSQL; the only user of the database here."""
+
+from __future__ import annotations
+
+from services.scoring.store.copies import shown
+from services.scoring.store.disputes import Disputes
+from services.scoring.store.endorsements import Endorsements
+from services.scoring.store.scores import Scores
+from services.scoring.store.uses import Uses
+
+
+class Store(Scores, Disputes, Uses, Endorsements):
+    """Implements the stores that operations need, a part per file."""
+
+
+__all__ = ["Store", "shown"]

@@ -1,0 +1,87 @@
+"""Scoring's use cases over a real store, with a clock that stands still and identity's word as a test says it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.runtime.database import Database
+from services.runtime.key_ring import FIRST_KEY, FileKeyRing, create_key
+from services.runtime.vault import TextVault
+from services.scoring.app import DEFAULT_SCORECARD, read_model
+from services.scoring.domain import Fact, Outcome, facts_for_score, spread
+from services.scoring.operations import DEPOSIT_WAIVER, Disputes, Endorsements, Facts, Question, Scoring, Uses
+from services.scoring.store import Store
+from services.values.errors import Refusal
+
+MODEL = read_model(DEFAULT_SCORECARD)
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@dataclass
+class Hands:
+    """A clock that stands still until it is set."""
+
+    time: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@dataclass
+class Word:
+    """Identity's word on consent: everybody consents, unless told otherwise."""
+
+    answers: dict[str, bool | Refusal] = field(default_factory=dict)
+
+    async def consenting(self, renter_ids: Sequence[str]) -> list[bool | Refusal]:
+        return [self.answers.get(renter_id, True) for renter_id in renter_ids]
+
+
+@dataclass
+class Desk:
+    """Everything that scoring can do."""
+
+    db: Database
+    keys: Path
+    word: Word = field(default_factory=Word)
+    hands: Hands = field(default_factory=Hands)
+    woken: list[None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        create_key(self.keys / FIRST_KEY)
+        vault = TextVault(FileKeyRing(self.keys))
+        self.store = Store(self.db, vault, lambda: datetime.now(UTC), lambda: self.woken.append(None))
+        self.scoring = Scoring(self.store, self.word, MODEL, self.hands)
+        self.facts = Facts(self.store, self.word, MODEL, self.hands)
+        self.uses = Uses(self.store)
+        self.disputes = Disputes(self.store, MODEL, self.hands)
+        self.endorsements = Endorsements(self.store, self.word, MODEL, self.hands)
+
+    async def score(self, renter_id: str) -> int | None:
+        explained = await self.scoring.explain(renter_id)
+        return None if explained.assessment is None else explained.assessment.score
+
+    async def outcome(self, renter_id: str, threshold: int) -> Outcome:
+        (answer,) = await self.scoring.admit([Question(renter_id, threshold, DEPOSIT_WAIVER)])
+        assert not isinstance(answer, Refusal)
+        return answer.outcome
+
+    async def stored(self, renter_id: str) -> tuple[object, ...]:
+        row = await self.db.fetchrow(
+            "SELECT score, facts, reason_codes, assessment, model_version FROM scores WHERE renter_id = $1", renter_id
+        )
+        assert row is not None
+        return tuple(row)
+
+    async def count(self, table: str, renter_id: str) -> int:
+        found = await self.db.fetchval(f"SELECT count(*) FROM {table} WHERE renter_id = $1", renter_id)
+        assert isinstance(found, int)
+        return found
+
+
+def history(renter_id: str, score: int) -> list[Fact]:
+    """Facts that give that score."""
+    return list(spread(facts_for_score(MODEL, score), renter_id, NOON))
