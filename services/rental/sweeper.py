@@ -35,5 +35,6 @@ def _outgoing(row: OutboxRow) -> Outgoing:
         renter_id=RenterId(row.renter_id),
         partner_id=PartnerId(row.payload["partner_id"]),
         occurred_at=datetime.fromisoformat(row.payload["occurred_at"]),
+        rental_seconds=row.payload.get("rental_seconds"),
     )
     return Outgoing(row.event_id, fact)

@@ -41,5 +41,8 @@ def _event(item: Outgoing) -> pb.ScoringEvent:
             renter_id=fact.renter_id,
             kind=FACT_KINDS.encode(fact.kind),
             occurred_at=timestamp(fact.occurred_at),
+            subject=fact.rental_id,
+            partner_id=fact.partner_id,
+            rental_seconds=fact.rental_seconds,
         ),
     )

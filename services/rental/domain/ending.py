@@ -46,7 +46,7 @@ def returned(rental: Rental, closed_by: ClosedBy, terms: PriceTerms, moment: Mom
     charge = price(terms, rental.started_at, ended_at)
     return changed(
         rental,
-        rental.fact(return_kind(rental.asset_kind, rental.started_at, ended_at), ended_at),
+        rental.fact(return_kind(rental.asset_kind, rental.started_at, ended_at), ended_at, ended_at),
         state=rental.after(Step.RETURN),
         payment_status=PaymentStatus.DUE if charge.amount_minor else PaymentStatus.NONE,
         charge=charge,

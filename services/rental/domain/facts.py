@@ -40,13 +40,17 @@ LATE_AFTER: Mapping[AssetKind, timedelta] = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that happened; `partner_id` is where, so that consent can be checked where the fact leaves."""
+    """One thing that happened; `partner_id` is where, so that consent can be checked where the fact leaves.
+
+    `rental_seconds` is how long the rental lasted, once it has ended.
+    """
 
     kind: FactKind
     rental_id: RentalId
     renter_id: RenterId
     partner_id: PartnerId
     occurred_at: datetime
+    rental_seconds: int | None = None
 
     @property
     def fact_id(self) -> str:

@@ -102,9 +102,11 @@ class Rental:
         """The state that the step leads to; a step that the table does not have is a defect (KeyError)."""
         return TRANSITIONS[self.state, step]
 
-    def fact(self, kind: FactKind, occurred_at: datetime) -> Fact:
-        """A fact about this rental."""
-        return Fact(kind, self.rental_id, self.renter_id, self.partner_id, occurred_at)
+    def fact(self, kind: FactKind, occurred_at: datetime, ended_at: datetime | None = None) -> Fact:
+        """A fact about this rental, that has ended by now or ends at `ended_at`."""
+        ended, started = ended_at or self.ended_at, self.started_at
+        seconds = int((ended - started).total_seconds()) if ended is not None and started is not None else None
+        return Fact(kind, self.rental_id, self.renter_id, self.partner_id, occurred_at, seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,20 +51,21 @@ class Endorser:
     given: Sequence[Endorsement]
 
 
-def check_endorser(endorser: Endorser, now: datetime) -> None:
-    """Raises ENDORSER_NOT_ELIGIBLE, TOO_MANY_ENDORSEMENTS."""
+def check_endorser(endorser: Endorser, renter_id: str, now: datetime) -> None:
+    """Whether somebody may vouch for that person. Raises ENDORSER_NOT_ELIGIBLE, TOO_MANY_ENDORSEMENTS."""
     if endorser.alone_score is None or endorser.alone_score <= ABOVE or endorser.tenure_days < DAYS_KNOWN:
         raise Refusal(
             Category.FAILED_PRECONDITION,
             "ENDORSER_NOT_ELIGIBLE",
             f"vouching needs a score above {ABOVE} without endorsements, and {DAYS_KNOWN} days of history",
         )
-    standing = sum(one.ended_at is None for one in endorser.given)
-    if standing >= MOST_GIVEN or any(one.given_at > now - BETWEEN for one in endorser.given):
+    standing = [one.renter_id for one in endorser.given if one.ended_at is None]
+    lately = any(one.given_at > now - BETWEEN for one in endorser.given)
+    if len(standing) >= MOST_GIVEN or renter_id in standing or lately:
         raise Refusal(
             Category.RESOURCE_EXHAUSTED,
             "TOO_MANY_ENDORSEMENTS",
-            f"one in {BETWEEN.days} days, and {MOST_GIVEN} in all",
+            f"one in {BETWEEN.days} days, {MOST_GIVEN} in all, and one for each person",
         )
 
 

@@ -70,7 +70,7 @@ class Endorsements(Book):
         people = sorted((given.renter_id, given.endorser_id), key=lambda one: (bucket_of(one), one))
         now = given.given_at
         await self._lock(connection, people, now)
-        check_endorser(await self._endorser(connection, given.endorser_id, now), now)
+        check_endorser(await self._endorser(connection, given.endorser_id, now), given.renter_id, now)
         if await connection.fetchval(self._sql.closes_circle, given.renter_id, given.endorser_id, LONGEST_CHAIN):
             raise circular()
         key = (bucket_of(given.renter_id), given.endorsement_id, given.renter_id, given.endorser_id, now)
