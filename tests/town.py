@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ import pytest
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.scoring.v1 import fact_pb2
+from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.cli.api import Api
 from services.cli.home import Home, free_port_base
 from services.cli.ready import Ready
@@ -63,6 +66,16 @@ class Town:
         people = People(self.api, self.inbox, self.ready.clock, self.operator, self.city.partner_id, self.key)
         renter_id, token, ends = await people.settle_in(asked)
         return Renter(renter_id, asked.case, asked.expected, token, ends)
+
+    async def old_friend(self) -> Renter:
+        """Somebody who stands well and has been known for a year."""
+        friend = await self.new_person(score=720)
+        joined = fact_pb2.Fact(fact_id="joined-long-ago", renter_id=friend.renter_id, kind=fact_pb2.FACT_KIND_JOINED)
+        joined.occurred_at.FromDatetime(self.ready.clock.now() - timedelta(days=365))
+        request = scoring.RecordFactsRequest(request_id=new_id(), facts=[joined])
+        answer = await self.api.call(self.api.scoring.RecordFacts, request, self.operator)
+        assert [status.reason for status in answer.statuses] == [""]
+        return friend
 
     async def start(
         self, renter_id: str, bike: str, request_id: str = "", timeout: float = 10.0, payment_method_id: str = ""

@@ -20,6 +20,8 @@ from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
+from freehold.scoring.v1.dispute_service_pb2_grpc import DisputeServiceStub
+from freehold.scoring.v1.endorsement_service_pb2_grpc import EndorsementServiceStub
 from freehold.scoring.v1.scoring_service_pb2_grpc import ScoringServiceStub
 from services.runtime.statuses import RETRY_AFTER, of_rpc_error
 from services.values.errors import Category, Refusal
@@ -53,6 +55,8 @@ class Api:
         self.privacy = PrivacyServiceStub(self._channels["identity"])
         self.staff = StaffServiceStub(self._channels["identity"])
         self.scoring = ScoringServiceStub(self._channels["scoring"])
+        self.disputes = DisputeServiceStub(self._channels["scoring"])
+        self.endorsements = EndorsementServiceStub(self._channels["scoring"])
         self.deposits = DepositsServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])
 

@@ -27,11 +27,9 @@ from services.values.access import Reach, Rule
 from services.values.callers import Caller, Role
 from services.values.errors import Category, Refusal
 
-ACCESS = {
-    "GetMyScore": Rule(renter=Reach.OWN),
-    "RecordFacts": Rule(operator=Reach.ANY),
-    "ListMyScores": Rule(renter=Reach.OWN),
-}
+_OPERATORS = {"RecordFacts", "CorrectFact", "RetractFact"}
+_RPCS = [rpc.name for rpc in public.DESCRIPTOR.services_by_name["ScoringService"].methods]
+ACCESS = {name: Rule(operator=Reach.ANY) if name in _OPERATORS else Rule(renter=Reach.OWN) for name in _RPCS}
 PEOPLE = {
     "renter": Caller(Role.RENTER, "rnt_1", "ptn_1"),
     "operator": Caller(Role.OPERATOR, "ann", None),

@@ -152,7 +152,7 @@ async def test_reflection_shows_the_public_services_and_only_those(desk: Desk) -
 
 async def test_an_rpc_that_nobody_was_listed_for_fails_the_start(desk: Desk) -> None:
     server = server_of(Handlers(), desk.tls_dir, {"GetMyScore": ACCESS["GetMyScore"]})
-    with pytest.raises(ValueError, match="do not match: ListMyScores, RecordFacts"):
+    with pytest.raises(ValueError, match="do not match: CorrectFact, ListMyFacts, "):
         await server.start()
 
 

@@ -20,6 +20,9 @@ from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.scoring.v1 import dispute_service_pb2 as disputes
+from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
+from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.cli.seeding import Renter
 from services.identity.domain import ApiKeyScope
 from services.values.access import Reach
@@ -30,6 +33,7 @@ BIKE, CNY = "ASSET_KIND_BIKE", "CNY"
 NOT_THERE = {"RENTER_NOT_FOUND", "RENTAL_NOT_FOUND", "DEPOSIT_NOT_FOUND", "ASSET_NOT_FOUND", "CALLER_NOT_ALLOWED"}
 NOT_THERE |= {"RENTER_NOT_LINKED", "CODE_INVALID", "REFRESH_TOKEN_INVALID", "PRICE_PLAN_NOT_FOUND"}
 NOT_THERE |= {"EXPORT_NOT_FOUND", "ERASURE_NOT_FOUND"}
+NOT_THERE |= {"FACT_NOT_FOUND", "DISPUTE_NOT_FOUND", "ENDORSEMENT_NOT_FOUND"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class Cast:
     deposit_id: str
     export_id: str
     erasure_id: str
+    fact_id: str
+    disputed_id: str
+    dispute_id: str
+    endorsement_id: str
 
     def credential(self, role: Role, *, own: bool) -> str:
         """The credential of the owner, or of somebody else in the same role."""
@@ -60,6 +68,7 @@ async def cast(town: Town) -> Cast:
     mine, theirs = await town.new_person(score=650), await town.new_person(score=640)
     started = await town.start(mine.renter_id, await town.new_bike())
     await town.end(started.rental_id)
+    at_scoring = await _at_scoring(town, mine)
     export = privacy.ExportMyDataRequest(request_id=new_id())
     export_id = (await town.api.call(town.api.privacy.ExportMyData, export, mine.token)).export.export_id
     erase = privacy.EraseMeRequest(request_id=new_id())
@@ -67,7 +76,23 @@ async def cast(town: Town) -> Cast:
     cancel = privacy.CancelErasureRequest(request_id=new_id(), erasure_id=erasure_id)
     await town.api.call(town.api.privacy.CancelErasure, cancel, mine.token)
     other = await town.other_partner()
-    return Cast(town, mine, theirs, other, started.rental_id, started.deposit_id, export_id, erasure_id)
+    rental_and_more = (started.rental_id, started.deposit_id, export_id, erasure_id)
+    return Cast(town, mine, theirs, other, *rental_and_more, *at_scoring)
+
+
+async def _at_scoring(town: Town, whose: Renter) -> tuple[str, str, str, str]:
+    """A fact, one that is not in dispute, a dispute, and an endorsement that the person received."""
+    ask = scoring.ListMyFactsRequest(page_size=200)
+    facts = (await town.api.call(town.api.scoring.ListMyFacts, ask, whose.token)).facts
+    first, second, *_ = [known.fact.fact_id for known in facts]
+    open_one = disputes.OpenDisputeRequest(request_id=new_id(), fact_id=first, statement="it was not me")
+    dispute = (await town.api.call(town.api.disputes.OpenDispute, open_one, whose.token)).dispute
+    friend = await town.old_friend()
+    code = endorsements.AskEndorsementRequest(request_id=new_id())
+    asked = await town.api.call(town.api.endorsements.AskEndorsement, code, whose.token)
+    give = endorsements.EndorseRequest(request_id=new_id(), code=asked.code)
+    given = (await town.api.call(town.api.endorsements.Endorse, give, friend.token)).endorsement
+    return first, second, dispute.dispute_id, given.endorsement_id
 
 
 REACHING: dict[str, Callable[[Cast], Any]] = {
@@ -99,6 +124,14 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "GetExport": lambda c: privacy.GetExportRequest(export_id=c.export_id),
     "DownloadExport": lambda c: privacy.DownloadExportRequest(export_id=c.export_id),
     "CancelErasure": lambda c: privacy.CancelErasureRequest(request_id=new_id(), erasure_id=c.erasure_id),
+    "SetStatement": lambda c: scoring.SetStatementRequest(request_id=new_id(), fact_id=c.fact_id, statement="mine"),
+    "OpenDispute": lambda c: disputes.OpenDisputeRequest(
+        request_id=new_id(), fact_id=c.disputed_id, statement="it was not me"
+    ),
+    "WithdrawDispute": lambda c: disputes.WithdrawDisputeRequest(request_id=new_id(), dispute_id=c.dispute_id),
+    "EndEndorsement": lambda c: endorsements.EndEndorsementRequest(
+        request_id=new_id(), endorsement_id=c.endorsement_id
+    ),
     "ListPaymentMethods": lambda c: deposits.ListPaymentMethodsRequest(renter_id=c.mine.renter_id),
 }
 """RPCs that name something which belongs to somebody."""
@@ -107,6 +140,7 @@ OF_THE_CALLER = {
     "RegisterRenter", "BatchRegisterRenters", "BatchGetRenters", "BatchCheckRenters",
     "SendRenterCode", "RefreshRenterToken", "EndRenterSessions", "LinkPartner", "GrantConsent",
     "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "ListMyScores",
+    "ListMyFacts", "ListMyScoreUses", "ListMyDisputes", "AskEndorsement", "Endorse", "ListMyEndorsements",
     "SetPolicy", "GetPolicy",
     "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip

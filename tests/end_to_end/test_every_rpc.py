@@ -17,12 +17,15 @@ from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.scoring.v1 import dispute_service_pb2 as disputes
+from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
 from services.scoring.servicer import ACCESS as SCORING
+from services.scoring.servicer import DISPUTE_ACCESS, ENDORSEMENT_ACCESS
 from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
@@ -31,6 +34,11 @@ READS = ("Get", "List", "Preview", "Show", "Download", "CheckRenters")
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
+    "ListMyFacts",
+    "ListMyScoreUses",
+    "ListMyDisputes",
+    "ListOpenDisputes",
+    "ListMyEndorsements",
     "GetTrialBalance",
     "ListRentals",
     "ListDeposits",
@@ -43,6 +51,8 @@ SERVICES = [
     ("identity", privacy.DESCRIPTOR.services_by_name["PrivacyService"], PRIVACY_ACCESS),
     ("identity", staff.DESCRIPTOR.services_by_name["StaffService"], STAFF_ACCESS),
     ("scoring", scoring.DESCRIPTOR.services_by_name["ScoringService"], SCORING),
+    ("scoring", disputes.DESCRIPTOR.services_by_name["DisputeService"], DISPUTE_ACCESS),
+    ("scoring", endorsements.DESCRIPTOR.services_by_name["EndorsementService"], ENDORSEMENT_ACCESS),
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
 ]
@@ -134,7 +144,7 @@ async def test_nobody_calls_it_without_a_credential_or_in_another_role(town: Tow
 
 @pytest.mark.parametrize("rpc", RPCS, ids=str)
 async def test_an_empty_request_names_the_fields_that_are_missing(town: Town, rpc: Rpc) -> None:
-    names = {field.name for field in rpc.method.input_type.fields}
+    names = {field.name for field in (*rpc.method.input_type.fields, *rpc.method.input_type.oneofs)}
     credential = next((held for role, held in credentials(town).items() if role in rpc.roles), "nothing")
     if Role.STAFF in rpc.roles and credential == "nothing":
         return  # by somebody of each role in test_staff
