@@ -17,6 +17,7 @@ from benchmarks.machine import describe
 from benchmarks.people import check_renters, register_renters
 from benchmarks.population import ASSETS
 from benchmarks.rounds import Contestant
+from benchmarks.scores import admittance, facts
 from benchmarks.scratch import scratch
 from benchmarks.yardstick import Measured, pgbench
 from services.cli.databases import remove_home
@@ -81,6 +82,8 @@ async def bench(console: Console, folder: Path, rounds: int, seconds: float) -> 
             people = {
                 "check_renters": await check_renters(house, ready, seconds),
                 "register_renters": await register_renters(house, ready, seconds),
+                "admittance": await admittance(house, ready, seconds),
+                "facts": await facts(house, ready, seconds),
             }
             measured = report.result(describe(), ours, plain, yardstick.best, yardstick.alone, resident(house))
             findings = [*await ours.books.findings(ours.acknowledged), *await plain.books.findings(plain.acknowledged)]

@@ -6,19 +6,16 @@ BatchRegisterRenters; both are timed to their answers, so a single one waits for
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import time
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 
 from benchmarks.houses import House
+from benchmarks.loops import Load, closed_loop, raw_database
 from benchmarks.population import SCORED, renter_id
-from benchmarks.yardstick import CHECK_RENTERS, REGISTER_RENTER, Measured, pgbench
+from benchmarks.yardstick import CHECK_RENTERS, REGISTER_RENTER
 from freehold.assets.v1 import asset_kind_pb2
 from freehold.identity.v1 import identity_internal_service_pb2 as internal
 from freehold.identity.v1 import identity_service_pb2 as identity
@@ -32,38 +29,8 @@ from services.values.errors import Refusal
 
 FRAME, FRAMES_IN_FLIGHT, REGISTRATIONS_IN_FLIGHT = 64, 8, 64
 BATCH, BATCHES_IN_FLIGHT = 100, 4
-PGBENCH_CLIENTS = 16
 ANSWER_SECONDS = 10.0
 FIRST_NEWCOMER = 30_000
-
-
-@dataclass
-class Load:
-    """What a closed loop did: answers, and how long each call took (seconds)."""
-
-    items: int = 0
-    seconds: float = 0.0
-    latencies: list[float] = field(default_factory=list)
-
-    def figure(self) -> dict[str, float]:
-        """Items per second and latencies of a call, in milliseconds."""
-        ordered = sorted(self.latencies)
-        p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 for share in (0.5, 0.99))
-        return {"per_second": round(self.items / self.seconds, 1), "p50_ms": round(p50, 2), "p99_ms": round(p99, 2)}
-
-
-async def _loop(call: Callable[[], Awaitable[int]], in_flight: int, seconds: float) -> Load:
-    load, began = Load(), time.perf_counter()
-
-    async def caller() -> None:
-        while (asked := time.perf_counter()) < began + seconds:
-            done = await call()
-            load.items += done
-            load.latencies.append(time.perf_counter() - asked)
-
-    await asyncio.gather(*(caller() for _ in range(in_flight)))
-    load.seconds = time.perf_counter() - began
-    return load
 
 
 class WrongPerson(AssertionError):
@@ -96,14 +63,14 @@ async def check_renters(house: House, ready: Ready, seconds: float) -> dict[str,
         return count
 
     try:
-        await _loop(lambda: ask(FRAME), FRAMES_IN_FLIGHT, 1.0)
-        framed = await _loop(lambda: ask(FRAME), FRAMES_IN_FLIGHT, seconds)
-        lone = await _loop(lambda: ask(1), 1, seconds)
+        await closed_loop(lambda: ask(FRAME), FRAMES_IN_FLIGHT, 1.0)
+        framed = await closed_loop(lambda: ask(FRAME), FRAMES_IN_FLIGHT, seconds)
+        lone = await closed_loop(lambda: ask(1), 1, seconds)
     finally:
         await frames.close()
         await channel.close()
     batched = await _batch_check(house, ready, seconds)
-    raw = await _pgbench(ready, house, CHECK_RENTERS, seconds)
+    raw = await raw_database(ready, house, CHECK_RENTERS, seconds)
     return {
         "batch_check_renters": batched.figure(),
         "batch_vs_pgbench": round(batched.figure()["per_second"] / raw.per_second, 2),
@@ -131,7 +98,7 @@ async def _batch_check(house: House, ready: Ready, seconds: float) -> Load:
                 raise WrongPerson(str(answer))
             return FRAME
 
-        return await _loop(ask, FRAMES_IN_FLIGHT, seconds)
+        return await closed_loop(ask, FRAMES_IN_FLIGHT, seconds)
 
 
 async def register_renters(house: House, ready: Ready, seconds: float) -> dict[str, Any]:
@@ -154,9 +121,9 @@ async def register_renters(house: House, ready: Ready, seconds: float) -> dict[s
                 raise WrongPerson(str([result.status.reason for result in answer.results]))
             return BATCH
 
-        unary = await _loop(one, REGISTRATIONS_IN_FLIGHT, seconds)
-        batched = await _loop(batch, BATCHES_IN_FLIGHT, seconds)
-    raw = await _pgbench(ready, house, REGISTER_RENTER, seconds)
+        unary = await closed_loop(one, REGISTRATIONS_IN_FLIGHT, seconds)
+        batched = await closed_loop(batch, BATCHES_IN_FLIGHT, seconds)
+    raw = await raw_database(ready, house, REGISTER_RENTER, seconds)
     return {
         "unary_vs_pgbench": round(unary.figure()["per_second"] / raw.per_second, 2),
         "batch_vs_pgbench": round(batched.figure()["per_second"] / raw.per_second, 2),
@@ -174,16 +141,4 @@ def _newcomer(index: int) -> identity.RegisterRenterRequest:
         document_number=who.resident_id_number,
         full_name=who.name,
         phone=who.phone,
-    )
-
-
-async def _pgbench(ready: Ready, house: House, script: Any, seconds: float) -> Measured:
-    return await pgbench(
-        ready.home.path,
-        "yardstick",
-        house.names.partner_id,
-        clients=PGBENCH_CLIENTS,
-        base=0,
-        seconds=max(1, round(seconds)),
-        script=script,
     )

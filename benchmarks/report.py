@@ -65,7 +65,7 @@ def show(console: Console, measured: dict[str, Any]) -> None:
     console.print(table)
     console.print(f"start_rental.vs_pgbench = {start['vs_pgbench']}   start_rental.vs_unary = {start['vs_unary']}")
     console.print(f"a lone StartRental takes {start['idle_latency_vs_pgbench']} times a lone pgbench client's")
-    for name in ("check_renters", "register_renters"):
+    for name in ("check_renters", "register_renters", "admittance", "facts"):
         console.print(f"{name}: {json.dumps(measured[name])}")
     console.print(f"resident MiB: {measured['resident_mib']}")
     console.print(f"machine: {measured['machine']}")

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 from benchmarks.population import SCORED
 from services.runtime.postgres import EmbeddedPostgres
 
-START_RENTAL, CHECK_RENTERS, REGISTER_RENTER = (
-    Path(__file__).with_name(f"{name}.pgbench") for name in ("yardstick", "check_renters", "register_renter")
+START_RENTAL, CHECK_RENTERS, REGISTER_RENTER, ADMIT = (
+    Path(__file__).with_name(f"{name}.pgbench") for name in ("yardstick", "check_renters", "register_renter", "admit")
 )
 _RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 _LATENCY = re.compile(r"^latency average = ([0-9.]+) ms", re.MULTILINE)
