@@ -83,10 +83,10 @@ async def bench(console: Console, folder: Path, rounds: int, seconds: float) -> 
                 "check_renters": await check_renters(house, ready, seconds),
                 "register_renters": await register_renters(house, ready, seconds),
                 "admittance": await admittance(house, ready, seconds),
-                "facts": await facts(house, ready, seconds),
             }
             measured = report.result(describe(), ours, plain, yardstick.best, yardstick.alone, resident(house))
             findings = [*await ours.books.findings(ours.acknowledged), *await plain.books.findings(plain.acknowledged)]
+            people["facts"] = await facts(house, ready, seconds)
             for who in (ours, plain):
                 await who.books.close()
     measured |= {**people, "findings": findings}
