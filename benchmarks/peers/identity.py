@@ -61,7 +61,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     partners = Partners(PartnerStore(db), vault, clock, clock)
     logins = Logins(StaffStore(db, clock.now), vault, Passwords(), clock, clock)
     jwks = json.dumps(verification_keys(keys).as_dict(private=False))
-    real = InternalServicer(partners, logins, None, jwks)  # type: ignore[arg-type]  # CheckRenters is not called
+    real = InternalServicer(partners, logins, None, None, jwks)  # type: ignore[arg-type]  # CheckRenters is not called
     internal = [
         InternalService(
             pb.DESCRIPTOR.services_by_name["IdentityInternalService"],

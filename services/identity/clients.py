@@ -75,16 +75,19 @@ class HttpCarrier:
         self._url = url.rstrip("/") + "/v1/messages"
         self._headers = {"Authorization": f"Bearer {secret}"}
 
-    async def send(self, phone: str, text: str) -> None:
-        """Hands the text over; failures are logged without it."""
+    async def send(self, phone: str, text: str) -> bool:
+        """Hands the text over and says whether it was taken; failures are logged without it."""
         timeout = aiohttp.ClientTimeout(total=CARRIER_SECONDS)
         body = {"to": phone, "text": text}
         try:
             async with self._session.post(self._url, json=body, headers=self._headers, timeout=timeout) as response:
                 if response.status >= 300:
                     log.warning("carrier_refused", status=response.status)
+                    return False
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("carrier_unreachable", error_type=type(error).__name__)
+            return False
+        return True
 
 
 class Asks:

@@ -39,7 +39,7 @@ from services.runtime.settings import ServiceSettings
 from services.runtime.sweeper import Sweeper
 from services.runtime.telemetry import Tracer
 from services.runtime.vault import TextVault
-from services.scoring.clients import DepositsEvents, IdentityClient
+from services.scoring.clients import DepositsEvents, IdentityClient, PeopleEvents
 from services.scoring.domain import Admittance, Model, load_model
 from services.scoring.operations import Disputes, Endorsements, Facts, Question, Scoring, Uses
 from services.scoring.servicer import (
@@ -115,8 +115,9 @@ class House:
         self.credentials = RemoteCredentials(IdentityInternalServiceStub(channels["identity"]))
         self.holder = DataHolder(db, load_queries("services.scoring"), channels["identity"], shown(vault))
         to_deposits = Relay(db, "deposits", DepositsEvents(channels["deposits"]).deliver)
-        self.relays = [self.holder.relay, to_deposits]
-        model, store = read_model(settings.scorecard), Store(db, vault, SystemClock().now, to_deposits.wake)
+        to_people = Relay(db, "people", PeopleEvents(channels["identity"]).deliver)
+        self.relays = [self.holder.relay, to_deposits, to_people]
+        model, store = read_model(settings.scorecard), Store(db, vault, SystemClock().now, self._wake)
         self.scoring, self.uses = Scoring(store, self.identity, model, clock), Uses(store)
         disputes, endorsements = Disputes(store, model, clock), Endorsements(store, self.identity, model, clock)
         self.sweepers: list[Sweeper] = sweepers(self.scoring, disputes, endorsements)
@@ -124,6 +125,10 @@ class House:
             self.scoring, Facts(store, self.identity, model, clock), self.uses, model.version, clock
         )
         self.disputes, self.endorsements = DisputeServicer(disputes, clock), EndorsementServicer(endorsements)
+
+    def _wake(self) -> None:
+        for relay in self.relays:
+            relay.wake()
 
     def background(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs beside the servers, by name."""

@@ -1,4 +1,4 @@
-"""Calls to identity: whether a person consents to scoring, read fresh. Events to deposits: whose facts changed."""
+"""Calls to identity: whether a person consents to scoring, read fresh. Events: to deposits and to people."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ class IdentityClient:
     async def close(self) -> None:
         """Ends the stream."""
         await self._frames.close()
+
+
+class PeopleEvents:
+    """Has identity tell people that there is something to read."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = IdentityInternalServiceStub(channel)
+
+    async def deliver(self, rows: Sequence[OutboxRow]) -> list[bool]:
+        """Whether identity told each."""
+        request = identity.DeliverRequest(events=[_person_news(row) for row in rows])
+        answer = await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
+        return [status.code == 0 for status in answer.statuses]
+
+
+def _person_news(row: OutboxRow) -> identity.PersonNews:
+    kind = identity.NewsKind.Value(f"NEWS_KIND_{row.kind}")
+    return identity.PersonNews(event_id=row.event_id, renter_id=row.renter_id, kind=kind)
 
 
 class DepositsEvents:

@@ -15,6 +15,7 @@ from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
 from freehold.scoring.v1 import fact_pb2
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.cli.seeding import Renter
+from services.sandbox.people import person
 
 CASE, WORDS = "(2025)沪0115执4321号", "我从未收到过传票"
 
@@ -48,6 +49,20 @@ async def dispute(town: Town, renter: Renter, fact_id: str) -> disputes.Dispute:
     request = disputes.OpenDisputeRequest(request_id=new_id(), fact_id=fact_id, statement=WORDS)
     opened: disputes.Dispute = (await town.api.call(town.api.disputes.OpenDispute, request, renter.token)).dispute
     return opened
+
+
+async def texted(town: Town, renter: Renter, words: str) -> None:
+    """The person is told by a text, once, that says nothing of what there is to read."""
+    phone = person(int(renter.case.removeprefix("newcomer-"))).phone
+    ends = time.monotonic() + 20
+    while True:
+        found = [text for text in await town.inbox.texts(phone) if words in text]
+        if found or time.monotonic() > ends:
+            break
+        await asyncio.sleep(0.2)
+    (text,) = found
+    assert "court" not in text
+    assert renter.renter_id not in text
 
 
 async def test_every_point_is_traced_to_facts_and_every_fact_says_what_it_counts_for(town: Town) -> None:
@@ -87,6 +102,8 @@ async def test_a_record_is_disputed_upheld_and_as_if_it_had_never_been(town: Tow
     again = (await town.api.call(town.api.disputes.DecideDispute, decide, town.operator)).dispute
     assert again == done
     assert (await facts_of(town, renter))["court-1"].state == scoring.FACT_STATE_RETRACTED
+    await texted(town, renter, "a record about you was taken in")
+    await texted(town, renter, "your dispute has been decided")
 
 
 async def test_an_operator_puts_a_fact_right_and_its_person_reads_why(town: Town) -> None:

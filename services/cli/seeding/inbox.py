@@ -27,6 +27,10 @@ class Inbox:
         """The messages that are there already."""
         return frozenset(message["id"] for message in await self._messages(phone))
 
+    async def texts(self, phone: str) -> list[str]:
+        """What came lately, the newest first."""
+        return [message["text"] for message in await self._messages(phone)]
+
     async def code(self, phone: str, before: frozenset[str]) -> str:
         """The one-time code of the first message that is not one of `before`. Raises TimeoutError."""
         async with asyncio.timeout(ARRIVAL_SECONDS):

@@ -44,6 +44,7 @@ from services.values.errors import Refusal
 
 _OTHERS = frozenset({"scoring", "deposits", "rental"})
 INTERNAL_CALLERS = dict.fromkeys(("Authenticate", "GetVerificationKeys", "WatchCredentials", "CheckRenters"), _OTHERS)
+INTERNAL_CALLERS["Deliver"] = frozenset({"scoring"})
 PRIVACY_CALLERS = {"DeliverAnswers": _OTHERS}
 """Which services may call what."""
 
@@ -97,7 +98,7 @@ def _internal(rooms: Rooms, jwks: str) -> list[InternalService]:
         InternalService(
             identity_internal_service_pb2.DESCRIPTOR.services_by_name["IdentityInternalService"],
             identity_internal_service_pb2_grpc.add_IdentityInternalServiceServicer_to_server,
-            InternalServicer(rooms.partners, rooms.logins, checks, jwks),
+            InternalServicer(rooms.partners, rooms.logins, rooms.notices, checks, jwks),
             INTERNAL_CALLERS,
         ),
         InternalService(

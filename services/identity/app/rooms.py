@@ -14,6 +14,7 @@ from services.identity.operations import (
     Checks,
     Consents,
     Logins,
+    Notices,
     Partners,
     Privacy,
     Renters,
@@ -28,6 +29,7 @@ from services.identity.store import (
     CodeStore,
     ConsentStore,
     News,
+    NoticeStore,
     PartnerStore,
     PrivacyStore,
     RenterStore,
@@ -76,6 +78,7 @@ class Rooms:
         self.consents = Consents(ConsentStore(db, news), clock)
         self.checks = Checks(people, accesses, vault, clock)
         self.privacy = Privacy(PrivacyStore(db, news), accesses, vault, _receipts(keys), clock, real)
+        self.notices = Notices(people, NoticeStore(db), accesses, vault, carrier, clock)
         members, self.passwords = StaffStore(db, real.now), Passwords()
         self.staff = Staff(members, vault, self.passwords, clock, real)
         self.logins = Logins(members, vault, self.passwords, clock, real)

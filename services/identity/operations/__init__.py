@@ -5,6 +5,7 @@ from services.identity.operations.accounts import Accounts
 from services.identity.operations.checks import Checks
 from services.identity.operations.consents import Consents
 from services.identity.operations.logins import Logins
+from services.identity.operations.notices import Notices
 from services.identity.operations.partners import Partners
 from services.identity.operations.privacy import Privacy
 from services.identity.operations.renters import Renters
@@ -17,6 +18,7 @@ __all__ = [
     "Checks",
     "Consents",
     "Logins",
+    "Notices",
     "Partners",
     "Privacy",
     "Renters",

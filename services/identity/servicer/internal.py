@@ -11,8 +11,9 @@ from freehold.identity.v1 import identity_internal_service_pb2 as internal
 from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceServicer
 from services.identity.domain import ApiKey, Standing
+from services.identity.domain.notices import News
 from services.identity.domain.staff import StaffSession
-from services.identity.operations import Logins, Partners
+from services.identity.operations import Logins, Notices, Partners
 from services.identity.operations.checks import Check
 from services.identity.operations.logins import resolve_credentials
 from services.identity.servicer.encoding import timestamp
@@ -30,10 +31,16 @@ class InternalServicer(IdentityInternalServiceServicer):
     """IdentityInternalService: what the other services ask."""
 
     def __init__(
-        self, partners: Partners, logins: Logins, checks: Batcher[tuple[str, Check], Standing], jwks_json: str
+        self,
+        partners: Partners,
+        logins: Logins,
+        notices: Notices,
+        checks: Batcher[tuple[str, Check], Standing],
+        jwks_json: str,
     ) -> None:
         self._partners = partners
         self._logins = logins
+        self._notices = notices
         self._checks = checks
         self._jwks_json = jwks_json
 
@@ -56,6 +63,18 @@ class InternalServicer(IdentityInternalServiceServicer):
             revoked = await self._partners.recently_revoked() + await self._logins.recently_ended()
             yield internal.WatchCredentialsResponse(revoked_api_key_ids=revoked)
             await asyncio.sleep(BEAT_SECONDS)
+
+    async def Deliver(self, request: internal.DeliverRequest, context: Context) -> internal.DeliverResponse:
+        outcomes = await asyncio.gather(*(self._tell(event) for event in request.events))
+        return internal.DeliverResponse(statuses=[to_item_status(outcome) for outcome in outcomes])
+
+    async def _tell(self, event: internal.PersonNews) -> Refusal | None:
+        news = News(internal.NewsKind.Name(event.kind).removeprefix("NEWS_KIND_"))
+        try:
+            await self._notices.tell("scoring", event.event_id, event.renter_id, news)
+        except Refusal as refusal:
+            return refusal
+        return None
 
     async def CheckRenters(
         self, requests: AsyncIterator[internal.CheckRentersRequest], context: Context

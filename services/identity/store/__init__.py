@@ -8,6 +8,7 @@ from services.identity.store.accounts import AccountStore, WrapStore
 from services.identity.store.codes import CodeStore
 from services.identity.store.consents import ConsentStore
 from services.identity.store.news import News
+from services.identity.store.notices import NoticeStore
 from services.identity.store.partners import PartnerStore
 from services.identity.store.privacy import PrivacyStore
 from services.identity.store.renters import RenterStore
@@ -20,6 +21,7 @@ __all__ = [
     "CodeStore",
     "ConsentStore",
     "News",
+    "NoticeStore",
     "PartnerStore",
     "PrivacyStore",
     "RenterStore",

@@ -12,7 +12,7 @@ FROM jsonb_to_recordset($1::jsonb) AS i (
     settled_at timestamptz, wished_expiry timestamptz, expires_at timestamptz, wrapped_key bytea, sealed bytea,
     key_version int, changed_by text, change_reason text)
 ON CONFLICT (bucket, renter_id, fact_id, revision) DO NOTHING
-RETURNING renter_id, fact_id;
+RETURNING renter_id, kind;
 
 -- name: close_revision
 -- The revision in force is so no more.

@@ -80,5 +80,5 @@ DELETE FROM endorsement_codes WHERE renter_id = $2 AND $1::int >= 0;
 DELETE FROM requests WHERE bucket = $1 AND caller = $2;
 
 -- name: privacy_delete_events
--- What deposits was still to hear.
-DELETE FROM outbox WHERE bucket = $1 AND renter_id = $2 AND destination = 'deposits';
+-- What deposits and the person were still to hear.
+DELETE FROM outbox WHERE bucket = $1 AND renter_id = $2 AND destination IN ('deposits', 'people');

@@ -24,7 +24,9 @@ from services.scoring.domain import (
 from services.scoring.store.rows import Part, buckets, fact_row, recorded_of
 from services.values.ids import bucket_of, new_id
 
-DEPOSITS = "deposits"
+DEPOSITS, PEOPLE = "deposits", "people"
+"""Who is told: the service, and the people themselves, whom identity reaches."""
+RECORD_ADDED = "RECORD_ADDED"
 
 
 class Book(Part):
@@ -42,6 +44,9 @@ class Book(Part):
             return []
         rows = [fact_row(Recorded(fact, FactState.COUNTED, now), self._vault) for fact in facts]
         found = await connection.fetch(self._sql.insert_facts, rows, now)
+        for row in found:
+            if row["kind"] == FactKind.NEGATIVE_RECORD:
+                await self._tell_person(connection, row["renter_id"], RECORD_ADDED)
         return sorted({row["renter_id"] for row in found})
 
     async def _in_force(self, connection: Any, renter_id: str, fact_id: str) -> Recorded | None:
@@ -86,6 +91,11 @@ class Book(Part):
             now,
         )
         return dict(zip(people, assessments, strict=True))
+
+    async def _tell_person(self, connection: Any, renter_id: str, news: str) -> None:
+        """The person has something to read; identity knows where to reach them."""
+        key = (bucket_of(renter_id), new_id("evt"), PEOPLE, news, renter_id)
+        await connection.execute(self._sql.insert_event, *key, {}, self._real_now())
 
     async def _tell_deposits(self, connection: Any, renter_id: str, since: datetime) -> None:
         """What was decided on this person's facts since then is decided again."""

@@ -17,6 +17,7 @@ from services.values.ids import bucket_of
 from services.values.requests import Request
 
 DISPUTED = "disputed"
+DISPUTE_ENDED = "DISPUTE_ENDED"
 
 
 class Disputes(Facts):
@@ -87,7 +88,7 @@ class Disputes(Facts):
             if dispute is None:
                 raise dispute_not_found()
             await self._end(connection, dispute, ruling, model, now)
-            return ruling.state in IN_FAVOUR
+            return ruling.state is not DisputeState.WITHDRAWN
 
         if await self._db.transaction(work):
             self._published()
@@ -114,6 +115,8 @@ class Disputes(Facts):
             done.decided_by,
             score,
         )
+        if ruling.state is not DisputeState.WITHDRAWN:
+            await self._tell_person(connection, whose, DISPUTE_ENDED)
         if ruling.state in IN_FAVOUR:
             await self._tell_deposits(connection, whose, await self._since(connection, dispute))
 

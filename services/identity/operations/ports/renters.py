@@ -106,6 +106,13 @@ class WrapStore(Protocol):
     async def save_wraps(self, wraps: Sequence[tuple[str, Sealed, Sealed]]) -> None: ...
 
 
+class NoticeStore(Protocol):
+    """Which news people were told."""
+
+    async def was_told(self, request: Request) -> bool: ...
+    async def remember(self, request: Request, renter_id: str, now: datetime) -> None: ...
+
+
 class AccessStore(Protocol):
     """Who saw what, append-only."""
 

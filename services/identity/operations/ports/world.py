@@ -50,9 +50,9 @@ class Faces(Protocol):
 
 
 class Carrier(Protocol):
-    """Sends a text to a phone."""
+    """Sends a text to a phone; answers whether it was taken."""
 
-    async def send(self, phone: str, text: str) -> None: ...
+    async def send(self, phone: str, text: str) -> bool: ...
 
 
 class Spawn(Protocol):

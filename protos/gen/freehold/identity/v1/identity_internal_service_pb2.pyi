@@ -11,6 +11,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,6 +22,108 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _NewsKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NewsKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NewsKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NEWS_KIND_UNSPECIFIED: _NewsKind.ValueType  # 0
+    """Never sent."""
+    NEWS_KIND_DISPUTE_ENDED: _NewsKind.ValueType  # 1
+    """A dispute of theirs has ended."""
+    NEWS_KIND_RECORD_ADDED: _NewsKind.ValueType  # 2
+    """A register's record about them was taken in."""
+
+class NewsKind(_NewsKind, metaclass=_NewsKindEnumTypeWrapper):
+    """NewsKind is what there is to read."""
+
+NEWS_KIND_UNSPECIFIED: NewsKind.ValueType  # 0
+"""Never sent."""
+NEWS_KIND_DISPUTE_ENDED: NewsKind.ValueType  # 1
+"""A dispute of theirs has ended."""
+NEWS_KIND_RECORD_ADDED: NewsKind.ValueType  # 2
+"""A register's record about them was taken in."""
+Global___NewsKind: _TypeAlias = NewsKind  # noqa: Y015
+
+@_typing.final
+class DeliverRequest(_message.Message):
+    """DeliverRequest is a batch of news."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonNews]:
+        """The news."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___PersonNews] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverRequest: _TypeAlias = DeliverRequest  # noqa: Y015
+
+@_typing.final
+class PersonNews(_message.Message):
+    """PersonNews is one thing for one person to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """Unique; a repeated event is not told again."""
+    renter_id: _builtins.str
+    """The person."""
+    kind: Global___NewsKind.ValueType
+    """What there is to read."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+        kind: Global___NewsKind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "kind", b"kind", "renter_id", b"renter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PersonNews: _TypeAlias = PersonNews  # noqa: Y015
+
+@_typing.final
+class DeliverResponse(_message.Message):
+    """DeliverResponse answers event by event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statuses(self) -> _containers.RepeatedCompositeFieldContainer[_item_status_pb2.ItemStatus]:
+        """In the order of the request; anything but OK is delivered again."""
+
+    def __init__(
+        self,
+        *,
+        statuses: _abc.Iterable[_item_status_pb2.ItemStatus] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statuses", b"statuses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverResponse: _TypeAlias = DeliverResponse  # noqa: Y015
 
 @_typing.final
 class AuthenticateRequest(_message.Message):

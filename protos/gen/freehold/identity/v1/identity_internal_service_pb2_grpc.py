@@ -55,6 +55,11 @@ class IdentityInternalServiceStub:
                 request_serializer=freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.CheckRentersRequest.SerializeToString,
                 response_deserializer=freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.CheckRentersResponse.FromString,
                 _registered_method=True)
+        self.Deliver = channel.unary_unary(
+                '/freehold.identity.v1.IdentityInternalService/Deliver',
+                request_serializer=freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.DeliverRequest.SerializeToString,
+                response_deserializer=freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.DeliverResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityInternalServiceServicer:
@@ -94,6 +99,14 @@ class IdentityInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Deliver(self, request, context):
+        """Deliver takes news for people, at least once, and texts each of them that there is something to read. Neither the
+        event nor the text says what it is. Callers: scoring.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityInternalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -116,6 +129,11 @@ def add_IdentityInternalServiceServicer_to_server(servicer, server):
                     servicer.CheckRenters,
                     request_deserializer=freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.CheckRentersRequest.FromString,
                     response_serializer=freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.CheckRentersResponse.SerializeToString,
+            ),
+            'Deliver': grpc.unary_unary_rpc_method_handler(
+                    servicer.Deliver,
+                    request_deserializer=freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.DeliverRequest.FromString,
+                    response_serializer=freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.DeliverResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -227,6 +245,33 @@ class IdentityInternalService:
             '/freehold.identity.v1.IdentityInternalService/CheckRenters',
             freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.CheckRentersRequest.SerializeToString,
             freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.CheckRentersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Deliver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.identity.v1.IdentityInternalService/Deliver',
+            freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.DeliverRequest.SerializeToString,
+            freehold_dot_identity_dot_v1_dot_identity__internal__service__pb2.DeliverResponse.FromString,
             options,
             channel_credentials,
             insecure,

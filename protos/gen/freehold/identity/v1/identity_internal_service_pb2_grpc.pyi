@@ -50,6 +50,10 @@ class IdentityInternalServiceStub:
     scoring, read fresh: standing, link and consent in one read. Frames of a long-lived stream; results come in any
     order. Callers: scoring, deposits, rental. Item errors: RENTER_NOT_FOUND.
     """
+    Deliver: _grpc.UnaryUnaryMultiCallable[_identity_internal_service_pb2.DeliverRequest, _identity_internal_service_pb2.DeliverResponse]
+    """Deliver takes news for people, at least once, and texts each of them that there is something to read. Neither the
+    event nor the text says what it is. Callers: scoring.
+    """
 
 @_typing.type_check_only
 class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
@@ -72,6 +76,10 @@ class IdentityInternalServiceAsyncStub(IdentityInternalServiceStub):
     """CheckRenters answers, for each item, whether the person may rent at this partner and whether they consent to
     scoring, read fresh: standing, link and consent in one read. Frames of a long-lived stream; results come in any
     order. Callers: scoring, deposits, rental. Item errors: RENTER_NOT_FOUND.
+    """
+    Deliver: _aio.UnaryUnaryMultiCallable[_identity_internal_service_pb2.DeliverRequest, _identity_internal_service_pb2.DeliverResponse]  # type: ignore[assignment]
+    """Deliver takes news for people, at least once, and texts each of them that there is something to read. Neither the
+    event nor the text says what it is. Callers: scoring.
     """
 
 class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -116,6 +124,16 @@ class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         """CheckRenters answers, for each item, whether the person may rent at this partner and whether they consent to
         scoring, read fresh: standing, link and consent in one read. Frames of a long-lived stream; results come in any
         order. Callers: scoring, deposits, rental. Item errors: RENTER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def Deliver(
+        self,
+        request: _identity_internal_service_pb2.DeliverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_internal_service_pb2.DeliverResponse, _abc.Awaitable[_identity_internal_service_pb2.DeliverResponse]]:
+        """Deliver takes news for people, at least once, and texts each of them that there is something to read. Neither the
+        event nor the text says what it is. Callers: scoring.
         """
 
 def add_IdentityInternalServiceServicer_to_server(servicer: IdentityInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -80,7 +80,7 @@ class DisputeServiceServicer:
         """OpenDispute says that a fact, or a decision that was made on the score, is wrong. A fact stops to count at once.
         Three disputes at most are open at a time; a fact that was found right can be disputed again after 180 days.
         Callers: the renter. Errors: FACT_NOT_FOUND, USE_NOT_FOUND, DISPUTE_NOT_ALLOWED, TOO_MANY_DISPUTES,
-        CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

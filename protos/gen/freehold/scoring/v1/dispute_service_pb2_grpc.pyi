@@ -43,7 +43,7 @@ class DisputeServiceStub:
     """OpenDispute says that a fact, or a decision that was made on the score, is wrong. A fact stops to count at once.
     Three disputes at most are open at a time; a fact that was found right can be disputed again after 180 days.
     Callers: the renter. Errors: FACT_NOT_FOUND, USE_NOT_FOUND, DISPUTE_NOT_ALLOWED, TOO_MANY_DISPUTES,
-    CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    REQUEST_ID_REUSED.
     """
     WithdrawDispute: _grpc.UnaryUnaryMultiCallable[_dispute_service_pb2.WithdrawDisputeRequest, _dispute_service_pb2.WithdrawDisputeResponse]
     """WithdrawDispute ends an open dispute; the fact counts again. Callers: the renter.
@@ -78,7 +78,7 @@ class DisputeServiceAsyncStub(DisputeServiceStub):
     """OpenDispute says that a fact, or a decision that was made on the score, is wrong. A fact stops to count at once.
     Three disputes at most are open at a time; a fact that was found right can be disputed again after 180 days.
     Callers: the renter. Errors: FACT_NOT_FOUND, USE_NOT_FOUND, DISPUTE_NOT_ALLOWED, TOO_MANY_DISPUTES,
-    CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    REQUEST_ID_REUSED.
     """
     WithdrawDispute: _aio.UnaryUnaryMultiCallable[_dispute_service_pb2.WithdrawDisputeRequest, _dispute_service_pb2.WithdrawDisputeResponse]  # type: ignore[assignment]
     """WithdrawDispute ends an open dispute; the fact counts again. Callers: the renter.
@@ -116,7 +116,7 @@ class DisputeServiceServicer(metaclass=_abc_1.ABCMeta):
         """OpenDispute says that a fact, or a decision that was made on the score, is wrong. A fact stops to count at once.
         Three disputes at most are open at a time; a fact that was found right can be disputed again after 180 days.
         Callers: the renter. Errors: FACT_NOT_FOUND, USE_NOT_FOUND, DISPUTE_NOT_ALLOWED, TOO_MANY_DISPUTES,
-        CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod

@@ -114,7 +114,7 @@ class ScoringServiceServicer:
 
     def ListMyFacts(self, request, context):
         """ListMyFacts tells everything that is known to have happened, newest first: what counts, for which characteristics,
-        and what does not and why. Callers: the renter. Errors: PAGE_TOKEN_INVALID, CONSENT_REQUIRED.
+        and what does not and why. Consent is not asked for: it is their own. Callers: the renter. Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +122,7 @@ class ScoringServiceServicer:
 
     def SetStatement(self, request, context):
         """SetStatement adds the person's own words to a negative record, or takes them back; whoever reads the record reads
-        them. Callers: the renter. Errors: FACT_NOT_FOUND, CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        them. Callers: the renter. Errors: FACT_NOT_FOUND, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,7 +148,7 @@ class ScoringServiceServicer:
 
     def RetractFact(self, request, context):
         """RetractFact takes a fact back; the score is what it would be had it never been told. Callers: operators.
-        Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

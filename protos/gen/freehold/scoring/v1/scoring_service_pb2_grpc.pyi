@@ -52,11 +52,11 @@ class ScoringServiceStub:
     """
     ListMyFacts: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyFactsRequest, _scoring_service_pb2.ListMyFactsResponse]
     """ListMyFacts tells everything that is known to have happened, newest first: what counts, for which characteristics,
-    and what does not and why. Callers: the renter. Errors: PAGE_TOKEN_INVALID, CONSENT_REQUIRED.
+    and what does not and why. Consent is not asked for: it is their own. Callers: the renter. Errors: PAGE_TOKEN_INVALID.
     """
     SetStatement: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.SetStatementRequest, _scoring_service_pb2.SetStatementResponse]
     """SetStatement adds the person's own words to a negative record, or takes them back; whoever reads the record reads
-    them. Callers: the renter. Errors: FACT_NOT_FOUND, CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    them. Callers: the renter. Errors: FACT_NOT_FOUND, REQUEST_ID_REUSED.
     """
     ListMyScoreUses: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyScoreUsesRequest, _scoring_service_pb2.ListMyScoreUsesResponse]
     """ListMyScoreUses tells every use that was made of the score, newest first: who asked, when, what for, and what was
@@ -70,7 +70,7 @@ class ScoringServiceStub:
     """
     RetractFact: _grpc.UnaryUnaryMultiCallable[_scoring_service_pb2.RetractFactRequest, _scoring_service_pb2.RetractFactResponse]
     """RetractFact takes a fact back; the score is what it would be had it never been told. Callers: operators.
-    Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), REQUEST_ID_REUSED.
     """
 
 @_typing.type_check_only
@@ -97,11 +97,11 @@ class ScoringServiceAsyncStub(ScoringServiceStub):
     """
     ListMyFacts: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyFactsRequest, _scoring_service_pb2.ListMyFactsResponse]  # type: ignore[assignment]
     """ListMyFacts tells everything that is known to have happened, newest first: what counts, for which characteristics,
-    and what does not and why. Callers: the renter. Errors: PAGE_TOKEN_INVALID, CONSENT_REQUIRED.
+    and what does not and why. Consent is not asked for: it is their own. Callers: the renter. Errors: PAGE_TOKEN_INVALID.
     """
     SetStatement: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.SetStatementRequest, _scoring_service_pb2.SetStatementResponse]  # type: ignore[assignment]
     """SetStatement adds the person's own words to a negative record, or takes them back; whoever reads the record reads
-    them. Callers: the renter. Errors: FACT_NOT_FOUND, CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    them. Callers: the renter. Errors: FACT_NOT_FOUND, REQUEST_ID_REUSED.
     """
     ListMyScoreUses: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.ListMyScoreUsesRequest, _scoring_service_pb2.ListMyScoreUsesResponse]  # type: ignore[assignment]
     """ListMyScoreUses tells every use that was made of the score, newest first: who asked, when, what for, and what was
@@ -115,7 +115,7 @@ class ScoringServiceAsyncStub(ScoringServiceStub):
     """
     RetractFact: _aio.UnaryUnaryMultiCallable[_scoring_service_pb2.RetractFactRequest, _scoring_service_pb2.RetractFactResponse]  # type: ignore[assignment]
     """RetractFact takes a fact back; the score is what it would be had it never been told. Callers: operators.
-    Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), CONSENT_REQUIRED, REQUEST_ID_REUSED.
+    Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), REQUEST_ID_REUSED.
     """
 
 class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -163,7 +163,7 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scoring_service_pb2.ListMyFactsResponse, _abc.Awaitable[_scoring_service_pb2.ListMyFactsResponse]]:
         """ListMyFacts tells everything that is known to have happened, newest first: what counts, for which characteristics,
-        and what does not and why. Callers: the renter. Errors: PAGE_TOKEN_INVALID, CONSENT_REQUIRED.
+        and what does not and why. Consent is not asked for: it is their own. Callers: the renter. Errors: PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -173,7 +173,7 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scoring_service_pb2.SetStatementResponse, _abc.Awaitable[_scoring_service_pb2.SetStatementResponse]]:
         """SetStatement adds the person's own words to a negative record, or takes them back; whoever reads the record reads
-        them. Callers: the renter. Errors: FACT_NOT_FOUND, CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        them. Callers: the renter. Errors: FACT_NOT_FOUND, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -205,7 +205,7 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scoring_service_pb2.RetractFactResponse, _abc.Awaitable[_scoring_service_pb2.RetractFactResponse]]:
         """RetractFact takes a fact back; the score is what it would be had it never been told. Callers: operators.
-        Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), CONSENT_REQUIRED, REQUEST_ID_REUSED.
+        Errors: FACT_NOT_FOUND, STATE_NOT_ALLOWED (in dispute or retracted), REQUEST_ID_REUSED.
         """
 
 def add_ScoringServiceServicer_to_server(servicer: ScoringServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
