@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -42,13 +43,14 @@ class Word:
 
 @dataclass
 class Desk:
-    """Everything that scoring can do."""
+    """Everything that scoring can do. `ann` is an operator whose request ids are nobody else's."""
 
     db: Database
     keys: Path
     word: Word = field(default_factory=Word)
     hands: Hands = field(default_factory=Hands)
     woken: list[None] = field(default_factory=list)
+    ann: str = field(default_factory=lambda: f"ann-{uuid.uuid4().hex}")
 
     def __post_init__(self) -> None:
         create_key(self.keys / FIRST_KEY)

@@ -1,4 +1,4 @@
-"""The commands of the pages for apps, for partners and on privacy, run as a reader would run them."""
+"""The commands of the pages for apps, for partners, on privacy and on scores, run as a reader would run them."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ async def test_from_sign_up_to_the_first_rental_to_a_copy_to_oblivion(town: Town
     assert '"receipt"' in told
     names = set(zipfile.ZipFile(tmp_path / "my-data.zip").namelist())
     assert names == {"manifest.json", "identity.json", "scoring.json", "deposits.json", "rental.json"}
+
+
+async def test_a_person_reads_their_score_and_disputes_what_is_wrong(town: Town, tmp_path: Path) -> None:
+    (tmp_path / ".freehold").symlink_to(town.ready.home.path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    reading, disputing, *_ = _SHELL.findall((ROOT / "docs" / "score.md").read_text())
+    told = await _run(reading + disputing, tmp_path)
+    assert '"thresholdsMissed"' in told or '"points"' in told
+    assert "DISPUTE_STATE_OPEN" in told
+    assert "DISPUTE_STATE_UPHELD" in told
 
 
 async def _run(commands: str, folder: Path) -> str:

@@ -104,11 +104,9 @@ async def test_the_database_counts_as_the_rules_do_and_a_correction_is_as_if_it_
     luck.shuffle(told)
     await desk.scoring.deliver(told)
     putting_right = [
-        desk.facts.correct("ann", f"c-{fact.fact_id}", fact, REASON) for fact in right if fact.fact_id in wrong
+        desk.facts.correct(desk.ann, f"c-{fact.fact_id}", fact, REASON) for fact in right if fact.fact_id in wrong
     ]
-    putting_right += [
-        desk.facts.retract("ann", f"r-{renter}-{fact.fact_id}", renter, fact.fact_id, REASON) for fact in extra
-    ]
+    putting_right += [desk.facts.retract(desk.ann, f"r-{fact.fact_id}", renter, fact.fact_id, REASON) for fact in extra]
     await asyncio.gather(*putting_right)
     expected = assess(MODEL, summarise(observe(right, NOON)))
     explained = await desk.scoring.explain(renter)
@@ -122,8 +120,8 @@ async def test_nothing_is_overwritten_and_each_change_says_who_and_why(desk: Des
     await desk.scoring.deliver([*history(renter, 640), late(renter)])
     desk.hands.time = NOON + DAY
     better = replace(late(renter), kind=FactKind.RENTAL_RETURNED_ON_TIME)
-    told = await desk.facts.correct("ann", "c1", better, REASON)
-    assert (told.recorded.revision, told.recorded.changed_by, told.recorded.change_reason) == (1, "ann", REASON)
+    told = await desk.facts.correct(desk.ann, "c1", better, REASON)
+    assert (told.recorded.revision, told.recorded.changed_by, told.recorded.change_reason) == (1, desk.ann, REASON)
     rows = await desk.db.fetch(
         "SELECT kind, revision, recorded_at, superseded_at FROM facts WHERE renter_id = $1 AND fact_id = 'late'"
         " ORDER BY revision",
@@ -134,16 +132,16 @@ async def test_nothing_is_overwritten_and_each_change_says_who_and_why(desk: Des
         ("RENTAL_RETURNED_ON_TIME", 1, NOON + DAY, None),
     ]
     assert await desk.count("outbox", renter) == 1, "deposits is told"
-    again = await desk.facts.correct("ann", "c1", better, REASON)
+    again = await desk.facts.correct(desk.ann, "c1", better, REASON)
     assert again == told
     assert await desk.count("outbox", renter) == 1
     with pytest.raises(Refusal, match="REQUEST_ID_REUSED"):
-        await desk.facts.correct("ann", "c1", late(renter), REASON)
+        await desk.facts.correct(desk.ann, "c1", late(renter), REASON)
 
 
 async def test_what_was_first_told_may_come_again(desk: Desk, renter: str) -> None:
     await desk.scoring.deliver([*history(renter, 640), late(renter)])
-    await desk.facts.retract("ann", "r1", renter, "late", REASON)
+    await desk.facts.retract(desk.ann, "r1", renter, "late", REASON)
     await desk.scoring.deliver([late(renter)])
     (outcome,) = await desk.scoring.record_facts([late(renter)])
     assert outcome is None
@@ -152,13 +150,13 @@ async def test_what_was_first_told_may_come_again(desk: Desk, renter: str) -> No
 
 async def test_a_fact_that_is_not_there_or_not_in_force_is_not_put_right(desk: Desk, renter: str) -> None:
     with pytest.raises(Refusal, match="FACT_NOT_FOUND"):
-        await desk.facts.retract("ann", "r1", renter, "late", REASON)
+        await desk.facts.retract(desk.ann, "r1", renter, "late", REASON)
     await desk.scoring.deliver([late(renter)])
-    await desk.facts.retract("ann", "r2", renter, "late", REASON)
+    await desk.facts.retract(desk.ann, "r2", renter, "late", REASON)
     with pytest.raises(Refusal, match="STATE_NOT_ALLOWED"):
-        await desk.facts.retract("ann", "r3", renter, "late", REASON)
+        await desk.facts.retract(desk.ann, "r3", renter, "late", REASON)
     with pytest.raises(Refusal, match="STATE_NOT_ALLOWED"):
-        await desk.facts.correct("ann", "c3", late(renter), REASON)
+        await desk.facts.correct(desk.ann, "c3", late(renter), REASON)
 
 
 async def test_what_cannot_be_recorded_names_its_field(desk: Desk, renter: str) -> None:
@@ -228,7 +226,7 @@ async def test_a_disputed_fact_does_not_count_until_it_is_found_right(desk: Desk
     assert (case.dispute.due_at, case.dispute.score_before) == (NOON + DAYS_TO_DECIDE, before)
     assert case.fact is not None
     assert case.fact.recorded.state is FactState.DISPUTED
-    found = Ruling(DisputeState.REJECTED, "ann", "the dock says 14:00")
+    found = Ruling(DisputeState.REJECTED, desk.ann, "the dock says 14:00")
     done = (await desk.disputes.decide("o1", case.dispute.dispute_id, found)).dispute
     assert (done.state, done.reason, done.score_after) == (DisputeState.REJECTED, found.reason, before)
     assert await desk.score(renter) == before
@@ -243,9 +241,9 @@ async def test_a_dispute_that_holds_takes_the_fact_back_and_has_decisions_made_a
     await desk.scoring.deliver([*history(renter, 640), late(renter), late(renter, "late2")])
     first = await desk.disputes.open(renter, "d1", "late", "", "not me")
     second = await desk.disputes.open(renter, "d2", "late2", "", "not me either")
-    upheld = Ruling(DisputeState.UPHELD, "ann", REASON)
+    upheld = Ruling(DisputeState.UPHELD, desk.ann, REASON)
     right = replace(late(renter, "late2"), kind=FactKind.RENTAL_STARTED)
-    put_right = Ruling(DisputeState.CORRECTED, "ann", REASON, right)
+    put_right = Ruling(DisputeState.CORRECTED, desk.ann, REASON, right)
     await desk.disputes.decide("o1", first.dispute.dispute_id, upheld)
     done = await desk.disputes.decide("o2", second.dispute.dispute_id, put_right)
     assert done.fact is not None
@@ -315,7 +313,7 @@ async def test_a_decision_can_be_disputed_and_is_made_again(desk: Desk, renter: 
         await desk.disputes.open(renter, "d0", "", "dep_2", "wrong")
     case = await desk.disputes.open(renter, "d1", "", "dep_1", "I had paid by then")
     assert case.use == use
-    await desk.disputes.decide("o1", case.dispute.dispute_id, Ruling(DisputeState.UPHELD, "ann", REASON))
+    await desk.disputes.decide("o1", case.dispute.dispute_id, Ruling(DisputeState.UPHELD, desk.ann, REASON))
     query = "SELECT payload FROM outbox WHERE renter_id = $1 AND destination = 'deposits'"
     assert await desk.db.fetchval(query, renter) == {"since": NOON.isoformat()}
 
@@ -333,7 +331,7 @@ async def test_uses_tell_which_records_counted_then_and_how_far_thresholds_are(d
     await desk.uses.told(uses)
     await desk.uses.told([replace(uses[0], renter_id=new_renter_id("rnt"))])
     desk.hands.time = NOON + 1.5 * DAY
-    await desk.facts.retract("ann", "r1", renter, "court", REASON)
+    await desk.facts.retract(desk.ann, "r1", renter, "court", REASON)
     found, _ = await desk.uses.list_mine(renter, 10, "")
     assert [(use.use_id, use.negative_record_ids) for use in found] == [("3", ()), ("2", ("court",)), ("1", ("court",))]
     gaps = (await desk.scoring.explain(renter)).gaps
