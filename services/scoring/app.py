@@ -120,7 +120,7 @@ class House:
         model, store = read_model(settings.scorecard), Store(db, vault, SystemClock().now, self._wake)
         self.scoring, self.uses = Scoring(store, self.identity, model, clock), Uses(store)
         disputes, endorsements = Disputes(store, model, clock), Endorsements(store, self.identity, model, clock)
-        self.sweepers: list[Sweeper] = sweepers(self.scoring, disputes, endorsements)
+        self.sweepers: list[Sweeper] = sweepers(self.scoring, disputes, endorsements, store.rewrap)
         self.public = PublicServicer(
             self.scoring, Facts(store, self.identity, model, clock), self.uses, model.version, clock
         )

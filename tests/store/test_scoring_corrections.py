@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from services.runtime.database import Database
+from services.runtime.key_ring import create_next_key
 from services.scoring.domain import Fact, FactKind, FactState, NegativeRecord, Outcome, Use, assess, observe, summarise
 from services.scoring.domain.disputes import DAYS_TO_DECIDE, DisputeState
 from services.scoring.domain.records import PROFILE_FIELDS, years_after
@@ -205,6 +206,22 @@ async def test_what_a_register_and_a_person_say_is_sealed_and_the_person_reads_i
     (found,), _ = await desk.facts.list_mine(renter, 10, "")
     assert (found.recorded.state, found.statement) == (FactState.DISPUTED, words)
     assert (await desk.facts.set_statement(renter, "s2", "court", "")).statement == ""
+
+
+async def test_what_is_sealed_moves_under_a_new_key(desk: Desk, renter: str) -> None:
+    await desk.scoring.deliver([court(renter, NOON - DAY)])
+    await desk.facts.set_statement(renter, "s1", "court", "words")
+    await desk.disputes.open(renter, "d1", "court", "", "words")
+    version = create_next_key(desk.keys)
+    while await desk.store.rewrap():
+        pass
+    for table in ("facts", "statements", "disputes"):
+        query = f"SELECT DISTINCT key_version FROM {table} WHERE renter_id = $1 AND key_version IS NOT NULL"
+        assert [row["key_version"] for row in await desk.db.fetch(query, renter)] == [version], table
+    (case,), _ = await desk.disputes.list_mine(renter, 10, "")
+    assert case.fact is not None
+    assert case.fact.recorded.fact.record == NegativeRecord("court-list", CASE)
+    assert (case.fact.statement, case.dispute.statement) == ("words", "words")
 
 
 async def test_facts_are_listed_newest_first_page_by_page(desk: Desk, renter: str) -> None:

@@ -9,14 +9,14 @@ from services.cli.home import Home
 
 
 def rotate_keys(home: HomeOption = HOME) -> None:
-    """Make the next key-encryption key in a home; running services take it up by themselves."""
+    """Make the next key-encryption keys in a home; running services take them up by themselves."""
 
     def work() -> int:
         from services.runtime.key_ring import create_next_key
 
-        keys = Home(home).keys
-        version = create_next_key(keys)
-        typer.echo(f"key-encryption key {version} is in {keys}; keep the older ones until nothing is wrapped by them")
+        for keys in (Home(home).keys, Home(home).scoring_keys):
+            typer.echo(f"key-encryption key {create_next_key(keys)} is in {keys}")
+        typer.echo("keep the older ones until nothing is wrapped by them")
         return 0
 
     told(work)

@@ -7,9 +7,10 @@ from services.scoring.store.disputes import Disputes
 from services.scoring.store.endorsements import Endorsements
 from services.scoring.store.scores import Scores
 from services.scoring.store.uses import Uses
+from services.scoring.store.wraps import Wraps
 
 
-class Store(Scores, Disputes, Uses, Endorsements):
+class Store(Scores, Disputes, Uses, Endorsements, Wraps):
     """Implements the stores that operations need, a part per file."""
 
 
