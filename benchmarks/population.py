@@ -13,8 +13,8 @@ from typing import Any
 
 import asyncpg
 
-from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import Fact, assess, facts_for_score, observe, spread, summarise
+from services.scoring.models import DEFAULT_SCORECARD, read_model
 from services.values.ids import BUCKETS
 
 SCORED, UNSCORED = 10_000, 2_000

@@ -11,9 +11,18 @@ from pathlib import Path
 from services.runtime.database import Database
 from services.runtime.key_ring import FIRST_KEY, FileKeyRing, create_key
 from services.runtime.vault import TextVault
-from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import Fact, Outcome, facts_for_score, spread
-from services.scoring.operations import DEPOSIT_WAIVER, Disputes, Endorsements, Facts, Question, Scoring, Uses
+from services.scoring.models import DEFAULT_SCORECARD, read_model, read_models
+from services.scoring.operations import (
+    DEPOSIT_WAIVER,
+    Disputes,
+    Endorsements,
+    Facts,
+    Question,
+    Scorecards,
+    Scoring,
+    Uses,
+)
 from services.scoring.store import Store
 from services.values.errors import Refusal
 
@@ -56,11 +65,12 @@ class Desk:
         create_key(self.keys / FIRST_KEY)
         vault = TextVault(FileKeyRing(self.keys))
         self.store = Store(self.db, vault, lambda: datetime.now(UTC), lambda: self.woken.append(None))
-        self.scoring = Scoring(self.store, self.word, MODEL, self.hands)
-        self.facts = Facts(self.store, self.word, MODEL, self.hands)
+        self.cards = Scorecards(self.store, read_models(), DEFAULT_SCORECARD, self.hands)
+        self.scoring = Scoring(self.store, self.word, self.cards, self.hands)
+        self.facts = Facts(self.store, self.word, self.cards, self.hands)
         self.uses = Uses(self.store)
-        self.disputes = Disputes(self.store, MODEL, self.hands)
-        self.endorsements = Endorsements(self.store, self.word, MODEL, self.hands)
+        self.disputes = Disputes(self.store, self.cards, self.hands)
+        self.endorsements = Endorsements(self.store, self.word, self.cards, self.hands)
 
     async def score(self, renter_id: str) -> int | None:
         explained = await self.scoring.explain(renter_id)

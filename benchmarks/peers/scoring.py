@@ -16,8 +16,9 @@ from freehold.scoring.v1 import scoring_internal_service_pb2 as pb
 from services.runtime.database import Database
 from services.runtime.server import Server
 from services.runtime.telemetry import Tracer
-from services.scoring.app import SERVICE, Settings, read_model
+from services.scoring.app import SERVICE, Settings
 from services.scoring.domain import FactKind, Model, Observed, Standing, admit, assess, summarise
+from services.scoring.models import read_model
 from services.values.ids import bucket_of
 
 READ = "SELECT score, facts_open, reason_codes, model_version FROM scores WHERE bucket = $1 AND renter_id = $2"

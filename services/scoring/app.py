@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from freehold.scoring.v1 import (
     dispute_service_pb2_grpc,
     endorsement_service_pb2,
     endorsement_service_pb2_grpc,
+    scorecard_service_pb2,
+    scorecard_service_pb2_grpc,
     scoring_internal_service_pb2,
     scoring_internal_service_pb2_grpc,
     scoring_service_pb2,
@@ -40,16 +41,28 @@ from services.runtime.sweeper import Sweeper
 from services.runtime.telemetry import Tracer
 from services.runtime.vault import TextVault
 from services.scoring.clients import DepositsEvents, IdentityClient, PeopleEvents
-from services.scoring.domain import Admittance, Model, load_model
-from services.scoring.operations import Disputes, Endorsements, Facts, Question, Scoring, Uses
+from services.scoring.domain import Admittance
+from services.scoring.models import DEFAULT_SCORECARD, read_models
+from services.scoring.operations import (
+    Disputes,
+    Endorsements,
+    Facts,
+    Question,
+    Recomputing,
+    Scorecards,
+    Scoring,
+    Uses,
+)
 from services.scoring.servicer import (
     ACCESS,
     DISPUTE_ACCESS,
     ENDORSEMENT_ACCESS,
+    SCORECARD_ACCESS,
     DisputeServicer,
     EndorsementServicer,
     InternalServicer,
     PublicServicer,
+    ScorecardServicer,
 )
 from services.scoring.store import Store, shown
 from services.scoring.sweeper import sweepers
@@ -63,11 +76,16 @@ INTERNAL_CALLERS = {
     "Deliver": frozenset({"identity", "deposits", "rental"}),
 }
 """Which services may call what."""
-DEFAULT_SCORECARD = "general-1"
+RECOMPUTED_PER_SECOND = 2_000
+FOLLOW_SECONDS, FLUSH_SECONDS = 0.5, 2.0
 
 
 class Settings(ServiceSettings):
-    """Scoring's settings, from FREEHOLD_SCORING_…; `keys_dir` holds what seals the words of registers and people."""
+    """Scoring's settings, from FREEHOLD_SCORING_…
+
+    `keys_dir` holds what seals the words of registers and people, `scorecards_dir` more scorecards than our own; a
+    recomputation of everybody goes no faster than `recomputed_per_second` (0: as fast as it can).
+    """
 
     model_config = SettingsConfigDict(env_prefix="FREEHOLD_SCORING_", frozen=True, extra="ignore")
 
@@ -75,11 +93,8 @@ class Settings(ServiceSettings):
     deposits_address: str
     keys_dir: Path
     scorecard: str = DEFAULT_SCORECARD
-
-
-def read_model(name: str) -> Model:
-    """The scorecard of that name in `models/`; raises ModelError or FileNotFoundError."""
-    return load_model((resources.files("services.scoring") / "models" / f"{name}.json").read_text(encoding="utf-8"))
+    scorecards_dir: Path | None = None
+    recomputed_per_second: int = RECOMPUTED_PER_SECOND
 
 
 @asynccontextmanager
@@ -93,6 +108,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         for peer, address in (("identity", settings.identity_address), ("deposits", settings.deposits_address))
     }
     house = House(settings, db, channels)
+    await house.cards.follow()
     background = [asyncio.create_task(work, name=name) for name, work in house.background()]
     try:
         yield house.server(settings, tracer)
@@ -100,6 +116,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await house.cards.flush()
         await house.identity.close()
         await asyncio.gather(*(channel.close() for channel in channels.values()))
         await db.close()
@@ -117,13 +134,18 @@ class House:
         to_deposits = Relay(db, "deposits", DepositsEvents(channels["deposits"]).deliver)
         to_people = Relay(db, "people", PeopleEvents(channels["identity"]).deliver)
         self.relays = [self.holder.relay, to_deposits, to_people]
-        model, store = read_model(settings.scorecard), Store(db, vault, SystemClock().now, self._wake)
-        self.scoring, self.uses = Scoring(store, self.identity, model, clock), Uses(store)
-        disputes, endorsements = Disputes(store, model, clock), Endorsements(store, self.identity, model, clock)
-        self.sweepers: list[Sweeper] = sweepers(self.scoring, disputes, endorsements, store.rewrap)
-        self.public = PublicServicer(
-            self.scoring, Facts(store, self.identity, model, clock), self.uses, model.version, clock
-        )
+        store = Store(db, vault, SystemClock().now, self._wake)
+        self.cards = cards = Scorecards(store, read_models(settings.scorecards_dir), settings.scorecard, clock)
+        self.scoring, self.uses = Scoring(store, self.identity, cards, clock), Uses(store)
+        disputes, endorsements = Disputes(store, cards, clock), Endorsements(store, self.identity, cards, clock)
+        walking = Recomputing(store, cards, clock, settings.recomputed_per_second)
+        self.sweepers = [
+            *sweepers(self.scoring, disputes, endorsements, store.rewrap),
+            Sweeper("recomputation", walking.step, FOLLOW_SECONDS),
+            Sweeper("appointments", cards.follow, FOLLOW_SECONDS),
+            Sweeper("comparisons", cards.flush, FLUSH_SECONDS),
+        ]
+        self.public = PublicServicer(self.scoring, Facts(store, self.identity, cards, clock), self.uses, cards, clock)
         self.disputes, self.endorsements = DisputeServicer(disputes, clock), EndorsementServicer(endorsements)
 
     def _wake(self) -> None:
@@ -158,6 +180,12 @@ class House:
                 endorsement_service_pb2_grpc.add_EndorsementServiceServicer_to_server,
                 self.endorsements,
                 ENDORSEMENT_ACCESS,
+            ),
+            PublicService(
+                scorecard_service_pb2.DESCRIPTOR.services_by_name["ScorecardService"],
+                scorecard_service_pb2_grpc.add_ScorecardServiceServicer_to_server,
+                ScorecardServicer(self.cards),
+                SCORECARD_ACCESS,
             ),
         ]
         internal = InternalService(

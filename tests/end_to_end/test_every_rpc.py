@@ -19,18 +19,19 @@ from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
+from freehold.scoring.v1 import scorecard_service_pb2 as scorecards
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
 from services.scoring.servicer import ACCESS as SCORING
-from services.scoring.servicer import DISPUTE_ACCESS, ENDORSEMENT_ACCESS
+from services.scoring.servicer import DISPUTE_ACCESS, ENDORSEMENT_ACCESS, SCORECARD_ACCESS
 from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
-READS = ("Get", "List", "Preview", "Show", "Download", "CheckRenters")
+READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters")
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
@@ -40,6 +41,8 @@ NEED_NOTHING = {
     "ListOpenDisputes",
     "ListMyEndorsements",
     "GetTrialBalance",
+    "GetScorecards",
+    "CompareChallenger",
     "ListRentals",
     "ListDeposits",
     "ListConsents",
@@ -53,6 +56,7 @@ SERVICES = [
     ("scoring", scoring.DESCRIPTOR.services_by_name["ScoringService"], SCORING),
     ("scoring", disputes.DESCRIPTOR.services_by_name["DisputeService"], DISPUTE_ACCESS),
     ("scoring", endorsements.DESCRIPTOR.services_by_name["EndorsementService"], ENDORSEMENT_ACCESS),
+    ("scoring", scorecards.DESCRIPTOR.services_by_name["ScorecardService"], SCORECARD_ACCESS),
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
 ]

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import (
     Author,
     Consent,
@@ -31,6 +30,7 @@ from services.scoring.domain.facts import DEBTS, MADE_HERE, NEGATIVE
 from services.scoring.domain.records import PROFILE_FIELDS
 from services.scoring.domain.revisions import suspended
 from services.scoring.domain.scorecard import LARGEST_LOSS_PER_RECORD
+from services.scoring.models import DEFAULT_SCORECARD, read_model
 
 MODEL = read_model(DEFAULT_SCORECARD)
 START = datetime(2024, 1, 1, tzinfo=UTC)

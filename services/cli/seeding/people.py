@@ -17,8 +17,8 @@ from services.cli.api import Api
 from services.cli.clocks import HouseClock
 from services.cli.seeding.cast import Part
 from services.cli.seeding.inbox import Inbox
-from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import FactKind, facts_for_score, spread
+from services.scoring.models import DEFAULT_SCORECARD, read_model
 from services.scoring.servicer import fact_pb
 
 CONSENT_TEXT = "2026-11"

@@ -30,6 +30,7 @@ from services.scoring.domain.scorecard import (
     score_of,
 )
 from services.scoring.domain.search import facts_for_score, spread
+from services.scoring.domain.serving import Served
 from services.scoring.domain.uses import Asked, Gap, Use, gaps
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "Outcome",
     "Reason",
     "Recorded",
+    "Served",
     "Standing",
     "UnscoredReason",
     "Use",

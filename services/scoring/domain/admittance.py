@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,6 +31,12 @@ class Standing:
     model_version: str
     facts_version: int = 0
     changes_at: datetime | None = None
+    shadow_score: int | None = None
+    shadow_version: str = ""
+
+    def in_the_shadow(self) -> Standing:
+        """The same person, as the challenger scores them."""
+        return replace(self, score=self.shadow_score, model_version=self.shadow_version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from services.scoring.domain import Dispute, DisputeState, Fact, Model
+from services.scoring.domain import Dispute, DisputeState, Fact
 from services.scoring.domain.disputes import DAYS_TO_DECIDE, dispute_not_found
 from services.scoring.operations.ports import Case, DisputeStore, Ruling
+from services.scoring.operations.scorecards import Scorecards
 from services.values import pages
 from services.values.clock import Clock
 from services.values.errors import invalid
@@ -20,9 +21,9 @@ FIRST = (datetime.min.replace(tzinfo=UTC), "")
 class Disputes:
     """Disputes from opening to end."""
 
-    def __init__(self, store: DisputeStore, model: Model, clock: Clock) -> None:
+    def __init__(self, store: DisputeStore, cards: Scorecards, clock: Clock) -> None:
         self._store = store
-        self._model = model
+        self._cards = cards
         self._clock = clock
 
     async def open(self, renter_id: str, request_id: str, fact_id: str, use_id: str, statement: str) -> Case:
@@ -44,7 +45,7 @@ class Disputes:
         )
         content = fingerprint(fact_id, use_id)
         request = Request(bucket_of(renter_id), renter_id, "OpenDispute", request_id, content)
-        return await self._store.open_dispute(request, draft, self._model)
+        return await self._store.open_dispute(request, draft, self._cards.served)
 
     async def withdraw(self, renter_id: str, request_id: str, dispute_id: str) -> Case:
         """The dispute, taken back. Raises DISPUTE_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED."""
@@ -52,7 +53,9 @@ class Disputes:
             raise dispute_not_found()
         request = Request(bucket_of(renter_id), renter_id, "WithdrawDispute", request_id, fingerprint(dispute_id))
         ruling = Ruling(DisputeState.WITHDRAWN, renter_id, "")
-        return await self._store.end_dispute(request, dispute_id, renter_id, ruling, self._model, self._clock.now())
+        return await self._store.end_dispute(
+            request, dispute_id, renter_id, ruling, self._cards.served, self._clock.now()
+        )
 
     async def decide(self, request_id: str, dispute_id: str, ruling: Ruling) -> Case:
         """The dispute, decided by an operator.
@@ -64,7 +67,7 @@ class Disputes:
             raise invalid("corrected", "belongs to CORRECTED, and only there")
         content = fingerprint(dispute_id, ruling.state, ruling.reason, _content(ruling.corrected))
         request = Request(bucket_of(dispute_id), ruling.by, "DecideDispute", request_id, content)
-        return await self._store.end_dispute(request, dispute_id, "", ruling, self._model, self._clock.now())
+        return await self._store.end_dispute(request, dispute_id, "", ruling, self._cards.served, self._clock.now())
 
     async def list_mine(self, renter_id: str, page_size: int, page_token: str) -> tuple[list[Case], str]:
         """A page of a person's disputes, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""
@@ -91,7 +94,7 @@ class Disputes:
         late = await self._store.find_lapsed(now, limit)
         for dispute in late:
             ruling = Ruling(DisputeState.LAPSED, "freehold", LAPSED)
-            await self._store.end_dispute(None, dispute.dispute_id, dispute.renter_id, ruling, self._model, now)
+            await self._store.end_dispute(None, dispute.dispute_id, dispute.renter_id, ruling, self._cards.served, now)
         return len(late)
 
 

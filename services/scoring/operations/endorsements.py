@@ -6,9 +6,10 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from services.scoring.domain import Endorsement, EndReason, Model
+from services.scoring.domain import Endorsement, EndReason
 from services.scoring.domain.endorsements import ABOVE, CODE_STANDS
 from services.scoring.operations.ports import Consents, EndorsementStore, require_consent
+from services.scoring.operations.scorecards import Scorecards
 from services.values.clock import Clock
 from services.values.ids import bucket_of
 from services.values.requests import Request, fingerprint
@@ -19,10 +20,10 @@ CODE_BYTES = 24
 class Endorsements:
     """One person's word for another."""
 
-    def __init__(self, store: EndorsementStore, consents: Consents, model: Model, clock: Clock) -> None:
+    def __init__(self, store: EndorsementStore, consents: Consents, cards: Scorecards, clock: Clock) -> None:
         self._store = store
         self._consents = consents
-        self._model = model
+        self._cards = cards
         self._clock = clock
 
     async def ask(self, renter_id: str, request_id: str) -> tuple[str, datetime]:
@@ -48,14 +49,14 @@ class Endorsements:
         await require_consent(self._consents, renter_id)
         digest = _digest(code)
         request = Request(bucket_of(renter_id), renter_id, "Endorse", request_id, fingerprint(digest.hex()))
-        return await self._store.endorse(request, renter_id, digest, self._model, self._clock.now())
+        return await self._store.endorse(request, renter_id, digest, self._cards.served, self._clock.now())
 
     async def end(self, renter_id: str, request_id: str, endorsement_id: str) -> Endorsement:
         """One that the caller gave or received, ended. Raises ENDORSEMENT_NOT_FOUND, REQUEST_ID_REUSED."""
         content = fingerprint(endorsement_id)
         request = Request(bucket_of(renter_id), renter_id, "EndEndorsement", request_id, content)
         return await self._store.end_endorsement(
-            request, endorsement_id, renter_id, EndReason.WITHDRAWN, self._model, self._clock.now()
+            request, endorsement_id, renter_id, EndReason.WITHDRAWN, self._cards.served, self._clock.now()
         )
 
     async def list_mine(self, renter_id: str) -> list[Endorsement]:
@@ -67,7 +68,7 @@ class Endorsements:
         fallen = await self._store.find_fallen(ABOVE, limit)
         for one in fallen:
             await self._store.end_endorsement(
-                None, one.endorsement_id, one.renter_id, EndReason.ENDORSER_FELL, self._model, self._clock.now()
+                None, one.endorsement_id, one.renter_id, EndReason.ENDORSER_FELL, self._cards.served, self._clock.now()
             )
         return len(fallen)
 

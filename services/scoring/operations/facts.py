@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from services.scoring.domain import Author, Fact, Model, corrected, fault_of, retracted
+from services.scoring.domain import Author, Fact, corrected, fault_of, retracted
 from services.scoring.operations.paging import start_of, token_after
 from services.scoring.operations.ports import Consents, FactStore, Told, require_consent
+from services.scoring.operations.scorecards import Scorecards
 from services.values import pages
 from services.values.clock import Clock
 from services.values.errors import invalid
@@ -15,10 +16,10 @@ from services.values.requests import Request, fingerprint
 class Facts:
     """What is known of people, and how it is put right."""
 
-    def __init__(self, store: FactStore, consents: Consents, model: Model, clock: Clock) -> None:
+    def __init__(self, store: FactStore, consents: Consents, cards: Scorecards, clock: Clock) -> None:
         self._store = store
         self._consents = consents
-        self._model = model
+        self._cards = cards
         self._clock = clock
 
     async def list_mine(self, renter_id: str, page_size: int, page_token: str) -> tuple[list[Told], str]:
@@ -51,7 +52,7 @@ class Facts:
         content = fingerprint(fact.fact_id, fact.kind, fact.occurred_at, fact.about, fact.rental_seconds, reason)
         request = Request(bucket_of(fact.renter_id), operator, "CorrectFact", request_id, content)
         return await self._store.revise_fact(
-            request, fact.renter_id, fact.fact_id, lambda was: corrected(was, fact, author), self._model, now
+            request, fact.renter_id, fact.fact_id, lambda was: corrected(was, fact, author), self._cards.served, now
         )
 
     async def retract(self, operator: str, request_id: str, renter_id: str, fact_id: str, reason: str) -> Told:
@@ -61,5 +62,5 @@ class Facts:
         content = fingerprint(renter_id, fact_id, reason)
         request = Request(bucket_of(renter_id), operator, "RetractFact", request_id, content)
         return await self._store.revise_fact(
-            request, renter_id, fact_id, lambda was: retracted(was, author), self._model, now
+            request, renter_id, fact_id, lambda was: retracted(was, author), self._cards.served, now
         )

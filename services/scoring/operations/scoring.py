@@ -9,7 +9,6 @@ from services.scoring.domain import (
     Admittance,
     Event,
     Fact,
-    Model,
     Standing,
     UnscoredReason,
     admit,
@@ -26,6 +25,7 @@ from services.scoring.operations.ports import (
     ScoreStore,
     consent_required,
 )
+from services.scoring.operations.scorecards import Scorecards
 from services.values import pages
 from services.values.clock import Clock
 from services.values.errors import Category, Refusal
@@ -37,10 +37,10 @@ PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
 class Scoring:
     """Scoring's use cases over a store, a model and identity's word on consent."""
 
-    def __init__(self, store: ScoreStore, consents: Consents, model: Model, clock: Clock) -> None:
+    def __init__(self, store: ScoreStore, consents: Consents, cards: Scorecards, clock: Clock) -> None:
         self._store = store
         self._consents = consents
-        self._model = model
+        self._cards = cards
         self._clock = clock
 
     async def admit(self, questions: list[Question]) -> list[Admittance | Refusal]:
@@ -56,18 +56,23 @@ class Scoring:
         now = self._clock.now()
         late = {q.renter_id for q, s in zip(questions, standings, strict=True) if s is not None and _is_over(s, now)}
         people = sorted(late)
-        found = await self._store.standings_at(people, self._model, now) if people else []
+        found = await self._store.standings_at(people, self._cards.served, now) if people else []
         return dict(zip(people, found, strict=True))
 
     def _decide(self, question: Question, found: Standing | None) -> Admittance | Refusal:
         if question.purpose != DEPOSIT_WAIVER:
             return Refusal(Category.PERMISSION_DENIED, PURPOSE_NOT_ALLOWED, "the score serves deposits only")
-        nothing_known = Standing(None, sealed=False, reason_codes=(), model_version=self._model.version)
-        return admit(found or nothing_known, question.threshold)
+        standing = found or self._unknown()
+        decided = admit(standing, question.threshold)
+        self._cards.compared(standing, question.threshold, decided)
+        return decided
+
+    def _unknown(self) -> Standing:
+        return Standing(None, sealed=False, reason_codes=(), model_version=self._cards.served.champion.version)
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Applies events of other services, in order per person; repeated ones change nothing."""
-        await self._store.apply(events, self._model, self._clock.now())
+        await self._store.apply(events, self._cards.served, self._clock.now())
 
     async def record_facts(self, facts: Sequence[Fact]) -> list[Refusal | None]:
         """Records facts of people who consent; one outcome per fact.
@@ -82,7 +87,7 @@ class Scoring:
         ]
         accepted = [fact for fact, refused in zip(facts, outcomes, strict=True) if refused is None]
         if accepted:
-            await self._store.apply(accepted, self._model, now)
+            await self._store.apply(accepted, self._cards.served, now)
         return outcomes
 
     async def explain(self, renter_id: str) -> Explained:
@@ -97,12 +102,12 @@ class Scoring:
             return Explained(None, UnscoredReason.TOO_FEW_FACTS, None)
         made = stored.assessment
         missed = gaps(made.score, await self._store.last_asked(renter_id)) if made.score is not None else []
-        steps = improvements(self._model, made)
+        steps = improvements(self._cards.served.champion, made)
         return Explained(made, made.unscored, stored.computed_at, steps, tuple(missed), stored.facts_version)
 
     async def let_run_out(self, limit: int) -> int:
         """Recomputes people of whom a record has run out; gives how many there were."""
-        return await self._store.recompute_changed(self._model, self._clock.now(), limit)
+        return await self._store.recompute_changed(self._cards.served, self._clock.now(), limit)
 
     async def history(self, renter_id: str, page_size: int, page_token: str) -> tuple[list[PastScore], str]:
         """A page of a person's scores, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""

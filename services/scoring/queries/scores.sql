@@ -1,6 +1,7 @@
 -- name: read_standings
 -- One row per asked person, in order; no row in `scores` gives nulls.
-SELECT i.ordinal, s.facts_open, s.score, s.reason_codes, s.model_version, s.facts_version, s.changes_at
+SELECT i.ordinal, s.facts_open, s.score, s.reason_codes, s.model_version, s.facts_version, s.changes_at,
+       s.shadow_score, s.shadow_version
 FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS i (bucket, renter_id, ordinal)
 LEFT JOIN scores s ON s.bucket = i.bucket AND s.renter_id = i.renter_id
 ORDER BY i.ordinal;
@@ -38,22 +39,19 @@ WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id;
 
 -- name: save_scores
 -- Writes each person's new assessment, under the next version of their facts, and appends it to the history.
-WITH i AS (
-    SELECT a.bucket, a.renter_id, a.score, a.assessment, a.facts, a.alone_score, a.changes_at
-    FROM unnest($1::int[], $2::text[], $3::int[], $4::jsonb[], $5::int[], $6::int[], $7::timestamptz[])
-      AS a (bucket, renter_id, score, assessment, facts, alone_score, changes_at)
-), saved AS (
+WITH saved AS (
     UPDATE scores s
-    SET score = i.score, model_version = $8, assessment = i.assessment, facts = i.facts, computed_at = $9,
+    SET score = i.score, model_version = $11, assessment = i.assessment, facts = i.facts, computed_at = $12,
         alone_score = i.alone_score, changes_at = i.changes_at, facts_version = s.facts_version + 1,
-        reason_codes = ARRAY(SELECT r.reason ->> 'code'
-                             FROM jsonb_array_elements(i.assessment -> 'reasons') WITH ORDINALITY AS r (reason, ordinal)
-                             ORDER BY r.ordinal)
-    FROM i WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
+        reason_codes = string_to_array(i.reason_codes, ','), shadow_score = i.shadow_score, shadow_version = $10
+    FROM unnest($1::int[], $2::text[], $3::int[], $4::jsonb[], $5::int[], $6::int[], $7::timestamptz[], $8::text[],
+                $9::int[])
+      AS i (bucket, renter_id, score, assessment, facts, alone_score, changes_at, reason_codes, shadow_score)
+    WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
     RETURNING s.bucket, s.renter_id, s.facts_version, s.facts, s.score
 )
 INSERT INTO score_history (bucket, renter_id, computed_at, facts, score, model_version, facts_version)
-SELECT saved.bucket, saved.renter_id, $9, saved.facts, saved.score, $8, saved.facts_version FROM saved;
+SELECT saved.bucket, saved.renter_id, $12, saved.facts, saved.score, $11, saved.facts_version FROM saved;
 
 -- name: find_changed
 -- People of whom a record has run out by now.

@@ -5,14 +5,17 @@ from services.scoring.servicer.encoding import fact_pb
 from services.scoring.servicer.endorsements import ENDORSEMENT_ACCESS, EndorsementServicer
 from services.scoring.servicer.internal import InternalServicer
 from services.scoring.servicer.public import ACCESS, PublicServicer
+from services.scoring.servicer.scorecards import SCORECARD_ACCESS, ScorecardServicer
 
 __all__ = [
     "ACCESS",
     "DISPUTE_ACCESS",
     "ENDORSEMENT_ACCESS",
+    "SCORECARD_ACCESS",
     "DisputeServicer",
     "EndorsementServicer",
     "InternalServicer",
     "PublicServicer",
+    "ScorecardServicer",
     "fact_pb",
 ]

@@ -6,7 +6,7 @@ from freehold.scoring.v1 import scoring_service_pb2 as pb
 from freehold.scoring.v1.scoring_service_pb2_grpc import ScoringServiceServicer
 from services.runtime.interceptors import Context, current_call
 from services.runtime.statuses import to_item_status
-from services.scoring.operations import Facts, Scoring, Told, Uses
+from services.scoring.operations import Facts, Scorecards, Scoring, Told, Uses
 from services.scoring.servicer.encoding import explained_pb, fact_from, known_fact_pb, past_pb, use_pb
 from services.values.access import Reach, Rule
 from services.values.clock import Clock
@@ -27,15 +27,15 @@ ACCESS = {
 class PublicServicer(ScoringServiceServicer):
     """ScoringService."""
 
-    def __init__(self, scoring: Scoring, facts: Facts, uses: Uses, model_version: str, clock: Clock) -> None:
+    def __init__(self, scoring: Scoring, facts: Facts, uses: Uses, cards: Scorecards, clock: Clock) -> None:
         self._scoring = scoring
         self._facts = facts
         self._uses = uses
-        self._model_version = model_version
+        self._cards = cards
         self._clock = clock
 
     async def GetMyScore(self, request: pb.GetMyScoreRequest, context: Context) -> pb.GetMyScoreResponse:
-        return explained_pb(await self._scoring.explain(current_call().caller.id), self._model_version)
+        return explained_pb(await self._scoring.explain(current_call().caller.id), self._cards.served.champion.version)
 
     async def ListMyScores(self, request: pb.ListMyScoresRequest, context: Context) -> pb.ListMyScoresResponse:
         whose = current_call().caller.id

@@ -4,7 +4,6 @@ scores recomputed, events published. A batch is one statement per step."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +14,13 @@ from services.scoring.domain import (
     Fact,
     FactKind,
     FactState,
-    Model,
     Observed,
     Recorded,
+    Served,
     assess,
     summarise,
 )
-from services.scoring.store.rows import Part, buckets, fact_row, recorded_of
+from services.scoring.store.rows import Part, assessment_row, buckets, fact_row, recorded_of
 from services.values.ids import bucket_of, new_id
 
 DEPOSITS, PEOPLE = "deposits", "people"
@@ -71,26 +70,30 @@ class Book(Part):
         return {person: summarise(found) for person, found in observed.items()}
 
     async def _recompute(
-        self, connection: Any, people: Sequence[str], model: Model, now: datetime
+        self, connection: Any, people: Sequence[str], served: Served, now: datetime
     ) -> Mapping[str, Assessment]:
         """Writes the scores of people whose rows are locked, as they are at that moment."""
         if not people:
             return {}
         behaviours = await self._observe(connection, people, now)
-        assessments = [assess(model, behaviours[person]) for person in people]
+        assessments = {person: assess(served.champion, behaviours[person]) for person in people}
+        shadow = served.challenger
         await connection.execute(
             self._sql.save_scores,
             buckets(people),
             list(people),
-            [a.score for a in assessments],
-            [asdict(a) for a in assessments],
-            [a.facts for a in assessments],
-            [a.alone_score for a in assessments],
+            [a.score for a in assessments.values()],
+            [assessment_row(a) for a in assessments.values()],
+            [a.facts for a in assessments.values()],
+            [a.alone_score for a in assessments.values()],
             [behaviours[person].changes_at for person in people],
-            model.version,
+            [",".join(reason.code for reason in a.reasons) for a in assessments.values()],
+            [shadow and assess(shadow, behaviours[person]).score for person in people],
+            shadow.version if shadow else "",
+            served.champion.version,
             now,
         )
-        return dict(zip(people, assessments, strict=True))
+        return assessments
 
     async def _tell_person(self, connection: Any, renter_id: str, news: str) -> None:
         """The person has something to read; identity knows where to reach them."""

@@ -7,7 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from services.runtime.requests import claim
-from services.scoring.domain import Author, Dispute, DisputeState, Model, Recorded, corrected, fact_not_found, suspended
+from services.scoring.domain import (
+    Author,
+    Dispute,
+    DisputeState,
+    Recorded,
+    Served,
+    corrected,
+    fact_not_found,
+    suspended,
+)
 from services.scoring.domain.disputes import IN_FAVOUR, dispute_not_found, ended, fact_after, opened, use_not_found
 from services.scoring.operations.ports import Before, Case, Ruling
 from services.scoring.store.facts import Facts
@@ -23,18 +32,18 @@ DISPUTE_ENDED = "DISPUTE_ENDED"
 class Disputes(Facts):
     """Disputes of facts and of uses."""
 
-    async def open_dispute(self, request: Request, draft: Dispute, model: Model) -> Case:
+    async def open_dispute(self, request: Request, draft: Dispute, served: Served) -> Case:
         """The dispute; what is disputed does not count from now on. A repeat gives the first one as it stands."""
 
         async def work(connection: Any) -> str:
             first = await claim(connection, request, draft.dispute_id, draft.opened_at)
             if first is None:
-                await self._open(connection, draft, model)
+                await self._open(connection, draft, served)
             return first or draft.dispute_id
 
         return await self._must_read_case(await self._db.transaction(work))
 
-    async def _open(self, connection: Any, draft: Dispute, model: Model) -> None:
+    async def _open(self, connection: Any, draft: Dispute, served: Served) -> None:
         whose, now = draft.renter_id, draft.opened_at
         await self._must_be_there(connection, draft)
         await self._lock(connection, [whose], now)
@@ -44,7 +53,7 @@ class Disputes(Facts):
         if recorded is not None:
             after = suspended(recorded, Author(whose, DISPUTED, now))
             await self._revise(connection, recorded, [after], now)
-            await self._recompute(connection, [whose], model, now)
+            await self._recompute(connection, [whose], served, now)
         sealed = self._vault.seal_texts(whose, [dispute.statement, ""])
         await connection.execute(
             self._sql.insert_dispute,
@@ -69,7 +78,7 @@ class Disputes(Facts):
             raise use_not_found()
 
     async def end_dispute(
-        self, request: Request | None, dispute_id: str, renter_id: str, ruling: Ruling, model: Model, now: datetime
+        self, request: Request | None, dispute_id: str, renter_id: str, ruling: Ruling, served: Served, now: datetime
     ) -> Case:
         """The dispute once it has ended; `renter_id` restricts it to that person's, "" to nobody's.
 
@@ -87,19 +96,19 @@ class Disputes(Facts):
             dispute = await self._read_dispute(connection, dispute_id)
             if dispute is None:
                 raise dispute_not_found()
-            await self._end(connection, dispute, ruling, model, now)
+            await self._end(connection, dispute, ruling, served, now)
             return ruling.state is not DisputeState.WITHDRAWN
 
         if await self._db.transaction(work):
             self._published()
         return await self._must_read_case(dispute_id)
 
-    async def _end(self, connection: Any, dispute: Dispute, ruling: Ruling, model: Model, now: datetime) -> None:
+    async def _end(self, connection: Any, dispute: Dispute, ruling: Ruling, served: Served, now: datetime) -> None:
         whose, author = dispute.renter_id, Author(ruling.by, ruling.reason, now)
         ended(dispute, ruling.state, author, None)
         if dispute.fact_id:
             await self._rule_on_fact(connection, dispute, ruling, author)
-            await self._recompute(connection, [whose], model, now)
+            await self._recompute(connection, [whose], served, now)
         score = await connection.fetchval(self._sql.read_score, bucket_of(whose), whose)
         done = ended(dispute, ruling.state, author, score)
         sealed = self._vault.seal_texts(whose, [done.statement, done.reason])

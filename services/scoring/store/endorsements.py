@@ -14,7 +14,7 @@ from services.scoring.domain import (
     Fact,
     FactKind,
     FactState,
-    Model,
+    Served,
     retracted,
 )
 from services.scoring.domain.endorsements import (
@@ -46,7 +46,7 @@ class Endorsements(Book):
         await self._db.transaction(work)
 
     async def endorse(
-        self, request: Request, endorser_id: str, digest: bytes, model: Model, now: datetime
+        self, request: Request, endorser_id: str, digest: bytes, served: Served, now: datetime
     ) -> Endorsement:
         """The endorsement. A repeat gives the first one as it stands."""
 
@@ -61,12 +61,12 @@ class Endorsements(Book):
             given = Endorsement(new_id_of("end", renter_id), renter_id, endorser_id, now)
             first = await claim(connection, request, given.endorsement_id, now)
             if first is None:
-                await self._give(connection, given, model)
+                await self._give(connection, given, served)
             return first or given.endorsement_id
 
         return await self._must_read_word(await self._db.transaction(work))
 
-    async def _give(self, connection: Any, given: Endorsement, model: Model) -> None:
+    async def _give(self, connection: Any, given: Endorsement, served: Served) -> None:
         people = sorted((given.renter_id, given.endorser_id), key=lambda one: (bucket_of(one), one))
         now = given.given_at
         await self._lock(connection, people, now)
@@ -77,7 +77,7 @@ class Endorsements(Book):
         await connection.execute(self._sql.insert_endorsement, *key)
         fact = Fact(given.endorsement_id, given.renter_id, FactKind.ENDORSED, now, subject=given.endorsement_id)
         await self._append(connection, [fact], now)
-        await self._recompute(connection, [given.renter_id], model, now)
+        await self._recompute(connection, [given.renter_id], served, now)
 
     async def _endorser(self, connection: Any, renter_id: str, now: datetime) -> Endorser:
         """How somebody stands at that moment whose row is locked."""
@@ -87,7 +87,7 @@ class Endorsements(Book):
         return Endorser(alone, behaviour.values["tenure_days"], [_endorsement(row) for row in rows])
 
     async def end_endorsement(
-        self, request: Request | None, endorsement_id: str, who: str, why: EndReason, model: Model, now: datetime
+        self, request: Request | None, endorsement_id: str, who: str, why: EndReason, served: Served, now: datetime
     ) -> Endorsement:
         """The endorsement once it has ended; ending it again changes nothing. `who` gave or received it."""
 
@@ -97,12 +97,14 @@ class Endorsements(Book):
                 raise endorsement_not_found()
             if request is not None and await claim(connection, request, endorsement_id, now) is not None:
                 return
-            await self._end_word(connection, _endorsement(row), why, model, now)
+            await self._end_word(connection, _endorsement(row), why, served, now)
 
         await self._db.transaction(work)
         return await self._must_read_word(endorsement_id)
 
-    async def _end_word(self, connection: Any, given: Endorsement, why: EndReason, model: Model, now: datetime) -> None:
+    async def _end_word(
+        self, connection: Any, given: Endorsement, why: EndReason, served: Served, now: datetime
+    ) -> None:
         whose = given.renter_id
         await self._lock(connection, [whose], now)
         key = (bucket_of(whose), given.endorsement_id)
@@ -111,7 +113,7 @@ class Endorsements(Book):
         recorded = await self._in_force(connection, whose, given.endorsement_id)
         if recorded is not None and recorded.state is FactState.COUNTED:
             await self._revise(connection, recorded, [retracted(recorded, Author("freehold", why, now))], now)
-        await self._recompute(connection, [whose], model, now)
+        await self._recompute(connection, [whose], served, now)
 
     async def list_endorsements(self, renter_id: str) -> list[Endorsement]:
         """Those that a person gave or received, newest first, at most 200."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.runtime.requests import claim
-from services.scoring.domain import Model, Recorded, fact_not_found
+from services.scoring.domain import Recorded, Served, fact_not_found
 from services.scoring.operations.ports import Told
 from services.scoring.store.book import Book
 from services.scoring.store.rows import recorded_of, sealed_of
@@ -34,7 +34,7 @@ class Facts(Book):
         renter_id: str,
         fact_id: str,
         revise: Callable[[Recorded], Recorded],
-        model: Model,
+        served: Served,
         now: datetime,
     ) -> Told:
         """Puts one fact right, recomputes the score and has decisions made again; a repeat changes nothing.
@@ -52,7 +52,7 @@ class Facts(Book):
             await self._lock(connection, [renter_id], now)
             before = await self._in_force(connection, renter_id, fact_id) or before
             await self._revise(connection, before, [revise(before)], now)
-            await self._recompute(connection, [renter_id], model, now)
+            await self._recompute(connection, [renter_id], served, now)
             first = await connection.fetchval(self._sql.first_recorded, bucket_of(renter_id), renter_id, fact_id)
             await self._tell_deposits(connection, renter_id, first)
             return True

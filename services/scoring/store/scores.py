@@ -7,22 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from services.scoring.domain import (
-    Assessment,
     Behaviour,
     Consent,
     Event,
     Fact,
-    Line,
     Model,
-    Reason,
+    Served,
     Standing,
-    UnscoredReason,
     assess,
     sift,
 )
 from services.scoring.operations.ports import FactKey, PastScore, Stored
 from services.scoring.store.book import Book
-from services.scoring.store.rows import buckets, fact_of
+from services.scoring.store.rows import assessment_of, buckets, fact_of
 from services.values.ids import bucket_of
 
 
@@ -34,11 +31,11 @@ class Scores(Book):
         rows = await self._db.fetch(self._sql.read_standings, buckets(renter_ids), list(renter_ids))
         return [_standing(row) for row in rows]
 
-    async def standings_at(self, renter_ids: Sequence[str], model: Model, now: datetime) -> list[Standing]:
+    async def standings_at(self, renter_ids: Sequence[str], served: Served, now: datetime) -> list[Standing]:
         """Standings as they are at that moment, for people of whom a record has run out; nothing is written."""
         behaviours = await self._observe(self._db, renter_ids, now)
         found = await self.read_standings(renter_ids)
-        return [_computed(model, behaviours[r], was) for r, was in zip(renter_ids, found, strict=True)]
+        return [_computed(served.champion, behaviours[r], was) for r, was in zip(renter_ids, found, strict=True)]
 
     async def read_assessment(self, renter_id: str) -> Stored | None:
         """What is kept of a person, in full."""
@@ -58,7 +55,7 @@ class Scores(Book):
         rows = await self._db.fetch(self._sql.find_facts, buckets(renters), renters, [f.fact_id for f in facts])
         return {(row["renter_id"], row["fact_id"]): fact_of(row, self._vault) for row in rows}
 
-    async def apply(self, events: Sequence[Event], model: Model, now: datetime) -> None:
+    async def apply(self, events: Sequence[Event], served: Served, now: datetime) -> None:
         """Applies changes of consent, appends facts and recomputes the scores they touch, in one transaction."""
         by_person: dict[str, list[Event]] = {}
         for event in events:
@@ -71,11 +68,11 @@ class Scores(Book):
             changed = {person: consent for person, (consent, _) in sifted.items() if consent != before[person]}
             await self._save_consents(connection, changed)
             touched = await self._append(connection, [fact for _, facts in sifted.values() for fact in facts], now)
-            await self._recompute(connection, touched, model, now)
+            await self._recompute(connection, touched, served, now)
 
         await self._db.transaction(work)
 
-    async def recompute_changed(self, model: Model, now: datetime, limit: int) -> int:
+    async def recompute_changed(self, served: Served, now: datetime, limit: int) -> int:
         """Recomputes people of whom a record has run out; gives how many there were, at most `limit`."""
         due = [row["renter_id"] for row in await self._db.fetch(self._sql.find_changed, now, limit)]
         if due:
@@ -84,7 +81,7 @@ class Scores(Book):
             async def work(connection: Any) -> None:
                 await self._lock(connection, people, now)
                 still = {row["renter_id"] for row in await connection.fetch(self._sql.find_changed, now, limit)}
-                await self._recompute(connection, [one for one in people if one in still], model, now)
+                await self._recompute(connection, [one for one in people if one in still], served, now)
 
             await self._db.transaction(work)
         return len(due)
@@ -110,6 +107,8 @@ def _standing(row: Any) -> Standing | None:
         row["model_version"],
         row["facts_version"],
         row["changes_at"],
+        row["shadow_score"],
+        row["shadow_version"],
     )
 
 
@@ -118,19 +117,3 @@ def _computed(model: Model, behaviour: Behaviour, was: Standing | None) -> Stand
     codes = tuple(reason.code for reason in made.reasons)
     sealed, version = (was.sealed, was.facts_version) if was else (False, 0)
     return Standing(made.score, sealed, codes, model.version, version, behaviour.changes_at)
-
-
-def assessment_of(stored: dict[str, Any]) -> Assessment | None:
-    """An assessment as it was stored, None before the first."""
-    if not stored:
-        return None
-    unscored = stored["unscored"]
-    return Assessment(
-        stored["score"],
-        None if unscored is None else UnscoredReason(unscored),
-        stored["base_points"],
-        tuple(Line(**line) for line in stored["lines"]),
-        tuple(Reason(**reason) for reason in stored["reasons"]),
-        stored["model_version"],
-        stored["facts"],
-    )

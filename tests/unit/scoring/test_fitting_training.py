@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from credit import BAD, GERMAN, TARGET, german, people, table_of
 
-from services.scoring.app import read_model
 from services.scoring.domain import load_model, load_scorecard
 from services.scoring.domain.scorecard import HIGHEST, LOWEST, Direction
 from services.scoring.domain.training import Scaling
@@ -25,6 +24,7 @@ from services.scoring.fitting.table import tabulate
 from services.scoring.fitting.training import Plan, train
 from services.scoring.fitting.validation import Folds
 from services.scoring.fitting.writing import to_text
+from services.scoring.models import read_model
 
 SCALING = Scaling(base_score=600, base_odds=5, pdo=40)
 QUICK = Folds(count=3, repeats=1, seed=5)

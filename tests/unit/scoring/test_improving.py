@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import Band, FactKind, Observed, assess, improvements, next_band, summarise
 from services.scoring.domain.behaviour import Behaviour
 from services.scoring.domain.scorecard import Assessment
+from services.scoring.models import DEFAULT_SCORECARD, read_model
 
 MODEL = read_model(DEFAULT_SCORECARD)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from freehold.scoring.v1 import scoring_internal_service_pb2 as internal
 from services.runtime.batching import Batcher
 from services.runtime.clock import SystemClock
-from services.scoring.domain import Admittance
+from services.scoring.domain import Admittance, Served
+from services.scoring.models import DEFAULT_SCORECARD, read_model
 from services.scoring.operations import Question, Scoring
 from services.scoring.servicer import InternalServicer
 from services.values.errors import Refusal
@@ -23,14 +24,17 @@ class Nothing:
         return [None for _ in renter_ids]
 
 
-class Card:
-    """A model with a name."""
+class Cards:
+    """What is at work: a scorecard, and no challenger."""
 
-    version = "test"
+    served = Served(read_model(DEFAULT_SCORECARD))
+
+    def compared(self, *_: Any) -> None:
+        """Nothing is compared."""
 
 
 async def test_another_purpose_is_refused_and_logged() -> None:
-    scoring = Scoring(Nothing(), None, Card(), SystemClock())  # type: ignore[arg-type]
+    scoring = Scoring(Nothing(), None, Cards(), SystemClock())  # type: ignore[arg-type]
 
     async def admit(items: list[tuple[str, Question]]) -> list[Admittance | Refusal]:
         return await scoring.admit([question for _, question in items])

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_loading import OUTCOMES
 
-from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import Behaviour, assess, load_scorecard, score_of
 from services.scoring.domain.behaviour import CHARACTERISTICS
 from services.scoring.domain.cells import number_of, units_of, values_of
+from services.scoring.models import DEFAULT_SCORECARD, read_model
 
 MODEL = load_scorecard(json.dumps(OUTCOMES))
 SERVED = read_model(DEFAULT_SCORECARD)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.scoring.app import DEFAULT_SCORECARD, read_model
 from services.scoring.domain import (
     Behaviour,
     FactKind,
@@ -25,6 +24,7 @@ from services.scoring.domain import (
 )
 from services.scoring.domain.scorecard import HIGHEST, LARGEST_LOSS_PER_RECORD, LOWEST, Direction
 from services.scoring.domain.search import FactsToAdd
+from services.scoring.models import DEFAULT_SCORECARD, read_model
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MODEL = read_model(DEFAULT_SCORECARD)

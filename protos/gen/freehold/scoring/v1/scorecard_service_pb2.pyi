@@ -80,9 +80,9 @@ class Recomputation(_message.Message):
     shadow: _builtins.bool
     """Whether it scores in the shadow."""
     done: _builtins.int
-    """How many people are scored so far."""
+    """How many people it has scored so far; whoever had a new fact meanwhile was scored by that."""
     total: _builtins.int
-    """How many there are."""
+    """How many there were when it began."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """Since when."""
@@ -302,7 +302,7 @@ class CompareChallengerResponse(_message.Message):
     champion: _builtins.str
     """The version in force."""
     challenger: _builtins.str
-    """The version in the shadow."""
+    """The version in the shadow; empty for none."""
     @_builtins.property
     def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DecisionPair]:
         """Decisions, by pair. Swapped in are NOT_ADMITTED, ADMITTED; swapped out are ADMITTED, NOT_ADMITTED."""

@@ -87,7 +87,7 @@ class ScorecardServiceServicer:
 
     def CompareChallenger(self, request, context):
         """CompareChallenger tells how the challenger would have decided what the champion decided since it was set, and how
-        far its scores lie off. Callers: operators. Errors: SCORECARD_NOT_FOUND (there is no challenger).
+        far its scores lie off; nothing, when there is no challenger. Callers: operators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

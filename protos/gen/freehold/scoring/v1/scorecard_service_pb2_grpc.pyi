@@ -48,7 +48,7 @@ class ScorecardServiceStub:
     """
     CompareChallenger: _grpc.UnaryUnaryMultiCallable[_scorecard_service_pb2.CompareChallengerRequest, _scorecard_service_pb2.CompareChallengerResponse]
     """CompareChallenger tells how the challenger would have decided what the champion decided since it was set, and how
-    far its scores lie off. Callers: operators. Errors: SCORECARD_NOT_FOUND (there is no challenger).
+    far its scores lie off; nothing, when there is no challenger. Callers: operators.
     """
     PromoteScorecard: _grpc.UnaryUnaryMultiCallable[_scorecard_service_pb2.PromoteScorecardRequest, _scorecard_service_pb2.PromoteScorecardResponse]
     """PromoteScorecard puts a scorecard into force within a second, everywhere. What is new is scored by it at once,
@@ -77,7 +77,7 @@ class ScorecardServiceAsyncStub(ScorecardServiceStub):
     """
     CompareChallenger: _aio.UnaryUnaryMultiCallable[_scorecard_service_pb2.CompareChallengerRequest, _scorecard_service_pb2.CompareChallengerResponse]  # type: ignore[assignment]
     """CompareChallenger tells how the challenger would have decided what the champion decided since it was set, and how
-    far its scores lie off. Callers: operators. Errors: SCORECARD_NOT_FOUND (there is no challenger).
+    far its scores lie off; nothing, when there is no challenger. Callers: operators.
     """
     PromoteScorecard: _aio.UnaryUnaryMultiCallable[_scorecard_service_pb2.PromoteScorecardRequest, _scorecard_service_pb2.PromoteScorecardResponse]  # type: ignore[assignment]
     """PromoteScorecard puts a scorecard into force within a second, everywhere. What is new is scored by it at once,
@@ -121,7 +121,7 @@ class ScorecardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scorecard_service_pb2.CompareChallengerResponse, _abc.Awaitable[_scorecard_service_pb2.CompareChallengerResponse]]:
         """CompareChallenger tells how the challenger would have decided what the champion decided since it was set, and how
-        far its scores lie off. Callers: operators. Errors: SCORECARD_NOT_FOUND (there is no challenger).
+        far its scores lie off; nothing, when there is no challenger. Callers: operators.
         """
 
     @_abc_1.abstractmethod

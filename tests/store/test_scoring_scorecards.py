@@ -1,0 +1,237 @@
+"""Scorecards put into service, on a real PostgreSQL: shadowed, compared, promoted, and everybody recomputed once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from services.runtime.database import Database
+from services.scoring.domain import ConsentChange, Fact, FactKind, ModelError, Outcome, assess, observe, summarise
+from services.scoring.domain.serving import COMPARED_BEFORE_PROMOTION
+from services.scoring.models import read_model, read_models
+from services.scoring.operations import DEPOSIT_WAIVER, Question, Recomputing, Scorecards
+from services.values.errors import Refusal
+from services.values.ids import new_renter_id
+from tests.scoring_desk import MODEL, NOON, Desk, history
+
+OLD, NEW = MODEL, read_model("bike-1")
+SCORES = (560, 601, 640, 700)
+
+
+_databases = itertools.count()
+
+
+@pytest.fixture
+def dsn(fresh_database: Callable[..., str]) -> str:
+    """A database of its own for each test, because appointments are everybody's."""
+    return fresh_database(f"scoring_cards_{next(_databases)}", "scoring")
+
+
+@pytest_asyncio.fixture
+async def desk(dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk."""
+    db = await Database.connect(dsn, pool_size=8)
+    yield Desk(db, tmp_path)
+    await db.close()
+
+
+async def people(desk: Desk, count: int = 12) -> dict[str, list[Fact]]:
+    """People with facts, one of whom has sealed them."""
+    found = {}
+    for number in range(count):
+        renter = new_renter_id("rnt")
+        found[renter] = history(renter, SCORES[number % len(SCORES)])
+        await desk.scoring.deliver(found[renter])
+    await desk.scoring.deliver([ConsentChange(renter, granted=False, occurred_at=NOON)])
+    return found
+
+
+async def walk(desk: Desk, cards: Scorecards | None = None, batch: int = 5) -> int:
+    """Walks until there is nothing to walk; gives how many people were scored."""
+    done, walking = 0, True
+    while walking:
+        served = (cards or desk.cards).served
+        scored, walking = await desk.store.walk(served, desk.hands.now(), batch)
+        done += scored
+    return done
+
+
+async def column(desk: Desk, name: str) -> dict[str, object]:
+    """One column of everybody's scores."""
+    return {row["renter_id"]: row[name] for row in await desk.db.fetch(f"SELECT renter_id, {name} FROM scores")}
+
+
+async def ask(desk: Desk, renter_ids: list[str], threshold: int) -> list[Outcome]:
+    """Decisions."""
+    answers = await desk.scoring.admit([Question(renter, threshold, DEPOSIT_WAIVER) for renter in renter_ids])
+    return [answer.outcome for answer in answers if not isinstance(answer, Refusal)]
+
+
+def by(model: object, facts: list[Fact]) -> int | None:
+    """The score by that scorecard, in plain Python."""
+    return assess(model, summarise(observe(facts, NOON))).score  # type: ignore[arg-type]
+
+
+async def test_a_challenger_scores_everybody_in_the_shadow_and_changes_nothing(desk: Desk) -> None:
+    known = await people(desk)
+    before = await column(desk, "score")
+    await desk.cards.challenge("ann", "c1", NEW.version, "looks better")
+    assert await walk(desk) == len(known)
+    assert await column(desk, "shadow_score") == {renter: by(NEW, facts) for renter, facts in known.items()}
+    assert await column(desk, "score") == before
+    newcomer = new_renter_id("rnt")
+    facts = history(newcomer, 601)
+    await desk.scoring.deliver(facts)
+    assert (await column(desk, "shadow_score"))[newcomer] == by(NEW, facts), "and whoever is new, at once"
+    (latest,) = await desk.cards.passes()
+    assert (latest.shadow, latest.done, latest.total) == (True, len(known), len(known))
+    assert latest.finished_at is not None
+
+
+async def test_a_challenger_is_compared_on_decisions_before_it_is_promoted(desk: Desk) -> None:
+    known = await people(desk)
+    assert (await desk.cards.compare()).challenger == ""
+    await desk.cards.challenge("ann", "c1", NEW.version, "looks better")
+    await walk(desk)
+    *open_ones, sealed = known
+    asked = 0
+    while asked < COMPARED_BEFORE_PROMOTION - len(open_ones):
+        await ask(desk, open_ones, 620)
+        asked += len(open_ones)
+    with pytest.raises(Refusal, match="SCORECARD_NOT_COMPARED"):
+        await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=False)
+    assert await ask(desk, [sealed], 620) == [Outcome.CANNOT_ASSESS]
+    await ask(desk, open_ones, 620)
+    found = await desk.cards.compare()
+    assert sum(pair.decisions for pair in found.pairs) == asked + len(open_ones) + 1
+    expected = {("CANNOT_ASSESS", "CANNOT_ASSESS")}
+    for renter in open_ones:
+        said = ["ADMITTED" if (by(model, known[renter]) or 0) > 620 else "NOT_ADMITTED" for model in (OLD, NEW)]
+        expected.add((said[0], said[1]))
+    assert {(pair.champion, pair.challenger) for pair in found.pairs} == expected
+    assert sum(shift.people for shift in found.shifts) == len(known)
+    assert all(shift.from_points % 10 == 0 for shift in found.shifts)
+    served = await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=False)
+    assert served.champion.version == NEW.version
+
+
+async def test_a_promotion_recomputes_everybody_once_and_keeps_what_was(desk: Desk) -> None:
+    known = await people(desk)
+    before = await column(desk, "score")
+    served = await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=True)
+    assert (served.champion.version, served.challenger) == (NEW.version, None)
+    assert await column(desk, "score") == before, "until a person is reached, their score stands"
+    assert await walk(desk) == len(known)
+    assert await column(desk, "score") == {renter: by(NEW, facts) for renter, facts in known.items()}
+    *_, sealed = known
+    for renter in known:
+        scores = await desk.store.list_history(renter, 0, 100)
+        assert (scores[0].model_version, scores[1].model_version) == (NEW.version, OLD.version)
+        assert await ask(desk, [renter], 350) != [Outcome.CANNOT_ASSESS] or renter == sealed
+    assert await walk(desk) == 0
+    again = await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=True)
+    assert again.champion.version == NEW.version
+    assert len(await desk.cards.passes()) == 1
+    with pytest.raises(Refusal, match="STATE_NOT_ALLOWED"):
+        await desk.cards.promote("ann", "p2", NEW.version, "better", unchecked=True)
+    with pytest.raises(Refusal, match="STATE_NOT_ALLOWED"):
+        await desk.cards.challenge("ann", "c2", NEW.version, "against itself")
+    with pytest.raises(Refusal, match="SCORECARD_NOT_FOUND"):
+        await desk.cards.promote("ann", "p3", "bike-9", "better", unchecked=True)
+    await desk.cards.promote("ann", "p4", OLD.version, "back again", unchecked=True)
+    await walk(desk)
+    assert await column(desk, "score") == before
+
+
+async def test_two_walkers_that_are_broken_off_again_and_again_score_everybody_once(desk: Desk) -> None:
+    known = await people(desk, 40)
+    await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=True)
+
+    async def walker(patience: float) -> None:
+        while True:
+            step = asyncio.create_task(desk.store.walk(desk.cards.served, NOON, 3))
+            await asyncio.wait([step], timeout=patience)
+            step.cancel()
+            await asyncio.gather(step, return_exceptions=True)
+            await desk.db.execute("UPDATE recomputations SET lease_until = started_at")  # as after fifteen seconds
+
+    walkers = [asyncio.create_task(walker(patience)) for patience in (0.004, 0.02)]
+    async with asyncio.timeout(60):
+        while (await desk.cards.passes())[0].finished_at is None:
+            await asyncio.sleep(0.05)
+    for task in walkers:
+        task.cancel()
+    await asyncio.gather(*walkers, return_exceptions=True)
+    assert await column(desk, "score") == {renter: by(NEW, facts) for renter, facts in known.items()}
+    for renter in known:
+        versions = [one.model_version for one in await desk.store.list_history(renter, 0, 100)]
+        assert versions.count(NEW.version) == 1
+    (latest,) = await desk.cards.passes()
+    assert latest.done == len(known)
+
+
+async def test_another_replica_follows_and_one_without_the_file_goes_on_with_what_it_has(desk: Desk) -> None:
+    await people(desk, 2)
+    other = Scorecards(desk.store, read_models(), OLD.version, desk.hands)
+    without = Scorecards(desk.store, {OLD.version: OLD}, OLD.version, desk.hands)
+    await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=True)
+    assert other.served.champion.version == OLD.version
+    assert await other.follow()
+    assert other.served.champion.version == NEW.version
+    assert not await other.follow()
+    assert not await without.follow()
+    assert await walk(desk, without) == 0, "nor does it walk for what it cannot score"
+    assert await walk(desk, other) == 2
+
+
+async def test_what_an_old_replica_writes_meanwhile_is_caught_up_with(desk: Desk) -> None:
+    known = await people(desk, 6)
+    stale = Scorecards(desk.store, read_models(), OLD.version, desk.hands)
+    await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=True)
+    await desk.store.walk(desk.cards.served, NOON, 3)
+    first = min(known, key=lambda renter: (renter[-2:], renter))
+    late = Fact("late", first, FactKind.RENTAL_RETURNED_LATE, NOON)
+    await desk.store.apply([late], stale.served, NOON)
+    assert await walk(desk) >= 3
+    assert set((await column(desk, "model_version")).values()) == {NEW.version}
+
+
+async def test_a_recomputation_goes_no_faster_than_it_may(desk: Desk) -> None:
+    await people(desk, 10)
+    await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=True)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    steps = Recomputing(desk.store, desk.cards, desk.hands, per_second=20)
+    while await steps.step():
+        pass
+    assert loop.time() - began >= 10 / 20
+
+
+def test_a_folder_adds_scorecards_and_a_bad_file_is_named(tmp_path: Path) -> None:
+    ours = (Path(read_models.__code__.co_filename).parent / "bike-1.json").read_text(encoding="utf-8")
+    (tmp_path / "mine.json").write_text(ours.replace('"version": "bike-1"', '"version": "mine-1"'), encoding="utf-8")
+    assert set(read_models(tmp_path)) == {"bike-1", "general-1", "mine-1"}
+    (tmp_path / "twice.json").write_text(ours, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"twice\.json: .*bike-1"):
+        read_models(tmp_path)
+    (tmp_path / "twice.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"twice\.json"):
+        read_models(tmp_path)
+
+
+async def test_a_champion_that_is_not_there_stops_the_start(desk: Desk) -> None:
+    with pytest.raises(ModelError, match="general-1"):
+        Scorecards(desk.store, read_models(), "general-0", desk.hands)
+
+
+async def test_a_person_gets_the_new_scorecard_with_their_next_fact(desk: Desk) -> None:
+    (renter, *_) = await people(desk, 3)
+    await desk.cards.promote("ann", "p1", NEW.version, "better", unchecked=True)
+    await desk.scoring.deliver([Fact("more", renter, FactKind.RENTAL_STARTED, NOON + timedelta(minutes=1))])
+    assert (await column(desk, "model_version"))[renter] == NEW.version
