@@ -17,7 +17,7 @@ from services.deposits.domain import (
     PolicyDraft,
     Result,
 )
-from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Securing, Settling
+from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Remaking, Securing, Settling
 from services.deposits.operations.ports import (
     NOT_DONE,
     Answer,
@@ -27,6 +27,7 @@ from services.deposits.operations.ports import (
     RenterAtPartner,
     SecureItem,
 )
+from services.deposits.operations.remaking import PutRight
 from services.deposits.store import Store
 from services.runtime.database import Database
 from services.runtime.statuses import upstream_unavailable
@@ -151,6 +152,7 @@ class Desk:
         launch = self._launch
         self.securing = Securing(self.store, self.scoring, self.identity, launch, self.clock, self.real)
         self.settling = Settling(self.store, launch, self.clock, self.real)
+        self.remaking = Remaking(self.store, self.scoring, self.identity, launch, self.clock, self.real)
         self.processing = Processing(self.store, self.processor, self.clock, self.real)
         self.policies = Policies(self.store, self.clock)
         self.methods = PaymentMethods(self.store, self.processor, self.identity, launch, self.clock, self.real)
@@ -180,6 +182,10 @@ class Desk:
     def item(self, renter_id: str, rental_id: str = "", consent: bool = True) -> SecureItem:
         rental_id = rental_id or new_id_of("rtl", renter_id)
         return SecureItem(rental_id, renter_id, self.partner_id, "BIKE", "", consent)
+
+    async def put_right(self, renter_id: str, event_id: str = "") -> Refusal | None:
+        """Scoring tells that a person's facts were put right."""
+        return await self.remaking.remake(PutRight(event_id or new_id("evt"), renter_id, NOON - timedelta(days=1)))
 
     async def secure(self, item: SecureItem) -> Deposit | Refusal:
         (outcome,) = await self.securing.secure([item])

@@ -21,7 +21,7 @@ from freehold.deposits.v1 import (
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
 from services.deposits.clients import IdentityClient, RentalEvents, ScoringClient, ScoringEvents
 from services.deposits.domain import Deposit, Operation
-from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Securing, Settling
+from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Remaking, Securing, Settling
 from services.deposits.operations.ports import SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.processor import HttpProcessor
@@ -50,6 +50,7 @@ SERVICE = "deposits"
 CALLS = frozenset({"identity", "scoring"})
 PUBLISHES_TO = frozenset({"rental", "scoring", "identity"})
 INTERNAL_CALLERS = {rpc: frozenset({"rental"}) for rpc in ("SecureDeposits", "SettleDeposits", "CancelDeposits")}
+INTERNAL_CALLERS["Deliver"] = frozenset({"scoring"})
 """Which services may call what."""
 
 
@@ -120,7 +121,8 @@ class House:
         settling = Settling(store, launch, clock, real)
         methods = PaymentMethods(store, processor, self.identity, launch, clock, real)
         self.public = PublicServicer(Policies(store, clock), securing, methods, Reading(store))
-        self.internal = _internal(securing, settling)
+        remaking = Remaking(store, self.scoring, self.identity, launch, clock, real)
+        self.internal = _internal(securing, settling, remaking)
 
     def _wake(self) -> None:
         for relay in self.relays:
@@ -162,11 +164,11 @@ class House:
         await self.scoring.close()
 
 
-def _internal(securing: Securing, settling: Settling) -> InternalServicer:
+def _internal(securing: Securing, settling: Settling, remaking: Remaking) -> InternalServicer:
     secures: Batcher[SecureItem, Deposit] = Batcher("secure", securing.secure, key=lambda item: item.renter_id)
     settles: Batcher[SettleItem, Deposit] = Batcher("settle", settling.settle, key=lambda item: item.rental_id)
     cancels: Batcher[CancelItem, Deposit] = Batcher("cancel", settling.cancel, key=lambda item: item.rental_id)
-    return InternalServicer(secures, settles, cancels)
+    return InternalServicer(secures, settles, cancels, remaking)
 
 
 def main() -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import grpc
 
+from freehold.assets.v1 import asset_kind_pb2
 from freehold.deposits.v1 import deposits_service_pb2
 from freehold.identity.v1 import identity_internal_service_pb2 as identity
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
@@ -26,6 +28,7 @@ from services.values.errors import Refusal
 ADMIT_SECONDS = 1.0
 CHECK_SECONDS = 2.0
 DELIVER_SECONDS = 5.0
+SCORES_USED = "SCORES_USED"
 
 
 class ScoringClient:
@@ -62,7 +65,7 @@ class ScoringClient:
 def _answer(result: scoring.AdmitResult) -> Answer:
     outcome = AdmittanceOutcome(scoring.Outcome.Name(result.outcome).removeprefix("OUTCOME_"))
     score = result.score if result.HasField("score") else None
-    return Answer(outcome, tuple(result.reason_codes), result.model_version, score)
+    return Answer(outcome, tuple(result.reason_codes), result.model_version, score, result.facts_version)
 
 
 class IdentityClient:
@@ -101,27 +104,34 @@ class IdentityClient:
 
 
 class ScoringEvents:
-    """Delivers facts to scoring, but only of people who consent at this very moment."""
+    """Delivers facts to scoring, but only of people who consent at this very moment, and uses of its own answers."""
 
     def __init__(self, channel: grpc.aio.Channel, identity_client: IdentityClient) -> None:
         self._stub = ScoringInternalServiceStub(channel)
         self._identity = identity_client
 
     async def deliver(self, rows: Sequence[OutboxRow]) -> list[bool]:
-        """Whether each event is done with: taken, or not to be told because there is no consent."""
-        standings = await self._identity.check_all([(row.renter_id, "") for row in rows])
-        told = [
-            row
-            for row, standing in zip(rows, standings, strict=True)
-            if isinstance(standing, RenterAtPartner) and standing.scoring_consent
-        ]
+        """Whether each event is done with: taken, or not to be told because there is no consent.
+
+        Uses are told without asking: scoring was asked only about people who consented then.
+        """
+        silent = await self._silent([row for row in rows if row.kind != SCORES_USED])
+        told = [row for row in rows if row.event_id not in silent]
         taken: set[str] = set()
         if told:
-            request = scoring.DeliverRequest(events=[_fact_event(row) for row in told])
+            request = scoring.DeliverRequest(events=[_event(row) for row in told])
             answer = await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
             taken = {row.event_id for row, status in zip(told, answer.statuses, strict=True) if status.code == 0}
-        silent = {row.event_id for row, standing in zip(rows, standings, strict=True) if _keeps_silent(standing)}
-        return [row.event_id in taken or row.event_id in silent for row in rows]
+        return [row.event_id in taken or silent.get(row.event_id, False) for row in rows]
+
+    async def _silent(self, facts: Sequence[OutboxRow]) -> dict[str, bool]:
+        """The facts that are not told now, and whether they never will be: their people do not consent, or are gone."""
+        standings = await self._identity.check_all([(row.renter_id, "") for row in facts]) if facts else []
+        return {
+            row.event_id: _keeps_silent(standing)
+            for row, standing in zip(facts, standings, strict=True)
+            if isinstance(standing, Refusal) or not standing.scoring_consent
+        }
 
 
 def _keeps_silent(standing: RenterAtPartner | Refusal) -> bool:
@@ -131,13 +141,33 @@ def _keeps_silent(standing: RenterAtPartner | Refusal) -> bool:
     return not standing.scoring_consent
 
 
-def _fact_event(row: OutboxRow) -> scoring.ScoringEvent:
+def _event(row: OutboxRow) -> scoring.ScoringEvent:
     event = scoring.ScoringEvent(event_id=row.event_id)
+    if row.kind == SCORES_USED:
+        event.scores_used.uses.extend(_use(use) for use in row.payload["uses"])
+        return event
     event.fact.fact_id = row.payload["fact_id"]
     event.fact.renter_id = row.renter_id
     event.fact.kind = fact_pb2.FactKind.Value(f"FACT_KIND_{row.kind}")
     event.fact.occurred_at.FromDatetime(datetime.fromisoformat(row.payload["occurred_at"]))
     return event
+
+
+def _use(use: dict[str, Any]) -> scoring.ScoreUsed:
+    used = scoring.ScoreUsed(
+        use_id=use["use_id"],
+        renter_id=use["renter_id"],
+        partner_id=use["partner_id"],
+        asset_kind=asset_kind_pb2.AssetKind.Value(f"ASSET_KIND_{use['asset_kind']}"),
+        kind=scoring.UseKind.Value(f"USE_KIND_{use['kind']}"),
+        threshold=use["threshold"],
+        outcome=scoring.Outcome.Value(f"OUTCOME_{use['outcome']}"),
+        reason_codes=use["reason_codes"],
+        model_version=use["model_version"],
+        facts_version=use["facts_version"],
+    )
+    used.used_at.FromDatetime(datetime.fromisoformat(use["used_at"]))
+    return used
 
 
 class RentalEvents:

@@ -1,16 +1,20 @@
-"""Proto ⇄ domain for deposits' internal door: frames from rental, and second answers when the processor has decided."""
+"""Proto ⇄ domain for deposits' internal door: frames from rental, second answers when the processor has
+decided, and news from scoring."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC
 
 from freehold.deposits.v1 import deposits_internal_service_pb2 as pb
 from freehold.deposits.v1 import deposits_service_pb2
 from freehold.deposits.v1.deposits_internal_service_pb2_grpc import DepositsInternalServiceServicer
 from freehold.money.v1 import money_pb2
 from services.deposits.domain import Deposit, DepositState
+from services.deposits.operations import Remaking
 from services.deposits.operations.ports import SecureItem
+from services.deposits.operations.remaking import PutRight
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.servicer import kind_of, outcome_pb
 from services.runtime.batching import Batcher
@@ -24,17 +28,19 @@ MOST_WATCHED = 20_000
 
 
 class InternalServicer(DepositsInternalServiceServicer):
-    """DepositsInternalService: rental only."""
+    """DepositsInternalService: rental asks, scoring tells."""
 
     def __init__(
         self,
         secures: Batcher[SecureItem, Deposit],
         settles: Batcher[SettleItem, Deposit],
         cancels: Batcher[CancelItem, Deposit],
+        remaking: Remaking,
     ) -> None:
         self._secures = secures
         self._settles = settles
         self._cancels = cancels
+        self._remaking = remaking
         self._watchers: OrderedDict[str, tuple[str, Push]] = OrderedDict()
 
     def tell(self, deposit: Deposit) -> None:
@@ -84,6 +90,14 @@ class InternalServicer(DepositsInternalServiceServicer):
         asked = [CancelItem(i.rental_id, i.renter_id, i.partner_id) for i in items]
         outcomes = await self._cancels.submit_many(asked)
         return [_cancel_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
+
+    async def Deliver(self, request: pb.DeliverRequest, context: Context) -> pb.DeliverResponse:
+        outcomes = [await self._remaking.remake(_put_right(event)) for event in request.events]
+        return pb.DeliverResponse(statuses=[to_item_status(outcome) for outcome in outcomes])
+
+
+def _put_right(event: pb.ScoringNews) -> PutRight:
+    return PutRight(event.event_id, event.renter_id, event.since.ToDatetime(tzinfo=UTC))
 
 
 def _secure_item(item: pb.SecureDepositItem) -> SecureItem:

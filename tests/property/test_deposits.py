@@ -76,6 +76,14 @@ class Business(RuleBasedStateMachine):
         item = self.items[which % len(self.items)]
         self.run(self.desk.settling.cancel([CancelItem(item.rental_id, item.renter_id, item.partner_id)]))
 
+    @rule(renter=st.integers(0, 2), score=st.sampled_from([500, 650, None]))
+    def put_right(self, renter: int, score: int | None) -> None:
+        who = self.renters[renter]
+        self.desk.scoring.scores.pop(who, None)
+        if score is not None:
+            self.desk.scoring.scores[who] = score
+        self.run(self.desk.put_right(who))
+
     @rule(mood=st.sampled_from(MOODS))
     def processor_mood(self, mood: str) -> None:
         self.desk.processor.mood = mood

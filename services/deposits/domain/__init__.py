@@ -1,6 +1,6 @@
 """Policies, deposits, processor operations and the ledger: the rules of money, without I/O."""
 
-from services.deposits.domain.changes import Change, cancel, finish, retry_bill, settle
+from services.deposits.domain.changes import Again, Change, cancel, finish, retry_bill, settle, waive
 from services.deposits.domain.deposits import (
     AdmittanceOutcome,
     Deposit,
@@ -13,10 +13,12 @@ from services.deposits.domain.deposits import (
 )
 from services.deposits.domain.ledger import Account, Entry, Transfer, TransferKind
 from services.deposits.domain.policies import Policy, PolicyDraft, payment_method_required, policy_not_found
+from services.deposits.domain.uses import ScoreUse, UseKind
 
 __all__ = [
     "Account",
     "AdmittanceOutcome",
+    "Again",
     "Change",
     "Deposit",
     "DepositState",
@@ -28,12 +30,15 @@ __all__ = [
     "Policy",
     "PolicyDraft",
     "Result",
+    "ScoreUse",
     "Transfer",
     "TransferKind",
+    "UseKind",
     "cancel",
     "finish",
     "payment_method_required",
     "policy_not_found",
     "retry_bill",
     "settle",
+    "waive",
 ]

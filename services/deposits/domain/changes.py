@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.deposits.domain.deposits import (
+    AdmittanceOutcome,
     Deposit,
     DepositState,
     Operation,
@@ -53,19 +54,24 @@ def settle(
         return Refusal(Category.FAILED_PRECONDITION, "CURRENCY_MISMATCH", "the deposit is in another currency")
     settled = deposit.but(charged_minor=charge.amount_minor, settled_at=now)
     transfers = (transfer(TransferKind.CHARGED, charge),) if charge.amount_minor else ()
-    wanted = _collect(settled, new_id)
+    wanted = _collect(settled, operations, new_id)
     waived = deposit.state is DepositState.WAIVED
     return Change(_standing(settled, wanted, operations, now), (), wanted, transfers, exposure_ends=waived)
 
 
-def _collect(deposit: Deposit, new_id: NewId) -> tuple[Operation, ...]:
-    """The operations that collect a charge: from the hold first, what is above it by bill."""
-    captured = min(deposit.charged_minor, deposit.open_minor)
+def _collect(deposit: Deposit, operations: Sequence[Operation], new_id: NewId) -> tuple[Operation, ...]:
+    """The operations that collect a charge: from the hold first, what is above it by bill.
+
+    A hold that is on its way back is left alone: the whole charge is billed then.
+    """
+    released = any(o.kind is OperationKind.VOID and o.state is OperationState.WANTED for o in operations)
+    held = 0 if released else deposit.open_minor
+    captured = min(deposit.charged_minor, held)
     billed = deposit.charged_minor - captured
     wanted = []
-    if deposit.open_minor:
+    if held:
         kind = OperationKind.CAPTURE if captured else OperationKind.VOID
-        wanted.append(_operation(deposit, kind, captured or deposit.open_minor, new_id))
+        wanted.append(_operation(deposit, kind, captured or held, new_id))
     if billed and deposit.payment_ref:
         wanted.append(_operation(deposit, OperationKind.CHARGE, billed, new_id))
     return tuple(wanted)
@@ -92,6 +98,35 @@ def cancel(deposit: Deposit, now: datetime, new_id: NewId) -> Change:
     if deposit.state is DepositState.HELD:
         return Change(cancelled, wanted=(_operation(deposit, OperationKind.VOID, deposit.open_minor, new_id),))
     return Change(cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What scoring answers now: the person lies above the threshold under which the deposit was decided."""
+
+    score: int | None
+    model_version: str
+    facts_version: int
+
+
+def waive(deposit: Deposit, operations: Sequence[Operation], again: Again, new_id: NewId) -> Change:
+    """Waives a deposit that is held, because what it was decided on was wrong; its hold goes back.
+
+    Nothing happens to one that is not held (any more), or that is being collected.
+    """
+    busy = any(o.state is OperationState.WANTED for o in operations)
+    if deposit.state is not DepositState.HELD or deposit.settled_at is not None or busy:
+        return Change(deposit)
+    waived = deposit.but(
+        state=DepositState.WAIVED,
+        outcome=AdmittanceOutcome.ADMITTED,
+        reason_codes=(),
+        score=again.score,
+        model_version=again.model_version,
+        facts_version=again.facts_version,
+    )
+    back = (_operation(deposit, OperationKind.VOID, deposit.open_minor, new_id),) if deposit.open_minor else ()
+    return Change(waived, wanted=back, announced=True)
 
 
 def finish(deposit: Deposit, operations: Sequence[Operation], result: Result, now: datetime, new_id: NewId) -> Change:

@@ -89,7 +89,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """The decision for one rental and what became of it. `score` is for this record only and is told to nobody."""
+    """The decision for one rental and what became of it. `score` is for this record only and is told to nobody.
+
+    `model_version` and `facts_version` say what scoring answered from.
+    """
 
     deposit_id: str
     rental_id: str
@@ -117,6 +120,7 @@ class Deposit:
     payment_status: PaymentStatus = PaymentStatus.NONE
     settled_at: datetime | None = None
     closed_at: datetime | None = None
+    facts_version: int = 0
 
     def money(self, amount_minor: int) -> Money:
         """An amount in the deposit's currency."""

@@ -4,7 +4,8 @@ from services.deposits.operations.payment_methods import PaymentMethods
 from services.deposits.operations.policies import Policies
 from services.deposits.operations.processing import Processing
 from services.deposits.operations.reading import Reading
+from services.deposits.operations.remaking import Remaking
 from services.deposits.operations.securing import Securing
 from services.deposits.operations.settling import Settling
 
-__all__ = ["PaymentMethods", "Policies", "Processing", "Reading", "Securing", "Settling"]
+__all__ = ["PaymentMethods", "Policies", "Processing", "Reading", "Remaking", "Securing", "Settling"]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.deposits.domain import (
     AdmittanceOutcome,
+    Again,
     Change,
     Deposit,
     DepositState,
@@ -16,6 +17,7 @@ from services.deposits.domain import (
     Policy,
     PolicyDraft,
     Result,
+    ScoreUse,
 )
 from services.values.errors import Refusal
 from services.values.requests import Request
@@ -46,12 +48,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write for an item: a waiver if the exposure allows it, else a hold if there is something to hold on."""
+    """What to write for an item: a waiver if the exposure allows it, else a hold if there is something to hold on.
+
+    `use` tells scoring that its answer was used.
+    """
 
     deposit: Deposit
     wants_waiver: bool
     max_open_waived: int
     authorize: Operation | None
+    use: ScoreUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,30 @@ class Answer:
     reason_codes: tuple[str, ...]
     model_version: str
     score: int | None
+    facts_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A deposit that is held or about to be, with the threshold and the cap of the policy that it was decided under."""
+
+    deposit_id: str
+    rental_id: str
+    renter_id: str
+    partner_id: str
+    asset_kind: str
+    pending: bool
+    threshold: int
+    max_open_waived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """A held deposit that is to be waived, if the exposure has room."""
+
+    deposit_id: str
+    again: Again
+    max_open_waived: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +201,18 @@ class Store(Protocol):
     async def postpone_operation(self, operation_id: str, until: datetime) -> None: ...
     async def read_preview(self, partner_id: str, renter_id: str, asset_kind: str, now: datetime) -> Preview | None: ...
     async def save_preview(
-        self, partner_id: str, renter_id: str, asset_kind: str, preview: Preview, now: datetime
+        self, partner_id: str, renter_id: str, asset_kind: str, preview: Preview, use: ScoreUse | None, now: datetime
     ) -> Preview: ...
+    async def find_held(self, renter_id: str, since: datetime) -> list[Held]: ...
+    async def remake(
+        self,
+        request: Request,
+        renter_id: str,
+        remade: Sequence[Remade],
+        uses: Sequence[ScoreUse],
+        now: datetime,
+        lease_until: datetime,
+    ) -> list[Change]: ...
     async def find_payment_method(self, request: Request) -> PaymentMethod | None: ...
     async def add_payment_method(self, request: Request, method: PaymentMethod) -> PaymentMethod: ...
     async def list_payment_methods(self, renter_id: str, before: str, limit: int) -> list[PaymentMethod]: ...

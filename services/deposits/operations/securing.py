@@ -11,6 +11,8 @@ from services.deposits.domain import (
     DepositState,
     Operation,
     OperationKind,
+    ScoreUse,
+    UseKind,
     payment_method_required,
     policy_not_found,
 )
@@ -18,6 +20,7 @@ from services.deposits.domain.policies import PREVIEW_STANDS, payment_method_not
 from services.deposits.operations.ports import (
     Answer,
     Decision,
+    Held,
     Identity,
     Known,
     Preview,
@@ -28,7 +31,7 @@ from services.deposits.operations.ports import (
 )
 from services.values.clock import Clock
 from services.values.errors import Category, Refusal
-from services.values.ids import new_id_of
+from services.values.ids import new_id, new_id_of
 from services.values.money import Money
 
 LEASE = timedelta(seconds=20)
@@ -107,7 +110,8 @@ class Securing:
             operation_id = new_id_of("opn", item.renter_id)
             authorize = Operation(operation_id, deposit.deposit_id, OperationKind.AUTHORIZE, amount, known.payment_ref)
         admitted = answer.outcome is AdmittanceOutcome.ADMITTED
-        return Decision(deposit, admitted, known.policy.draft.max_open_waived, authorize)
+        use = score_use(UseKind.DECISION, deposit.deposit_id, item, known.policy.draft.threshold, answer, now)
+        return Decision(deposit, admitted, known.policy.draft.max_open_waived, authorize, use)
 
     def _deposit(self, item: SecureItem, known: Known, answer: Answer, now: datetime) -> Deposit:
         assert known.policy is not None  # noqa: S101 (checked by _decide)
@@ -127,6 +131,7 @@ class Securing:
             amount_minor=draft.deposit.amount_minor,
             payment_ref=known.payment_ref,
             decided_at=now,
+            facts_version=answer.facts_version,
         )
 
     async def preview(self, partner_id: str, renter_id: str, asset_kind: str) -> Preview:
@@ -142,10 +147,12 @@ class Securing:
         standing = await self._store.read_preview(partner_id, renter_id, asset_kind, now)
         if standing is not None:
             return standing
-        fresh = await self._fresh_preview(partner_id, renter_id, asset_kind, person.scoring_consent)
-        return await self._store.save_preview(partner_id, renter_id, asset_kind, fresh, now)
+        fresh, use = await self._fresh_preview(partner_id, renter_id, asset_kind, person.scoring_consent)
+        return await self._store.save_preview(partner_id, renter_id, asset_kind, fresh, use, now)
 
-    async def _fresh_preview(self, partner_id: str, renter_id: str, asset_kind: str, consent: bool) -> Preview:
+    async def _fresh_preview(
+        self, partner_id: str, renter_id: str, asset_kind: str, consent: bool
+    ) -> tuple[Preview, ScoreUse | None]:
         item = SecureItem("", renter_id, partner_id, asset_kind, "", consent)
         (known,) = await self._store.known([item])
         if known.policy is None:
@@ -157,16 +164,39 @@ class Securing:
         draft = known.policy.draft
         waived = answer.outcome is AdmittanceOutcome.ADMITTED
         amount = Money(draft.deposit.currency, 0) if waived else draft.deposit
-        until = self._clock.now() + PREVIEW_STANDS
-        return Preview(
+        now = self._clock.now()
+        use = score_use(UseKind.PREVIEW, new_id("use"), item, draft.threshold, answer, now)
+        preview = Preview(
             answer.outcome,
             waived,
             answer.reason_codes,
             known.policy.policy_id,
             amount.currency,
             amount.amount_minor,
-            until,
+            now + PREVIEW_STANDS,
         )
+        return preview, use
+
+
+def score_use(
+    kind: UseKind, use_id: str, item: SecureItem | Held, threshold: int, answer: Answer, now: datetime
+) -> ScoreUse | None:
+    """What scoring is told of its answer; nothing, when it gave none."""
+    if not answer.model_version:
+        return None
+    return ScoreUse(
+        use_id,
+        item.renter_id,
+        item.partner_id,
+        item.asset_kind,
+        kind,
+        threshold,
+        answer.outcome,
+        answer.reason_codes,
+        answer.model_version,
+        answer.facts_version,
+        now,
+    )
 
 
 def _written(deposit: Deposit | None) -> Deposit | Refusal:

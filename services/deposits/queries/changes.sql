@@ -2,7 +2,8 @@
 -- Locks deposits in sorted order, so that two batches never wait for each other in a circle.
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
        d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
-       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at
+       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
+       d.facts_version
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id
 ORDER BY d.bucket, d.deposit_id FOR UPDATE OF d;

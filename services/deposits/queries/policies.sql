@@ -25,7 +25,8 @@ SELECT outcome, waived, reason_codes, policy_id, currency, amount_minor, stands_
 WHERE bucket = $1 AND renter_id = $2 AND partner_id = $3 AND asset_kind = $4 AND stands_until > $5;
 
 -- name: save_preview
--- Keeps a preview unless one still stands; the one that stands is the answer.
+-- Keeps a preview unless one still stands, and tells scoring of it; the one that stands is the answer.
+WITH saved AS (
 INSERT INTO previews AS p (bucket, renter_id, partner_id, asset_kind, outcome, waived, reason_codes, policy_id,
                            currency, amount_minor, stands_until)
 VALUES ($1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $12)
@@ -33,4 +34,12 @@ ON CONFLICT (bucket, renter_id, partner_id, asset_kind) DO UPDATE
 SET outcome = excluded.outcome, waived = excluded.waived, reason_codes = excluded.reason_codes,
     policy_id = excluded.policy_id, currency = excluded.currency, amount_minor = excluded.amount_minor,
     stands_until = excluded.stands_until
-WHERE p.stands_until <= $5;
+WHERE p.stands_until <= $5
+RETURNING p.bucket
+)
+INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
+SELECT saved.bucket, $13, 'scoring', 'SCORES_USED', '', $14, $15, $15, 0 FROM saved WHERE $14::jsonb IS NOT NULL;
+
+-- name: forget_previews
+-- A person's previews: what they were answered on has changed.
+DELETE FROM previews WHERE bucket = $1 AND renter_id = $2;

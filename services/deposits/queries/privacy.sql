@@ -16,10 +16,15 @@ WHERE bucket = $1 AND renter_id = $2 ORDER BY payment_method_id;
 
 -- name: privacy_export_deposits
 -- Every deposit with the decision behind it.
-SELECT deposit_id, rental_id, partner_id, state, outcome, reason_codes, policy_id, model_version, score, currency,
+SELECT deposit_id, rental_id, partner_id, state, outcome, reason_codes, policy_id, model_version, facts_version, score, currency,
        amount_minor, decline_code, authorized_minor, captured_minor, released_minor, expired_minor, open_minor,
        charged_minor, paid_minor, payment_status, decided_at, settled_at, closed_at
 FROM deposits WHERE bucket = $1 AND renter_id = $2 ORDER BY deposit_id;
+
+-- name: privacy_export_redecisions
+-- What decisions were before they were made again.
+SELECT deposit_id, outcome, reason_codes, model_version, facts_version, score, remade_at FROM redecisions
+WHERE bucket = $1 AND renter_id = $2 ORDER BY deposit_id, remade_at;
 
 -- name: privacy_export_previews
 -- Decisions that stand for a day.
@@ -45,6 +50,19 @@ WHERE o.bucket = $1 AND d.bucket = $1 AND d.deposit_id = o.deposit_id AND d.rent
 -- name: privacy_delete_payment_methods
 -- The processor's tokens.
 DELETE FROM payment_methods WHERE bucket = $1 AND renter_id = $2;
+
+-- name: privacy_keep_score_uses
+-- What scoring was still to hear of this person among others.
+UPDATE outbox o
+SET payload = jsonb_build_object('uses', (
+    SELECT coalesce(jsonb_agg(u.use), '[]'::jsonb) FROM jsonb_array_elements(o.payload -> 'uses') AS u (use)
+    WHERE u.use ->> 'renter_id' <> $2))
+WHERE o.kind = 'SCORES_USED' AND $1::int >= 0
+  AND o.payload @> jsonb_build_object('uses', jsonb_build_array(jsonb_build_object('renter_id', $2::text)));
+
+-- name: privacy_delete_redecisions
+-- What decisions were before.
+DELETE FROM redecisions WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_delete_previews
 -- Decisions that stood for a day.

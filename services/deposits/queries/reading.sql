@@ -2,7 +2,8 @@
 -- Deposits by their ids.
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
        d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
-       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at
+       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
+       d.facts_version
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id;
 
@@ -10,7 +11,8 @@ FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
 -- A partner's deposits before a key, newest first; of one renter or of all, in one state or in any.
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
        d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
-       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at
+       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
+       d.facts_version
 FROM deposits d
 WHERE d.partner_id = $1 AND ($2 = '' OR d.renter_id = $2) AND ($3 = '' OR d.state = $3)
   AND ($4 = '' OR d.deposit_id < $4)
@@ -20,7 +22,8 @@ ORDER BY d.deposit_id DESC LIMIT $5;
 -- A renter's deposits before a key, newest first, in one state or in any.
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
        d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
-       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at
+       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
+       d.facts_version
 FROM deposits d
 WHERE d.bucket = $1 AND d.renter_id = $2 AND ($3 = '' OR d.state = $3) AND ($4 = '' OR d.deposit_id < $4)
 ORDER BY d.deposit_id DESC LIMIT $5;

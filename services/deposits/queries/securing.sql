@@ -22,15 +22,15 @@ ORDER BY i.ordinal;
 
 -- name: secure
 -- n decisions in one statement: the exposure first, in sorted order; a waiver where it had room, else a hold where there
--- is something to hold on, else no row. A rental that is known already violates a unique constraint: look again.
+-- is something to hold on, else no row. One event tells scoring of its answers that were used. A rental that is known already violates a unique constraint: look again.
 WITH i AS (
     SELECT i.bucket, i.deposit_id, i.rental_id, i.renter_id, i.partner_id, i.outcome, i.reason_codes, i.policy_id,
            i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, i.wants_waiver, i.max_open_waived,
-           i.operation_id
+           i.operation_id, i.facts_version
     FROM jsonb_to_recordset($1::jsonb) AS i (
         bucket int, deposit_id text, rental_id text, renter_id text, partner_id text, outcome text, reason_codes text[],
         policy_id text, model_version text, score int, currency text, amount_minor bigint, payment_ref text,
-        wants_waiver boolean, max_open_waived int, operation_id text)
+        wants_waiver boolean, max_open_waived int, operation_id text, facts_version bigint)
 ), exposed AS (
     INSERT INTO exposures AS e (bucket, renter_id, open_count)
     SELECT i.bucket, i.renter_id, 1 FROM i WHERE i.wants_waiver ORDER BY i.bucket, i.renter_id
@@ -39,11 +39,12 @@ WITH i AS (
     RETURNING e.bucket, e.renter_id
 ), secured AS (
     INSERT INTO deposits (bucket, deposit_id, rental_id, renter_id, partner_id, state, outcome, reason_codes, policy_id,
-                          model_version, score, currency, amount_minor, payment_ref, decided_at)
+                          model_version, score, currency, amount_minor, payment_ref, decided_at, facts_version)
     SELECT i.bucket, i.deposit_id, i.rental_id, i.renter_id, i.partner_id,
            CASE WHEN x.renter_id IS NOT NULL THEN 'WAIVED' ELSE 'PENDING' END, i.outcome,
            CASE WHEN i.wants_waiver AND x.renter_id IS NULL THEN ARRAY['EXPOSURE_CAP_REACHED'] ELSE i.reason_codes END,
-           i.policy_id, i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, $2
+           i.policy_id, i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, $2,
+           i.facts_version
     FROM i LEFT JOIN exposed x ON x.bucket = i.bucket AND x.renter_id = i.renter_id
     WHERE x.renter_id IS NOT NULL OR i.payment_ref <> ''
     RETURNING bucket, deposit_id, state, reason_codes
@@ -53,6 +54,9 @@ WITH i AS (
     SELECT i.bucket, i.operation_id, i.deposit_id, 'AUTHORIZE', i.amount_minor, i.currency, i.payment_ref, 'WANTED',
            $3, $4
     FROM i JOIN secured s ON s.bucket = i.bucket AND s.deposit_id = i.deposit_id WHERE s.state = 'PENDING'
+), told AS (
+    INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
+    SELECT $5, $6, 'scoring', 'SCORES_USED', '', $7, $3, $3, 0 WHERE $7::jsonb IS NOT NULL
 )
 SELECT deposit_id, state, reason_codes FROM secured;
 

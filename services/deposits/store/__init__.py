@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from services.deposits.store.changes import Changes
 from services.deposits.store.payment_methods import PaymentMethods
 from services.deposits.store.policies import Policies
 from services.deposits.store.reading import Reading
+from services.deposits.store.remaking import Remaking
 from services.deposits.store.securing import Securing
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
 
-class Store(Policies, PaymentMethods, Securing, Changes, Reading):
+class Store(Policies, PaymentMethods, Securing, Remaking, Reading):
     """Implements the `Store` that operations need, a part per file.
 
     Args:

@@ -32,22 +32,25 @@ class Changes(Part):
         ids = [deposit_id for deposit_id, _ in transitions]
 
         async def work(connection: Any) -> list[Change | Refusal]:
-            where = (buckets(ids), ids)
-            deposits = {r["deposit_id"]: deposit_of(r) for r in await connection.fetch(self._sql.lock_deposits, *where)}
-            operations: dict[str, list[Operation]] = {deposit_id: [] for deposit_id in ids}
-            for row in await connection.fetch(self._sql.operations_of, *where):
-                operations[row["deposit_id"]].append(operation_of(row))
-            outcomes = [
-                transition(deposits[i], operations[i]) if i in deposits else deposit_not_found()
-                for i, transition in transitions
-            ]
-            await self._write(connection, deposits, outcomes, now, lease_until)
+            locked = await self._locked(connection, ids)
+            outcomes = [transition(*locked[i]) if i in locked else deposit_not_found() for i, transition in transitions]
+            before = {deposit_id: deposit for deposit_id, (deposit, _) in locked.items()}
+            await self._write(connection, before, outcomes, now, lease_until)
             return outcomes
 
         outcomes = await self._db.transaction(work)
         if any(isinstance(outcome, Change) and outcome.announced for outcome in outcomes):
             self._published()
         return outcomes
+
+    async def _locked(self, connection: Any, ids: Sequence[str]) -> dict[str, tuple[Deposit, list[Operation]]]:
+        """Deposits, locked in sorted order, with all that was ever asked of the processor for them."""
+        where = (buckets(ids), list(ids))
+        deposits = [deposit_of(row) for row in await connection.fetch(self._sql.lock_deposits, *where)]
+        operations: dict[str, list[Operation]] = {deposit_id: [] for deposit_id in ids}
+        for row in await connection.fetch(self._sql.operations_of, *where):
+            operations[row["deposit_id"]].append(operation_of(row))
+        return {deposit.deposit_id: (deposit, operations[deposit.deposit_id]) for deposit in deposits}
 
     async def _write(
         self,
@@ -87,10 +90,6 @@ class Changes(Part):
 
     async def postpone_operation(self, operation_id: str, until: datetime) -> None:
         await self._db.execute(self._sql.postpone_operation, bucket_of(operation_id), operation_id, until)
-
-
-def _writes(change: Change, before: Deposit) -> bool:
-    return change.deposit != before or bool(change.results)
 
 
 def _renter_row(deposit: Deposit) -> dict[str, Any]:

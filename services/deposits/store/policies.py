@@ -7,12 +7,13 @@ from typing import Any
 
 import asyncpg
 
-from services.deposits.domain import AdmittanceOutcome, Policy, PolicyDraft
+from services.deposits.domain import AdmittanceOutcome, Policy, PolicyDraft, ScoreUse
 from services.deposits.domain.policies import CHANGES_WINDOW, MOST_CHANGES, changed_too_often
 from services.deposits.operations.ports import Preview
 from services.deposits.store.rows import Part, policy_of
+from services.deposits.store.uses import uses_payload
 from services.runtime.requests import claim
-from services.values.ids import bucket_of
+from services.values.ids import bucket_of, new_id
 from services.values.requests import Request
 
 
@@ -58,7 +59,7 @@ class Policies(Part):
         return Preview(**fields)
 
     async def save_preview(
-        self, partner_id: str, renter_id: str, asset_kind: str, preview: Preview, now: datetime
+        self, partner_id: str, renter_id: str, asset_kind: str, preview: Preview, use: ScoreUse | None, now: datetime
     ) -> Preview:
         await self._db.execute(
             self._sql.save_preview,
@@ -74,5 +75,9 @@ class Policies(Part):
             preview.currency,
             preview.amount_minor,
             preview.stands_until,
+            new_id("evt"),
+            uses_payload([use] if use else []),
+            self._real_now(),
         )
+        self._published()
         return await self.read_preview(partner_id, renter_id, asset_kind, now) or preview

@@ -12,7 +12,8 @@ import asyncpg
 from services.deposits.domain import Deposit, DepositState
 from services.deposits.operations.ports import Decision, Known, SecureItem
 from services.deposits.store.rows import Part, buckets, deposit_of, policy_of
-from services.values.ids import bucket_of
+from services.deposits.store.uses import uses_payload
+from services.values.ids import bucket_of, new_id
 
 
 class Securing(Part):
@@ -38,10 +39,14 @@ class Securing(Part):
         """
         rows = [_decision_row(decision) for decision in decisions]
         decided_at = decisions[0].deposit.decided_at
+        payload = uses_payload([decision.use for decision in decisions if decision.use is not None])
+        told = (bucket_of(decisions[0].deposit.deposit_id), new_id("evt"), payload)
         try:
-            written = await self._db.fetch(self._sql.secure, rows, decided_at, self._real_now(), lease_until)
+            written = await self._db.fetch(self._sql.secure, rows, decided_at, self._real_now(), lease_until, *told)
         except asyncpg.UniqueViolationError:
             return await self._secure_again(decisions, lease_until)
+        if payload is not None:
+            self._published()
         found = {row["deposit_id"]: row for row in written}
         return [_decided(decision.deposit, found.get(decision.deposit.deposit_id)) for decision in decisions]
 
@@ -103,4 +108,5 @@ def _decision_row(decision: Decision) -> dict[str, Any]:
         "wants_waiver": decision.wants_waiver,
         "max_open_waived": decision.max_open_waived,
         "operation_id": decision.authorize.operation_id if decision.authorize else None,
+        "facts_version": deposit.facts_version,
     }
