@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from town import Town, new_id, refused
 
+from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
 from freehold.scoring.v1 import fact_pb2
@@ -166,3 +167,54 @@ async def test_a_friend_s_word_counts_a_little_and_their_names_stay_theirs(town:
     while (await mine(town, renter)).score == 568 and time.monotonic() < ends:
         await asyncio.sleep(0.5)
     assert (await mine(town, renter)).score == 560, "their word counts no more"
+
+
+async def test_a_deposit_decided_on_a_wrong_fact_is_given_back_and_every_use_is_told(town: Town) -> None:
+    renter = await town.new_person(score=640)
+    for number in (1, 2):
+        await tell(town, renter, "RENTAL_LOST", f"lost-{number}")
+    started = await town.start(renter.renter_id, await town.new_bike())
+    assert started.deposit_state == deposits.DEPOSIT_STATE_HELD
+    score = await mine(town, renter)
+    gap = await _gap(town, renter)
+    assert (gap.partner_id, gap.threshold) == (town.city.partner_id, 600)
+    assert score.score + gap.points_short == 601, "strictly above"
+    for number in (1, 2):
+        opened = await dispute(town, renter, f"lost-{number}")
+        decide = disputes.DecideDisputeRequest(
+            request_id=new_id(), dispute_id=opened.dispute_id, decision="DISPUTE_STATE_UPHELD", reason="found"
+        )
+        await town.api.call(town.api.disputes.DecideDispute, decide, town.operator)
+    ends = time.monotonic() + 30
+    while (found := await town.deposit(started.deposit_id)).state != deposits.DEPOSIT_STATE_WAIVED:
+        assert time.monotonic() < ends, "it should have been given back"
+        await asyncio.sleep(0.2)
+    assert found.outcome == deposits.ADMITTANCE_OUTCOME_ADMITTED
+    while (await town.deposit(started.deposit_id)).open_minor and time.monotonic() < ends:
+        await asyncio.sleep(0.2)
+    assert (await town.deposit(started.deposit_id)).released_minor == 9900
+    ended = await town.end(started.rental_id)
+    assert ended.charge.amount_minor > 0
+    first, *_, last = uses = await _uses(town, renter, 3)
+    assert (first.kind, first.outcome, first.use_id) == ("DECISION", "NOT_ADMITTED", started.deposit_id)
+    assert (last.kind, last.outcome) == ("DECISION_REMADE", "ADMITTED")
+    assert {use.partner_id for use in uses} == {town.city.partner_id}
+    assert (await town.ledger()).balanced
+
+
+async def _gap(town: Town, renter: Renter) -> scoring.ThresholdGap:
+    """The threshold that was missed, once deposits has told of it."""
+    ends = time.monotonic() + 20
+    while not (gaps := (await mine(town, renter)).thresholds_missed) and time.monotonic() < ends:
+        await asyncio.sleep(0.1)
+    return gaps[0]
+
+
+async def _uses(town: Town, renter: Renter, count: int) -> list[scoring.ScoreUse]:
+    """Uses of a person's score, the oldest first, once there are so many."""
+    ends, ask = time.monotonic() + 20, scoring.ListMyScoreUsesRequest(page_size=200)
+    while True:
+        found = (await town.api.call(town.api.scoring.ListMyScoreUses, ask, renter.token)).uses
+        if len(found) >= count or time.monotonic() > ends:
+            return list(reversed(found))
+        await asyncio.sleep(0.1)
