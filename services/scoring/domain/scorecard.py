@@ -7,7 +7,7 @@ line by line, and a reason is a characteristic by the points it lost.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.scoring.domain.behaviour import Behaviour
@@ -104,13 +104,13 @@ class Characteristic:
     missing: Missing | None = None
     decimals: int = 0
 
-    @property
-    def best_points(self) -> int:
-        return max(self._points())
+    best_points: int = field(init=False)
+    worst_points: int = field(init=False)
 
-    @property
-    def worst_points(self) -> int:
-        return min(self._points())
+    def __post_init__(self) -> None:
+        points = [b.points for b in self.bins] + [group.points for group in self.groups]
+        object.__setattr__(self, "best_points", max(points, default=0))
+        object.__setattr__(self, "worst_points", min(points, default=0))
 
     def bin_of(self, value: int) -> Bin:
         """The bin that a value falls into; what is below the first falls into the first."""
@@ -124,9 +124,6 @@ class Characteristic:
         if found is None:
             raise ValueError(f"{self.name}: {value!r} has no points")
         return found
-
-    def _points(self) -> list[int]:
-        return [b.points for b in self.bins] + [group.points for group in self.groups]
 
 
 @dataclass(frozen=True, slots=True)
