@@ -22,6 +22,7 @@ from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
 from freehold.scoring.v1.dispute_service_pb2_grpc import DisputeServiceStub
 from freehold.scoring.v1.endorsement_service_pb2_grpc import EndorsementServiceStub
+from freehold.scoring.v1.proof_service_pb2_grpc import ProofServiceStub
 from freehold.scoring.v1.scorecard_service_pb2_grpc import ScorecardServiceStub
 from freehold.scoring.v1.scoring_service_pb2_grpc import ScoringServiceStub
 from services.runtime.statuses import RETRY_AFTER, of_rpc_error
@@ -58,6 +59,7 @@ class Api:
         self.scoring = ScoringServiceStub(self._channels["scoring"])
         self.disputes = DisputeServiceStub(self._channels["scoring"])
         self.scorecards = ScorecardServiceStub(self._channels["scoring"])
+        self.proofs = ProofServiceStub(self._channels["scoring"])
         self.endorsements = EndorsementServiceStub(self._channels["scoring"])
         self.deposits = DepositsServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])

@@ -22,6 +22,7 @@ from services.identity.keys import create_keys
 from services.runtime.certificates import AUTHORITY, PUBLIC_AUTHORITY
 from services.runtime.key_ring import FIRST_KEY, create_key
 from services.runtime.tls import create_certificates, create_public_certificate
+from services.scoring.signing import FIRST_SIGNING_KEY, create_signing_key
 
 SERVICES = ("identity", "scoring", "deposits", "rental")
 STAND_INS = ("registry", "carrier", "processor")
@@ -121,6 +122,7 @@ class Home:
             folder.mkdir(mode=0o700, exist_ok=True)
         create_keys(self.keys)
         create_key(self.scoring_keys / FIRST_KEY)
+        create_signing_key(self.scoring_keys / FIRST_SIGNING_KEY)
         if _end_soon(self.tls / AUTHORITY):
             create_certificates(self.tls, list(SERVICES))
         if _end_soon(self.public_tls / PUBLIC_AUTHORITY):

@@ -17,6 +17,8 @@ from freehold.scoring.v1 import (
     dispute_service_pb2_grpc,
     endorsement_service_pb2,
     endorsement_service_pb2_grpc,
+    proof_service_pb2,
+    proof_service_pb2_grpc,
     scorecard_service_pb2,
     scorecard_service_pb2_grpc,
     scoring_internal_service_pb2,
@@ -47,6 +49,7 @@ from services.scoring.operations import (
     Disputes,
     Endorsements,
     Facts,
+    Proofs,
     Question,
     Recomputing,
     Scorecards,
@@ -57,13 +60,16 @@ from services.scoring.servicer import (
     ACCESS,
     DISPUTE_ACCESS,
     ENDORSEMENT_ACCESS,
+    PROOF_ACCESS,
     SCORECARD_ACCESS,
     DisputeServicer,
     EndorsementServicer,
     InternalServicer,
+    ProofServicer,
     PublicServicer,
     ScorecardServicer,
 )
+from services.scoring.signing import Signer
 from services.scoring.store import Store, shown
 from services.scoring.sweeper import sweepers
 from services.values.errors import Refusal
@@ -83,8 +89,8 @@ FOLLOW_SECONDS, FLUSH_SECONDS = 0.5, 2.0
 class Settings(ServiceSettings):
     """Scoring's settings, from FREEHOLD_SCORING_…
 
-    `keys_dir` holds what seals the words of registers and people, `scorecards_dir` more scorecards than our own; a
-    recomputation of everybody goes no faster than `recomputed_per_second` (0: as fast as it can).
+    `keys_dir` holds what seals the words of registers and people, and what signs proofs; `scorecards_dir` more
+    scorecards than our own; a recomputation of everybody goes no faster than `recomputed_per_second` (0: no limit).
     """
 
     model_config = SettingsConfigDict(env_prefix="FREEHOLD_SCORING_", frozen=True, extra="ignore")
@@ -146,6 +152,8 @@ class House:
             Sweeper("comparisons", cards.flush, FLUSH_SECONDS),
         ]
         self.public = PublicServicer(self.scoring, Facts(store, self.identity, cards, clock), self.uses, cards, clock)
+        proofs = Proofs(store, self.scoring, self.identity, SystemClock())
+        self.proofs = ProofServicer(proofs, Signer(settings.keys_dir))
         self.disputes, self.endorsements = DisputeServicer(disputes, clock), EndorsementServicer(endorsements)
 
     def _wake(self) -> None:
@@ -186,6 +194,12 @@ class House:
                 scorecard_service_pb2_grpc.add_ScorecardServiceServicer_to_server,
                 ScorecardServicer(self.cards),
                 SCORECARD_ACCESS,
+            ),
+            PublicService(
+                proof_service_pb2.DESCRIPTOR.services_by_name["ProofService"],
+                proof_service_pb2_grpc.add_ProofServiceServicer_to_server,
+                self.proofs,
+                PROOF_ACCESS,
             ),
         ]
         internal = InternalService(

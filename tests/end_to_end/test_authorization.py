@@ -141,6 +141,7 @@ OF_THE_CALLER = {
     "SendRenterCode", "RefreshRenterToken", "EndRenterSessions", "LinkPartner", "GrantConsent",
     "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "ListMyScores",
     "ListMyFacts", "ListMyScoreUses", "ListMyDisputes", "AskEndorsement", "Endorse", "ListMyEndorsements",
+    "IssueProof", "ListMyProofs",
     "SetPolicy", "GetPolicy",
     "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip

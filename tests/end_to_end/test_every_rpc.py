@@ -19,6 +19,7 @@ from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
+from freehold.scoring.v1 import proof_service_pb2 as proofs
 from freehold.scoring.v1 import scorecard_service_pb2 as scorecards
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
@@ -26,7 +27,7 @@ from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
 from services.scoring.servicer import ACCESS as SCORING
-from services.scoring.servicer import DISPUTE_ACCESS, ENDORSEMENT_ACCESS, SCORECARD_ACCESS
+from services.scoring.servicer import DISPUTE_ACCESS, ENDORSEMENT_ACCESS, PROOF_ACCESS, SCORECARD_ACCESS
 from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
@@ -42,6 +43,8 @@ NEED_NOTHING = {
     "ListMyEndorsements",
     "GetTrialBalance",
     "GetScorecards",
+    "ListMyProofs",
+    "GetProofKeys",
     "CompareChallenger",
     "ListRentals",
     "ListDeposits",
@@ -57,6 +60,7 @@ SERVICES = [
     ("scoring", disputes.DESCRIPTOR.services_by_name["DisputeService"], DISPUTE_ACCESS),
     ("scoring", endorsements.DESCRIPTOR.services_by_name["EndorsementService"], ENDORSEMENT_ACCESS),
     ("scoring", scorecards.DESCRIPTOR.services_by_name["ScorecardService"], SCORECARD_ACCESS),
+    ("scoring", proofs.DESCRIPTOR.services_by_name["ProofService"], PROOF_ACCESS),
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
 ]

@@ -16,6 +16,7 @@ from services.runtime.migrations import MigrationError
 from services.runtime.postgres import PostgresError
 from services.scoring.domain import ModelError
 from services.scoring.fitting.errors import FittingError
+from services.scoring.signing import ProofError
 from services.values.errors import Refusal
 
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder of this copy: data, keys, certificates, logs.")]
@@ -32,6 +33,7 @@ _TOLD = (
     MigrationError,
     ModelError,
     PostgresError,
+    ProofError,
     Refusal,
     TimeoutError,
 )

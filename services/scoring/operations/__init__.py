@@ -4,6 +4,7 @@ from services.scoring.operations.disputes import Disputes
 from services.scoring.operations.endorsements import Endorsements
 from services.scoring.operations.facts import Facts
 from services.scoring.operations.ports import Case, Explained, PastScore, Question, Ruling, Told
+from services.scoring.operations.proofs import Proofs
 from services.scoring.operations.recomputing import Recomputing
 from services.scoring.operations.scorecards import Scorecards
 from services.scoring.operations.scoring import DEPOSIT_WAIVER, PURPOSE_NOT_ALLOWED, Scoring
@@ -18,6 +19,7 @@ __all__ = [
     "Explained",
     "Facts",
     "PastScore",
+    "Proofs",
     "Question",
     "Recomputing",
     "Ruling",

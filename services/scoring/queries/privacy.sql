@@ -34,6 +34,11 @@ SELECT dispute_id, fact_id, use_id, state, opened_at, due_at, decided_at, score_
        sealed, key_version
 FROM disputes WHERE bucket = $1 AND renter_id = $2 ORDER BY dispute_id;
 
+-- name: privacy_export_proofs
+-- What the person showed to whom.
+SELECT proof_id, above, issued_at, expires_at, wrapped_key, sealed, key_version FROM proofs
+WHERE bucket = $1 AND renter_id = $2 ORDER BY proof_id;
+
 -- name: privacy_export_endorsements
 -- Words that the person gave or received; who is at the other end is theirs.
 SELECT endorsement_id, endorser_id = $2 AS given, given_at, ended_at, end_reason FROM endorsements
@@ -74,6 +79,10 @@ DELETE FROM endorsements WHERE bucket = $1 AND renter_id = $2;
 -- name: privacy_delete_endorsement_codes
 -- Codes that nobody redeemed.
 DELETE FROM endorsement_codes WHERE renter_id = $2 AND $1::int >= 0;
+
+-- name: privacy_delete_proofs
+-- Every proof; those that are good stay good until they run out, as they name nobody.
+DELETE FROM proofs WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_delete_requests
 -- Which commands the person gave.

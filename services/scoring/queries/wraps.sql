@@ -7,7 +7,10 @@ UNION ALL
  FROM statements WHERE key_version < $1 LIMIT $2)
 UNION ALL
 (SELECT 'disputes', bucket, renter_id, dispute_id, 0, wrapped_key, sealed, key_version
- FROM disputes WHERE key_version < $1 LIMIT $2);
+ FROM disputes WHERE key_version < $1 LIMIT $2)
+UNION ALL
+(SELECT 'proofs', bucket, renter_id, proof_id, 0, wrapped_key, sealed, key_version
+ FROM proofs WHERE key_version < $1 LIMIT $2);
 
 -- name: save_fact_wrap
 -- A case number's data key, wrapped again, where nothing else has changed it meanwhile.

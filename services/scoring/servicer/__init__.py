@@ -4,6 +4,7 @@ from services.scoring.servicer.disputes import DISPUTE_ACCESS, DisputeServicer
 from services.scoring.servicer.encoding import fact_pb
 from services.scoring.servicer.endorsements import ENDORSEMENT_ACCESS, EndorsementServicer
 from services.scoring.servicer.internal import InternalServicer
+from services.scoring.servicer.proofs import PROOF_ACCESS, ProofServicer
 from services.scoring.servicer.public import ACCESS, PublicServicer
 from services.scoring.servicer.scorecards import SCORECARD_ACCESS, ScorecardServicer
 
@@ -11,10 +12,12 @@ __all__ = [
     "ACCESS",
     "DISPUTE_ACCESS",
     "ENDORSEMENT_ACCESS",
+    "PROOF_ACCESS",
     "SCORECARD_ACCESS",
     "DisputeServicer",
     "EndorsementServicer",
     "InternalServicer",
+    "ProofServicer",
     "PublicServicer",
     "ScorecardServicer",
     "fact_pb",

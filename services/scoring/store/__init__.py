@@ -5,13 +5,14 @@ from __future__ import annotations
 from services.scoring.store.copies import shown
 from services.scoring.store.disputes import Disputes
 from services.scoring.store.endorsements import Endorsements
+from services.scoring.store.proofs import Proofs
 from services.scoring.store.scorecards import Scorecards
 from services.scoring.store.scores import Scores
 from services.scoring.store.uses import Uses
 from services.scoring.store.wraps import Wraps
 
 
-class Store(Scores, Disputes, Uses, Endorsements, Scorecards, Wraps):
+class Store(Scores, Disputes, Uses, Endorsements, Proofs, Scorecards, Wraps):
     """Implements the stores that operations need, a part per file."""
 
 

@@ -13,6 +13,7 @@ _NAMES = {
     "facts": ("case_number",),
     "statements": ("statement",),
     "disputes": ("statement", "reason"),
+    "proofs": ("shown_to", "nonce"),
 }
 
 

@@ -22,8 +22,9 @@ class Wraps(Part):
     async def _rewrap(self, row: Any) -> None:
         fresh = self._vault.rewrap(row["renter_id"], sealed_of(row))
         change = (row["wrapped_key"], fresh.wrapped_key, fresh.key_version)
-        if row["place"] == "disputes":
-            await self._db.execute(self._sql.save_dispute_wrap, row["bucket"], row["id"], *change)
+        if row["place"] in ("disputes", "proofs"):
+            save = self._sql.save_dispute_wrap if row["place"] == "disputes" else self._sql.save_proof_wrap
+            await self._db.execute(save, row["bucket"], row["id"], *change)
         elif row["place"] == "statements":
             whose = (row["bucket"], row["renter_id"], row["id"])
             await self._db.execute(self._sql.save_statement_wrap, *whose, *change)

@@ -260,6 +260,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The scorecard's decisions were not compared with those of the one in force.
     Example: PromoteScorecard of a version that never was the challenger.
     """
+    ERROR_REASON_SCORE_NOT_ABOVE: _ErrorReason.ValueType  # 214
+    """[FAILED_PRECONDITION] The score does not lie above that line, or there is none; which of them is not told.
+    Example: IssueProof above 700 with a score of 700.
+    """
     ERROR_REASON_POLICY_NOT_FOUND: _ErrorReason.ValueType  # 300
     """[NOT_FOUND] The partner has no policy in force for this kind of asset.
     Example: StartRental before SetPolicy.
@@ -571,6 +575,10 @@ Example: PromoteScorecard with a mistyped version.
 ERROR_REASON_SCORECARD_NOT_COMPARED: ErrorReason.ValueType  # 213
 """[FAILED_PRECONDITION] The scorecard's decisions were not compared with those of the one in force.
 Example: PromoteScorecard of a version that never was the challenger.
+"""
+ERROR_REASON_SCORE_NOT_ABOVE: ErrorReason.ValueType  # 214
+"""[FAILED_PRECONDITION] The score does not lie above that line, or there is none; which of them is not told.
+Example: IssueProof above 700 with a score of 700.
 """
 ERROR_REASON_POLICY_NOT_FOUND: ErrorReason.ValueType  # 300
 """[NOT_FOUND] The partner has no policy in force for this kind of asset.
