@@ -15,6 +15,7 @@ from freehold.errors.v1 import error_reason_pb2
 from services.cli.home import SERVICES, Ports
 from services.deposits.app import Settings as DepositsSettings
 from services.identity.app import Settings as IdentitySettings
+from services.scoring.app import Settings as ScoringSettings
 from services.scoring.models import read_models
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,8 @@ def test_settings_and_ports_are_those_of_the_operations_page() -> None:
     assert set(named) <= fields | {"DEPOSITS_ADDRESS", "IDENTITY_ADDRESS", "RENTAL_ADDRESS"}
     rest = text[text.index("Identity also needs") : text.index("Migrations are applied")]
     also = set(re.findall(r"`([A-Z_]+)`", rest))
-    assert also <= fields | {name.upper() for name in DepositsSettings.model_fields}
+    others = [*DepositsSettings.model_fields, *ScoringSettings.model_fields]
+    assert also <= fields | {name.upper() for name in others}
     for door in ("public", "internal", "health", "metrics"):
         line = next(line for line in text.splitlines() if line.startswith(f"| {door}"))
         offsets = [int(cell) for cell in line.split("|")[2:-1]]

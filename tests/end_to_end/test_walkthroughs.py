@@ -47,6 +47,19 @@ async def test_a_person_reads_their_score_and_disputes_what_is_wrong(town: Town,
     assert "good: the score lay above 650" in told
 
 
+async def test_a_scorecard_is_tried_promoted_and_taken_back(town: Town, tmp_path: Path) -> None:
+    (tmp_path / ".freehold").symlink_to(town.ready.home.path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    page = (ROOT / "docs" / "models.md").read_text()
+    trying, promoting = _SHELL.findall(page[page.index("## Put into service") : page.index("## How good it is")])
+    told = await _run(
+        trying + promoting + "until call GetScorecards '{}' | grep -q finishedAt; do sleep 1; done", tmp_path
+    )
+    assert '"challenger": "bike-1"' in told
+    assert '"champion": "bike-1"' in told
+    assert '"champion": "general-1"' in told
+
+
 async def _run(commands: str, folder: Path) -> str:
     shell = await asyncio.create_subprocess_exec(
         *("sh", "-euc", commands), cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
