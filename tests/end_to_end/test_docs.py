@@ -92,5 +92,10 @@ def _of_scores() -> set[str]:
 
 
 def _settings() -> set[str]:
-    fields = {*IdentitySettings.model_fields, *DepositsSettings.model_fields, "deposits_address", "rental_address"}
+    fields = {
+        *IdentitySettings.model_fields,
+        *DepositsSettings.model_fields,
+        *ScoringSettings.model_fields,
+        "rental_address",
+    }
     return {name.upper() for name in fields}

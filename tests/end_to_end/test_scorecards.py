@@ -54,6 +54,8 @@ async def back_again(town: Town) -> AsyncIterator[None]:
     known = await call(town, town.api.scorecards.GetScorecards, scorecards.GetScorecardsRequest())
     if known.champion != DEFAULT_SCORECARD:
         await promote(town, DEFAULT_SCORECARD)
+    nobody = scorecards.SetChallengerRequest(request_id=new_id(), reason="the test is over")
+    assert (await call(town, town.api.scorecards.SetChallenger, nobody)).challenger == ""
 
 
 async def mine(town: Town, token: str) -> scoring.GetMyScoreResponse:
