@@ -167,7 +167,7 @@ def _history() -> tuple[dict[str, Any], list[Fact]]:
     """Facts that give SCORE, found by searching the scorecard, and the assessment that they lead to."""
     model = read_model(MODEL)
     facts = list(spread(facts_for_score(model, SCORE, {}), "", NOW))
-    assessment = assess(model, summarise(observe(facts, NOW)))
+    assessment = assess(model, summarise(observe(facts, NOW), NOW))
     if assessment.score != SCORE:
         raise AssertionError(f"the facts give {assessment.score}, not {SCORE}")
     return asdict(assessment), facts

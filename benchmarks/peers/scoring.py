@@ -70,7 +70,7 @@ class PeerScoring:
             await connection.execute(INSERT, key[0], fact.fact_id, key[1], kind, moment, now)
             rows = await connection.fetch(SUMMARISE, *key)
             observed = [Observed(FactKind(kind), *rest) for kind, *rest in rows]
-            made = assess(self._model, summarise(observed))
+            made = assess(self._model, summarise(observed, now))
             codes = [reason.code for reason in made.reasons]
             saved = (made.score, codes, asdict(made), made.facts, self._model.version, now)
             version = await connection.fetchval(SAVE, *key, *saved)

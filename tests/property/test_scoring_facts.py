@@ -69,7 +69,7 @@ facts = fact()
 def score(known: Iterable[Fact], now: datetime = NOW) -> int | None:
     """The score of facts, once each."""
     once = {fact.fact_id: fact for fact in known}.values()
-    return assess(MODEL, summarise(observe(once, now))).score
+    return assess(MODEL, summarise(observe(once, now), now)).score
 
 
 def in_force(known: Iterable[Recorded]) -> list[Fact]:
@@ -125,7 +125,7 @@ def test_a_fact_in_dispute_does_not_count_and_counts_again_when_it_was_right(kno
 def test_a_score_changes_at_no_other_moment_than_it_says(known: list[Fact]) -> None:
     now, ends = NOW, NOW + timedelta(days=3653)
     while now < ends:
-        changes_at = summarise(observe(known, now)).changes_at
+        changes_at = summarise(observe(known, now), now).changes_at
         if changes_at is None:
             assert score(known, now) == score(known, ends)
             return

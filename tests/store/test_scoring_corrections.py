@@ -109,7 +109,7 @@ async def test_the_database_counts_as_the_rules_do_and_a_correction_is_as_if_it_
     ]
     putting_right += [desk.facts.retract(desk.ann, f"r-{fact.fact_id}", renter, fact.fact_id, REASON) for fact in extra]
     await asyncio.gather(*putting_right)
-    expected = assess(MODEL, summarise(observe(right, NOON)))
+    expected = assess(MODEL, summarise(observe(right, NOON), NOON))
     explained = await desk.scoring.explain(renter)
     assert explained.assessment == expected
     never_wrong = new_renter_id("rnt")

@@ -75,7 +75,7 @@ async def ask(desk: Desk, renter_ids: list[str], threshold: int) -> list[Outcome
 
 def by(model: object, facts: list[Fact]) -> int | None:
     """The score by that scorecard, in plain Python."""
-    return assess(model, summarise(observe(facts, NOON))).score  # type: ignore[arg-type]
+    return assess(model, summarise(observe(facts, NOON), NOON)).score  # type: ignore[arg-type]
 
 
 async def test_a_challenger_scores_everybody_in_the_shadow_and_changes_nothing(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from services.cli.home import DEFAULT_HOME, DEFAULT_PORT_BASE, PORTS_TAKEN, Home
 from services.runtime.key_ring import KeysError
 from services.runtime.migrations import MigrationError
 from services.runtime.postgres import PostgresError
-from services.scoring.domain import ModelError
+from services.scoring.domain import BureauError, ModelError
 from services.scoring.fitting.errors import FittingError
 from services.scoring.signing import ProofError
 from services.values.errors import Refusal
@@ -26,6 +26,7 @@ PortBaseOption = Annotated[
 HOME, PORT_BASE = DEFAULT_HOME, DEFAULT_PORT_BASE
 
 _TOLD = (
+    BureauError,
     ChildError,
     FittingError,
     HomeError,

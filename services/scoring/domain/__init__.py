@@ -2,12 +2,16 @@
 
 from services.scoring.domain.admittance import Admittance, Outcome, Standing, admit
 from services.scoring.domain.behaviour import Behaviour, Observed, characteristics_of, observe, summarise
+from services.scoring.domain.calibration import Calibration, Knot
 from services.scoring.domain.consent import Consent, ConsentChange, Event, sift
 from services.scoring.domain.disputes import Dispute, DisputeState
 from services.scoring.domain.endorsements import Endorsement, Endorser, EndReason
 from services.scoring.domain.facts import Fact, FactKind, FactState, NegativeRecord
 from services.scoring.domain.improving import Improvement, improvements, next_band
 from services.scoring.domain.loading import ModelError, load_model, load_scorecard
+from services.scoring.domain.merging import Panel
+from services.scoring.domain.outside import Outside, percent_at
+from services.scoring.domain.panels import BureauError, load_calibration, load_panel
 from services.scoring.domain.records import earns, expiry_of, fault_of
 from services.scoring.domain.revisions import (
     Author,
@@ -40,6 +44,8 @@ __all__ = [
     "Author",
     "Band",
     "Behaviour",
+    "BureauError",
+    "Calibration",
     "Consent",
     "ConsentChange",
     "Dispute",
@@ -53,12 +59,15 @@ __all__ = [
     "FactState",
     "Gap",
     "Improvement",
+    "Knot",
     "Line",
     "Model",
     "ModelError",
     "NegativeRecord",
     "Observed",
     "Outcome",
+    "Outside",
+    "Panel",
     "Reason",
     "Recorded",
     "Served",
@@ -77,10 +86,13 @@ __all__ = [
     "fault_of",
     "gaps",
     "improvements",
+    "load_calibration",
     "load_model",
+    "load_panel",
     "load_scorecard",
     "next_band",
     "observe",
+    "percent_at",
     "reinstated",
     "retracted",
     "score_of",

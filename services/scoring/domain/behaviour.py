@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.scoring.domain.facts import EXPERIENCE, MADE_HERE, NEGATIVE, Fact, FactKind
+from services.scoring.domain.outside import Outside, next_change, percent_at
 from services.scoring.domain.records import earns, expiry_of
 
 MOST_FROM_ONE_PARTNER = 60
@@ -43,12 +44,13 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What a person's facts amount to. `changes_at` is when a record runs out, if nothing happens before."""
+    """What a person's facts amount to. `changes_at` is when a record runs out or ages, if nothing happens before."""
 
     values: Mapping[str, int]
     experience: int
     facts: int
     changes_at: datetime | None = None
+    outside: tuple[Outside, ...] = ()
 
 
 def observe(facts: Iterable[Fact], now: datetime) -> list[Observed]:
@@ -80,16 +82,28 @@ def _observed(kind: FactKind, about: str, group: list[Fact]) -> Observed:
     )
 
 
-def summarise(observed: Iterable[Observed]) -> Behaviour:
-    """Behaviour from facts alone."""
+def summarise(observed: Iterable[Observed], now: datetime) -> Behaviour:
+    """Behaviour from facts alone, those that were observed at that moment."""
     by_kind: dict[FactKind, list[Observed]] = defaultdict(list)
     for one in observed:
         by_kind[one.kind].append(one)
     values = {name: characteristic.value(by_kind) for name, characteristic in _CHARACTERISTICS.items()}
     every = [one for group in by_kind.values() for one in group]
     experience = sum(one.count for one in every if one.kind in EXPERIENCE)
-    ends = [one.expires_at for one in every if one.expires_at is not None]
-    return Behaviour(values, experience, sum(one.count for one in every), min(ends, default=None))
+    told = by_kind.get(FactKind.OUTSIDE_SCORE, [])
+    ages = next_change((one.last_at for one in told), now)
+    ends = [end for end in (ages, *(one.expires_at for one in every)) if end is not None]
+    facts = sum(one.count for one in every)
+    return Behaviour(values, experience, facts, min(ends, default=None), _outside(told, now))
+
+
+def _outside(told: Iterable[Observed], now: datetime) -> tuple[Outside, ...]:
+    """The latest report of each bureau."""
+    return tuple(
+        Outside(one.about, one.outside_score, one.last_at, percent_at(one.last_at, now))
+        for one in told
+        if one.outside_score is not None
+    )
 
 
 _ByKind = Mapping[FactKind, list[Observed]]

@@ -26,7 +26,8 @@ def improvements(model: Model, assessment: Assessment) -> tuple[Improvement, ...
     if assessment.model_version != model.version:
         return ()
     known = {c.name: c for c in model.characteristics}
-    steps = (_next_step(known[line.characteristic], line) for line in assessment.lines)
+    own = (line for line in assessment.lines if line.characteristic in known)
+    steps = (_next_step(known[line.characteristic], line) for line in own)
     return tuple(sorted((step for step in steps if step is not None), key=lambda step: -step.points))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from services.scoring.domain.facts import DEBTS, MADE_HERE, NEGATIVE, Fact, FactKind
+from services.scoring.domain.outside import COUNTS
 from services.values.errors import Refusal, invalid
 
 YEARS_OF_A_RECORD = 5
@@ -39,6 +40,8 @@ def expiry_of(fact: Fact) -> datetime | None:
         settled = fact.record.settled_at
         latest = years_after(settled, YEARS_OF_A_RECORD) if settled else years_after(fact.occurred_at, YEARS_UNSETTLED)
         return min(latest, fact.record.expires_at or latest)
+    if fact.kind is FactKind.OUTSIDE_SCORE:
+        return fact.occurred_at + COUNTS
     return years_after(fact.occurred_at, YEARS_OF_A_RECORD) if fact.kind in NEGATIVE else None
 
 

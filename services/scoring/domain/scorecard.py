@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.scoring.domain.behaviour import Behaviour
+from services.scoring.domain.merging import Panel, Part, known, merge
 from services.scoring.domain.training import Scaling, Training
 
 LOWEST, HIGHEST = 350, 950
-RELATIONS = "relations"
+RELATIONS, HISTORY = "relations", "history"
 MOST_REASONS = 4
 LARGEST_LOSS_PER_RECORD = 60
 """No single negative record may cost more points than this (PRODUCT: never the lowest score for one record)."""
@@ -90,6 +91,14 @@ class Reason:
     text_zh: str
 
 
+LOWER_ELSEWHERE = Reason(
+    "OUTSIDE_SCORE_LOWER",
+    "A credit bureau that you linked rates you lower than your record here does.",
+    "您关联的征信机构给您的评分低于您在本平台的记录。",
+)
+"""The one reason that bureaus give; which of them it was is told to the person alone, line by line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Characteristic:
     """One line of the scorecard: bins of a number, or groups of categories. Numbers count units of 10^-decimals."""
@@ -128,7 +137,10 @@ class Characteristic:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One version of a scorecard. Scaling is None where points were not fitted: then a score states no odds."""
+    """One version of a scorecard. Scaling is None where points were not fitted: then a score states no odds.
+
+    `panel` are the bureaus whose word is merged with its points, None for none.
+    """
 
     version: str
     base_points: int
@@ -137,6 +149,7 @@ class Model:
     factors: Mapping[str, str]
     training: Training
     scaling: Scaling | None = None
+    panel: Panel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,19 +184,26 @@ class Assessment:
 
 
 def assess(model: Model, behaviour: Behaviour) -> Assessment:
-    """The score of a behaviour: base plus points, limited to 350 to 950; none with too little experience."""
+    """The score of a behaviour: base plus points, limited to 350 to 950.
+
+    There is none with too little experience, unless a bureau's fresh word stands in for it.
+    """
     scored = _scored(model, behaviour.values)
     lines = tuple(Line(c.factor, c.name, e.label, e.points, c.best_points) for c, e in scored)
-    if behaviour.experience < model.minimum_experience:
+    spoken_for = any(one.is_fresh for one in known(model.panel, behaviour.outside))
+    if behaviour.experience < model.minimum_experience and not spoken_for:
         few = UnscoredReason.TOO_FEW_FACTS
         return Assessment(None, few, model.base_points, lines, (), model.version, behaviour.facts)
-    score = _summed(model, scored)
-    return Assessment(score, None, model.base_points, lines, _reasons(scored), model.version, behaviour.facts)
+    own = _summed(model, scored)
+    parts = merge(model.panel, own, _lost(scored), behaviour.outside)
+    score = limited(own + sum(part.points for part in parts))
+    lines += tuple(Line(HISTORY, part.name, part.label, part.points, part.best_points) for part in parts)
+    return Assessment(score, None, model.base_points, lines, _reasons(scored, parts), model.version, behaviour.facts)
 
 
 def score_of(model: Model, values: Mapping[str, Value]) -> int:
     """The score of any values, a row of a table among them: the sum that `assess` explains line by line."""
-    return _summed(model, _scored(model, values))
+    return limited(_summed(model, _scored(model, values)))
 
 
 def _scored(model: Model, values: Mapping[str, Value]) -> list[tuple[Characteristic, Entry]]:
@@ -191,7 +211,12 @@ def _scored(model: Model, values: Mapping[str, Value]) -> list[tuple[Characteris
 
 
 def _summed(model: Model, scored: Sequence[tuple[Characteristic, Entry]]) -> int:
-    return limited(model.base_points + sum(entry.points for _, entry in scored))
+    return model.base_points + sum(entry.points for _, entry in scored)
+
+
+def _lost(scored: Sequence[tuple[Characteristic, Entry]]) -> int:
+    """What records against the person took."""
+    return sum(c.best_points - e.points for c, e in scored if c.direction is Direction.DOWN)
 
 
 def limited(points: int) -> int:
@@ -199,9 +224,14 @@ def limited(points: int) -> int:
     return min(HIGHEST, max(LOWEST, points))
 
 
-def _reasons(scored: Sequence[tuple[Characteristic, Entry]]) -> tuple[Reason, ...]:
-    """Up to four reasons, most points lost first (ties in the scorecard's order)."""
+def _reasons(scored: Sequence[tuple[Characteristic, Entry]], parts: Sequence[Part]) -> tuple[Reason, ...]:
+    """Up to four reasons, most points lost first (ties in the scorecard's order).
+
+    Bureaus are one reason together, by what they take: nobody loses points by not being better known elsewhere.
+    """
     lost = [(c.best_points - e.points, c.reason) for c, e in scored if e.points < c.best_points]
+    if taken := -sum(part.points for part in parts if part.points < 0):
+        lost.append((taken, LOWER_ELSEWHERE))
     return tuple(reason for _, reason in sorted(lost, key=lambda pair: -pair[0])[:MOST_REASONS])
 
 

@@ -67,7 +67,7 @@ class Book(Part):
         for row in rows:
             renter_id, kind, *rest = row
             observed[renter_id].append(Observed(FactKind(kind), *rest))
-        return {person: summarise(found) for person, found in observed.items()}
+        return {person: summarise(found, now) for person, found in observed.items()}
 
     async def _recompute(
         self, connection: Any, people: Sequence[str], served: Served, now: datetime

@@ -31,7 +31,7 @@ def record(days_ago: float, settled: float | None = None, wish: float | None = N
 
 def value(name: str, *facts: Fact, now: datetime = NOON) -> int:
     """The value of a characteristic."""
-    return summarise(observe(facts, now)).values[name]
+    return summarise(observe(facts, now), now).values[name]
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_whatever_counts_against_a_person_runs_out_after_five_years(kind: FactKi
     ends = years_after(NOON, 5)
     assert value(name, one, now=ends - timedelta(microseconds=1)) == 1
     assert value(name, one, now=ends) == 0
-    assert summarise(observe([one], NOON)).changes_at == ends
-    assert summarise(observe([one], ends)).changes_at is None
+    assert summarise(observe([one], NOON), NOON).changes_at == ends
+    assert summarise(observe([one], ends), ends).changes_at is None
 
 
 def test_a_register_s_entry_runs_out_five_years_after_it_was_settled_and_seven_unsettled() -> None:

@@ -20,7 +20,7 @@ COUNTS = st.fixed_dictionaries({kind: st.integers(0, 60) for kind in FactKind})
 
 def _behaviour(counts: dict[FactKind, int], days: int = 400) -> Behaviour:
     first = NOON - timedelta(days=days)
-    return summarise([Observed(kind, "", count, count, first, NOON) for kind, count in counts.items() if count])
+    return summarise([Observed(kind, "", count, count, first, NOON) for kind, count in counts.items() if count], NOON)
 
 
 def _points(assessment: Assessment) -> dict[str, int]:

@@ -29,7 +29,7 @@ from services.scoring.models import DEFAULT_SCORECARD, read_model
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MODEL = read_model(DEFAULT_SCORECARD)
 FALLING = [c.name for c in MODEL.characteristics if c.direction is Direction.DOWN]
-NOTHING = summarise(())
+NOTHING = summarise((), NOW)
 
 
 def behaviour(experience: int = 10, **values: int) -> Behaviour:
@@ -69,7 +69,7 @@ def test_sealed_facts_and_no_score_cannot_be_assessed() -> None:
 @pytest.mark.parametrize("target", range(560, 761))
 def test_facts_can_be_found_for_every_score_and_their_points_add_up(target: int) -> None:
     facts = facts_for_score(MODEL, target)
-    assessment = assess(MODEL, summarise(_observed(facts)))
+    assessment = assess(MODEL, summarise(_observed(facts), NOW))
     assert assessment.score == target
     assert assessment.base_points + sum(line.points for line in assessment.lines) == target
     assert [line.characteristic for line in assessment.lines] == [c.name for c in MODEL.characteristics]
@@ -80,7 +80,7 @@ def test_what_a_person_has_already_is_counted_in() -> None:
     facts = facts_for_score(MODEL, 601, known)
     assert not {kind for kind, _, _ in facts} & set(known)
     both = facts + [(kind, count, 0) for kind, count in known.items()]
-    assert assess(MODEL, summarise(_observed(both))).score == 601
+    assert assess(MODEL, summarise(_observed(both), NOW)).score == 601
 
 
 def test_a_score_that_no_behaviour_gives_is_an_error() -> None:
