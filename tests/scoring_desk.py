@@ -11,10 +11,13 @@ from pathlib import Path
 from services.runtime.database import Database
 from services.runtime.key_ring import FIRST_KEY, FileKeyRing, create_key
 from services.runtime.vault import TextVault
+from services.scoring.calibrations import read_panel
 from services.scoring.domain import Fact, Outcome, facts_for_score, spread
+from services.scoring.domain.bureau_links import Report
 from services.scoring.models import DEFAULT_SCORECARD, read_model, read_models
 from services.scoring.operations import (
     DEPOSIT_WAIVER,
+    Bureaus,
     Disputes,
     Endorsements,
     Facts,
@@ -23,6 +26,7 @@ from services.scoring.operations import (
     Scoring,
     Uses,
 )
+from services.scoring.operations.bureaus import Granted, NoReport
 from services.scoring.store import Store
 from services.values.errors import Refusal
 
@@ -51,6 +55,30 @@ class Word:
 
 
 @dataclass
+class Wires:
+    """The bureaus as a test says them: `says` per bureau, None for silence; a code is a handle and an account."""
+
+    says: dict[str, Report | NoReport | None] = field(default_factory=dict)
+    grants: dict[str, Granted | Refusal | None] = field(default_factory=dict)
+    revokes: bool = True
+    redeemed: list[tuple[str, str, str]] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    revoked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def redeem(self, bureau: str, code: str, key: str) -> Granted | Refusal | None:
+        self.redeemed.append((bureau, code, key))
+        return self.grants.get(code, Granted(f"handle-{code}", f"account-{code}"))
+
+    async def report(self, bureau: str, handle: str) -> Report | NoReport | None:
+        self.asked.append((bureau, handle))
+        return self.says.get(bureau)
+
+    async def revoke(self, bureau: str, handle: str) -> bool:
+        self.revoked.append((bureau, handle))
+        return self.revokes
+
+
+@dataclass
 class Desk:
     """Everything that scoring can do. `ann` is an operator whose request ids are nobody else's."""
 
@@ -58,6 +86,7 @@ class Desk:
     keys: Path
     word: Word = field(default_factory=Word)
     hands: Hands = field(default_factory=Hands)
+    wires: Wires = field(default_factory=Wires)
     woken: list[None] = field(default_factory=list)
     ann: str = field(default_factory=lambda: f"ann-{uuid.uuid4().hex}")
 
@@ -71,6 +100,7 @@ class Desk:
         self.uses = Uses(self.store)
         self.disputes = Disputes(self.store, self.cards, self.hands)
         self.endorsements = Endorsements(self.store, self.word, self.cards, self.hands)
+        self.bureaus = Bureaus(self.store, self.wires, self.word, read_panel(), self.cards, self.hands)
 
     async def score(self, renter_id: str) -> int | None:
         explained = await self.scoring.explain(renter_id)

@@ -20,6 +20,7 @@ from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
+from freehold.scoring.v1.bureau_service_pb2_grpc import BureauServiceStub
 from freehold.scoring.v1.dispute_service_pb2_grpc import DisputeServiceStub
 from freehold.scoring.v1.endorsement_service_pb2_grpc import EndorsementServiceStub
 from freehold.scoring.v1.proof_service_pb2_grpc import ProofServiceStub
@@ -57,6 +58,7 @@ class Api:
         self.privacy = PrivacyServiceStub(self._channels["identity"])
         self.staff = StaffServiceStub(self._channels["identity"])
         self.scoring = ScoringServiceStub(self._channels["scoring"])
+        self.bureaus = BureauServiceStub(self._channels["scoring"])
         self.disputes = DisputeServiceStub(self._channels["scoring"])
         self.scorecards = ScorecardServiceStub(self._channels["scoring"])
         self.proofs = ProofServiceStub(self._channels["scoring"])

@@ -25,7 +25,7 @@ from services.runtime.tls import create_certificates, create_public_certificate
 from services.scoring.signing import FIRST_SIGNING_KEY, create_signing_key
 
 SERVICES = ("identity", "scoring", "deposits", "rental")
-STAND_INS = ("registry", "carrier", "processor")
+STAND_INS = ("registry", "carrier", "processor", "bureau")
 HOST = "127.0.0.1"
 DEFAULT_HOME = Path(".freehold")
 DEFAULT_PORT_BASE = 7100

@@ -1,4 +1,4 @@
-"""The house: a database server, three stand-ins, four services; started in order, kept running, drained in reverse."""
+"""The house: a database server, four stand-ins, four services; started in order, kept running, drained in reverse."""
 
 from __future__ import annotations
 

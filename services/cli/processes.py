@@ -11,6 +11,9 @@ from services.cli.clocks import HouseClock
 from services.cli.home import HOST, SERVICES, Home, Ports
 from services.cli.readiness import listens, service_is_ready
 
+DATED = ("processor", "bureau")
+"""Stand-ins whose clock is the house's."""
+
 
 def external_dsn(service: str) -> str:
     """The DSN by which whoever started us points a service at a database of their own; empty for the embedded one."""
@@ -44,7 +47,7 @@ def stand_in_spec(name: str, home: Home, ports: Ports, clock: HouseClock) -> Spe
     """One of the stand-ins."""
     arguments = ["-m", f"services.sandbox.{name}", "--port", str(ports.stand_in(name))]
     arguments += ["--home", str(home.sandbox), "--secret-file", str(home.sandbox_secret)]
-    if name == "processor":
+    if name in DATED:
         for option, value in clock.settings().items():
             arguments += [f"--{option.replace('_', '-')}", value]
     return Spec(
@@ -61,7 +64,7 @@ def _numbered(ports: Ports, service: str) -> Mapping[str, int]:
 
 
 def _neighbours_of(service: str, home: Home, ports: Ports) -> Mapping[str, str]:
-    """What lies outside the house: the registry and the carrier for identity, the processor for deposits."""
+    """What lies outside: registry and carrier for identity, bureaus for scoring, the processor for deposits."""
     secret = home.sandbox_secret.read_text(encoding="utf-8").strip()
     if service == "identity":
         return {
@@ -72,7 +75,11 @@ def _neighbours_of(service: str, home: Home, ports: Ports) -> Mapping[str, str]:
             "carrier_secret": secret,
         }
     if service == "scoring":
-        return {"keys_dir": str(home.scoring_keys)}
+        return {
+            "keys_dir": str(home.scoring_keys),
+            "bureau_url": ports.stand_in_url("bureau"),
+            "bureau_secret": secret,
+        }
     if service == "deposits":
         return {"processor_url": ports.stand_in_url("processor"), "processor_secret": secret}
     return {}

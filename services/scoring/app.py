@@ -8,11 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import grpc
+from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
 from freehold.scoring.v1 import (
+    bureau_service_pb2,
+    bureau_service_pb2_grpc,
     dispute_service_pb2,
     dispute_service_pb2_grpc,
     endorsement_service_pb2,
@@ -42,10 +46,13 @@ from services.runtime.settings import ServiceSettings
 from services.runtime.sweeper import Sweeper
 from services.runtime.telemetry import Tracer
 from services.runtime.vault import TextVault
+from services.scoring.bureaus import HttpBureaus
+from services.scoring.calibrations import read_panel
 from services.scoring.clients import DepositsEvents, IdentityClient, PeopleEvents
 from services.scoring.domain import Admittance
 from services.scoring.models import DEFAULT_SCORECARD, read_models
 from services.scoring.operations import (
+    Bureaus,
     Disputes,
     Endorsements,
     Facts,
@@ -58,10 +65,12 @@ from services.scoring.operations import (
 )
 from services.scoring.servicer import (
     ACCESS,
+    BUREAU_ACCESS,
     DISPUTE_ACCESS,
     ENDORSEMENT_ACCESS,
     PROOF_ACCESS,
     SCORECARD_ACCESS,
+    BureauServicer,
     DisputeServicer,
     EndorsementServicer,
     InternalServicer,
@@ -84,6 +93,7 @@ INTERNAL_CALLERS = {
 """Which services may call what."""
 RECOMPUTED_PER_SECOND = 2_000
 FOLLOW_SECONDS, FLUSH_SECONDS = 0.5, 2.0
+ASK_SECONDS, ASKED_AT_ONCE = 5.0, 20
 
 
 class Settings(ServiceSettings):
@@ -97,6 +107,8 @@ class Settings(ServiceSettings):
 
     identity_address: str
     deposits_address: str
+    bureau_url: str
+    bureau_secret: SecretStr
     keys_dir: Path
     scorecard: str = DEFAULT_SCORECARD
     scorecards_dir: Path | None = None
@@ -113,7 +125,8 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         peer: open_channel(address, peer, settings.tls_dir, SERVICE)
         for peer, address in (("identity", settings.identity_address), ("deposits", settings.deposits_address))
     }
-    house = House(settings, db, channels)
+    session = aiohttp.ClientSession()
+    house = House(settings, db, channels, session)
     await house.cards.follow()
     background = [asyncio.create_task(work, name=name) for name, work in house.background()]
     try:
@@ -125,13 +138,16 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         await house.cards.flush()
         await house.identity.close()
         await asyncio.gather(*(channel.close() for channel in channels.values()))
+        await session.close()
         await db.close()
 
 
 class House:
     """Scoring's objects, wired."""
 
-    def __init__(self, settings: Settings, db: Database, channels: Mapping[str, grpc.aio.Channel]) -> None:
+    def __init__(
+        self, settings: Settings, db: Database, channels: Mapping[str, grpc.aio.Channel], session: aiohttp.ClientSession
+    ) -> None:
         clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
         vault = TextVault(FileKeyRing(settings.keys_dir))
         self.identity = IdentityClient(channels["identity"])
@@ -144,9 +160,12 @@ class House:
         self.cards = cards = Scorecards(store, read_models(settings.scorecards_dir), settings.scorecard, clock)
         self.scoring, self.uses = Scoring(store, self.identity, cards, clock), Uses(store)
         disputes, endorsements = Disputes(store, cards, clock), Endorsements(store, self.identity, cards, clock)
+        port = HttpBureaus(session, settings.bureau_url, settings.bureau_secret.get_secret_value())
+        bureaus = Bureaus(store, port, self.identity, read_panel(), cards, clock)
         walking = Recomputing(store, cards, clock, settings.recomputed_per_second)
         self.sweepers = [
             *sweepers(self.scoring, disputes, endorsements, store.rewrap),
+            Sweeper("bureaus", lambda: bureaus.refresh(ASKED_AT_ONCE), ASK_SECONDS),
             Sweeper("recomputation", walking.step, FOLLOW_SECONDS),
             Sweeper("appointments", cards.follow, FOLLOW_SECONDS),
             Sweeper("comparisons", cards.flush, FLUSH_SECONDS),
@@ -154,6 +173,7 @@ class House:
         self.public = PublicServicer(self.scoring, Facts(store, self.identity, cards, clock), self.uses, cards, clock)
         proofs = Proofs(store, self.scoring, self.identity, SystemClock())
         self.proofs = ProofServicer(proofs, Signer(settings.keys_dir))
+        self.bureaus = BureauServicer(bureaus, clock)
         self.disputes, self.endorsements = DisputeServicer(disputes, clock), EndorsementServicer(endorsements)
 
     def _wake(self) -> None:
@@ -188,6 +208,12 @@ class House:
                 endorsement_service_pb2_grpc.add_EndorsementServiceServicer_to_server,
                 self.endorsements,
                 ENDORSEMENT_ACCESS,
+            ),
+            PublicService(
+                bureau_service_pb2.DESCRIPTOR.services_by_name["BureauService"],
+                bureau_service_pb2_grpc.add_BureauServiceServicer_to_server,
+                self.bureaus,
+                BUREAU_ACCESS,
             ),
             PublicService(
                 scorecard_service_pb2.DESCRIPTOR.services_by_name["ScorecardService"],

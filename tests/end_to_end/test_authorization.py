@@ -142,6 +142,7 @@ OF_THE_CALLER = {
     "WithdrawConsent", "WithdrawAllConsents", "ListConsents", "ListAccesses", "GetMyScore", "ListMyScores",
     "ListMyFacts", "ListMyScoreUses", "ListMyDisputes", "AskEndorsement", "Endorse", "ListMyEndorsements",
     "IssueProof", "ListMyProofs",
+    "LinkBureau", "UnlinkBureau", "ListMyBureaus",
     "SetPolicy", "GetPolicy",
     "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip

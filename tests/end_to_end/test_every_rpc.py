@@ -17,6 +17,7 @@ from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.scoring.v1 import bureau_service_pb2 as bureaus
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
 from freehold.scoring.v1 import proof_service_pb2 as proofs
@@ -27,7 +28,7 @@ from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
 from services.scoring.servicer import ACCESS as SCORING
-from services.scoring.servicer import DISPUTE_ACCESS, ENDORSEMENT_ACCESS, PROOF_ACCESS, SCORECARD_ACCESS
+from services.scoring.servicer import BUREAU_ACCESS, DISPUTE_ACCESS, ENDORSEMENT_ACCESS, PROOF_ACCESS, SCORECARD_ACCESS
 from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
@@ -41,6 +42,7 @@ NEED_NOTHING = {
     "ListMyDisputes",
     "ListOpenDisputes",
     "ListMyEndorsements",
+    "ListMyBureaus",
     "GetTrialBalance",
     "GetScorecards",
     "ListMyProofs",
@@ -57,6 +59,7 @@ SERVICES = [
     ("identity", privacy.DESCRIPTOR.services_by_name["PrivacyService"], PRIVACY_ACCESS),
     ("identity", staff.DESCRIPTOR.services_by_name["StaffService"], STAFF_ACCESS),
     ("scoring", scoring.DESCRIPTOR.services_by_name["ScoringService"], SCORING),
+    ("scoring", bureaus.DESCRIPTOR.services_by_name["BureauService"], BUREAU_ACCESS),
     ("scoring", disputes.DESCRIPTOR.services_by_name["DisputeService"], DISPUTE_ACCESS),
     ("scoring", endorsements.DESCRIPTOR.services_by_name["EndorsementService"], ENDORSEMENT_ACCESS),
     ("scoring", scorecards.DESCRIPTOR.services_by_name["ScorecardService"], SCORECARD_ACCESS),

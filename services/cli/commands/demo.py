@@ -52,7 +52,7 @@ def _demo(show_json: bool, one_in: int, scale: float, keep: bool) -> int:
 
 async def _run(console: Console, home: Home, one_in: int, scale: float, show_json: bool) -> int:
     began = time.monotonic()
-    console.print("starting PostgreSQL, three stand-ins and four services …")
+    console.print("starting PostgreSQL, four stand-ins and four services …")
     async with running_house(home, free_port_base(), clock_scale=scale, demo=False) as ready:
         console.print("signing up 40 people; some have a history, found by searching the scorecard …")
         city = await seeded(ready, CAST + crowd(REGULARS), BIKES)

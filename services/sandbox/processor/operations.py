@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from services.sandbox.clock import ClockMs, written
 from services.sandbox.hosting import ApiError
 from services.sandbox.processor import payments
 from services.sandbox.processor.cards import BY_FIXED_TOKEN, BY_NAME, BY_NUMBER, Delivery, TestCard
-from services.sandbox.processor.clock import ClockMs, written
 from services.sandbox.processor.commands import AddPaymentMethod, Capture, Command, Kind, Pay, Void
 from services.sandbox.processor.journal import Journal
 from services.sandbox.processor.payments import Payment

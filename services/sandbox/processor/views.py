@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.sandbox.clock import written
 from services.sandbox.processor.cards import BRAND, TestCard
-from services.sandbox.processor.clock import written
 from services.sandbox.processor.payments import Payment
 
 Json = dict[str, Any]

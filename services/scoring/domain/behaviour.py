@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.scoring.domain.facts import EXPERIENCE, MADE_HERE, NEGATIVE, Fact, FactKind
+from services.scoring.domain.merging import name_of
 from services.scoring.domain.outside import Outside, next_change, percent_at
 from services.scoring.domain.records import earns, expiry_of
 
@@ -192,6 +193,8 @@ CHARACTERISTICS = frozenset(_CHARACTERISTICS)
 """The names that a scorecard may give points for."""
 
 
-def characteristics_of(kind: FactKind) -> tuple[str, ...]:
-    """The characteristics that facts of a kind count for."""
-    return tuple(name for name, characteristic in _CHARACTERISTICS.items() if kind in characteristic.kinds)
+def characteristics_of(fact: Fact) -> tuple[str, ...]:
+    """The lines that a fact counts for."""
+    if fact.kind is FactKind.OUTSIDE_SCORE:
+        return (name_of(fact.subject),)
+    return tuple(name for name, characteristic in _CHARACTERISTICS.items() if fact.kind in characteristic.kinds)

@@ -1,5 +1,6 @@
 """The use cases of scoring."""
 
+from services.scoring.operations.bureaus import Bureaus
 from services.scoring.operations.disputes import Disputes
 from services.scoring.operations.endorsements import Endorsements
 from services.scoring.operations.facts import Facts
@@ -13,6 +14,7 @@ from services.scoring.operations.uses import Uses
 __all__ = [
     "DEPOSIT_WAIVER",
     "PURPOSE_NOT_ALLOWED",
+    "Bureaus",
     "Case",
     "Disputes",
     "Endorsements",

@@ -44,6 +44,16 @@ WHERE bucket = $1 AND renter_id = $2 ORDER BY proof_id;
 SELECT endorsement_id, endorser_id = $2 AS given, given_at, ended_at, end_reason FROM endorsements
 WHERE (bucket = $1 AND renter_id = $2) OR endorser_id = $2 ORDER BY endorsement_id;
 
+-- name: privacy_export_bureau_links
+-- Bureaus that the person linked; what they said stands among the facts.
+SELECT bureau, linked_at, unlinked_at, reported_at, answered FROM bureau_links
+WHERE bucket = $1 AND renter_id = $2 ORDER BY linked_at, bureau;
+
+-- name: privacy_keep_bureau_links
+-- A link ends and is nobody's; it stays until its bureau was told to forget the handle.
+UPDATE bureau_links SET renter_id = '', unlinked_at = coalesce(unlinked_at, linked_at), ask_at = linked_at, failures = 0
+WHERE bucket = $1 AND renter_id = $2;
+
 -- name: privacy_keep_endorsements_given
 -- The person's word for others loses its giver, and ends by that.
 UPDATE endorsements SET endorser_id = '' WHERE endorser_id = $2 AND $1::int >= 0;

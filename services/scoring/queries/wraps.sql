@@ -10,7 +10,10 @@ UNION ALL
  FROM disputes WHERE key_version < $1 LIMIT $2)
 UNION ALL
 (SELECT 'proofs', bucket, renter_id, proof_id, 0, wrapped_key, sealed, key_version
- FROM proofs WHERE key_version < $1 LIMIT $2);
+ FROM proofs WHERE key_version < $1 LIMIT $2)
+UNION ALL
+(SELECT 'bureau_links', bucket, link_id, link_id, 0, wrapped_key, sealed, key_version
+ FROM bureau_links WHERE key_version < $1 LIMIT $2);
 
 -- name: save_fact_wrap
 -- A case number's data key, wrapped again, where nothing else has changed it meanwhile.
@@ -25,3 +28,7 @@ WHERE bucket = $1 AND renter_id = $2 AND fact_id = $3 AND wrapped_key = $4;
 -- name: save_dispute_wrap
 -- The same of a dispute.
 UPDATE disputes SET wrapped_key = $4, key_version = $5 WHERE bucket = $1 AND dispute_id = $2 AND wrapped_key = $3;
+
+-- name: save_link_wrap
+-- The same of a bureau's handle, which is sealed under the id of its link.
+UPDATE bureau_links SET wrapped_key = $4, key_version = $5 WHERE bucket = $1 AND link_id = $2 AND wrapped_key = $3;

@@ -76,7 +76,7 @@ def known_fact_pb(told: Told, now: datetime) -> scoring_service_pb2.KnownFact:
     shown = pb.KnownFact(
         fact=fact_pb(recorded.fact),
         state=pb.FactState.Value(f"FACT_STATE_{recorded.state_at(now)}"),
-        characteristics=characteristics_of(recorded.fact.kind),
+        characteristics=characteristics_of(recorded.fact),
         recorded_at=timestamp_pb(recorded.recorded_at),
         revision=recorded.revision,
         change_reason=recorded.change_reason,

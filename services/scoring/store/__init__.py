@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.scoring.store.bureaus import Bureaus
 from services.scoring.store.copies import shown
 from services.scoring.store.disputes import Disputes
 from services.scoring.store.endorsements import Endorsements
@@ -12,7 +13,7 @@ from services.scoring.store.uses import Uses
 from services.scoring.store.wraps import Wraps
 
 
-class Store(Scores, Disputes, Uses, Endorsements, Proofs, Scorecards, Wraps):
+class Store(Scores, Disputes, Uses, Endorsements, Bureaus, Proofs, Scorecards, Wraps):
     """Implements the stores that operations need, a part per file."""
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from services.scoring.store.rows import Part, sealed_of
 
 BATCH = 200
+_BY_ID = {"disputes": "save_dispute_wrap", "proofs": "save_proof_wrap", "bureau_links": "save_link_wrap"}
+"""What is found by its own id, and the statement that saves it."""
 
 
 class Wraps(Part):
@@ -22,8 +24,8 @@ class Wraps(Part):
     async def _rewrap(self, row: Any) -> None:
         fresh = self._vault.rewrap(row["renter_id"], sealed_of(row))
         change = (row["wrapped_key"], fresh.wrapped_key, fresh.key_version)
-        if row["place"] in ("disputes", "proofs"):
-            save = self._sql.save_dispute_wrap if row["place"] == "disputes" else self._sql.save_proof_wrap
+        if row["place"] in _BY_ID:
+            save = getattr(self._sql, _BY_ID[row["place"]])
             await self._db.execute(save, row["bucket"], row["id"], *change)
         elif row["place"] == "statements":
             whose = (row["bucket"], row["renter_id"], row["id"])

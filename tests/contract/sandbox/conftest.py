@@ -25,3 +25,10 @@ async def carrier(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sta
     running = await start("carrier", tmp_path_factory.mktemp("sandbox") / "home")
     yield running
     await running.stop()
+
+
+@pytest.fixture(scope="session")
+async def bureau(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StandIn]:
+    running = await start("bureau", tmp_path_factory.mktemp("sandbox") / "home", "--late-seconds", "0.3")
+    yield running
+    await running.stop()

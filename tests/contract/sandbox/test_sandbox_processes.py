@@ -8,7 +8,7 @@ import psutil
 import pytest
 from stand_ins import launch, secret_file, start
 
-NAMES = ["processor", "registry", "carrier"]
+NAMES = ["processor", "registry", "carrier", "bureau"]
 ORDER = {"amount_minor": 500, "currency": "CNY", "merchant_reference": "dep_1"}
 
 

@@ -264,6 +264,30 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The score does not lie above that line, or there is none; which of them is not told.
     Example: IssueProof above 700 with a score of 700.
     """
+    ERROR_REASON_BUREAU_NOT_FOUND: _ErrorReason.ValueType  # 220
+    """[NOT_FOUND] There is no bureau of that name.
+    Example: LinkBureau with a name that ListMyBureaus does not tell.
+    """
+    ERROR_REASON_BUREAU_CODE_INVALID: _ErrorReason.ValueType  # 221
+    """[FAILED_PRECONDITION] The bureau does not know this code, or it was used or has expired.
+    Example: LinkBureau with a code that was redeemed before.
+    """
+    ERROR_REASON_BUREAU_ALREADY_LINKED: _ErrorReason.ValueType  # 222
+    """[FAILED_PRECONDITION] The person has linked this bureau. Unlink it first.
+    Example: LinkBureau twice with two request ids.
+    """
+    ERROR_REASON_BUREAU_ACCOUNT_TAKEN: _ErrorReason.ValueType  # 223
+    """[FAILED_PRECONDITION] Somebody else has linked this account at the bureau.
+    Example: two people with the code of one.
+    """
+    ERROR_REASON_BUREAU_NOT_LINKED: _ErrorReason.ValueType  # 224
+    """[NOT_FOUND] The person has not linked this bureau.
+    Example: UnlinkBureau twice with two request ids.
+    """
+    ERROR_REASON_BUREAU_UNAVAILABLE: _ErrorReason.ValueType  # 225
+    """[UNAVAILABLE] The bureau did not answer. Retry with the same request_id.
+    Example: LinkBureau while the bureau is down.
+    """
     ERROR_REASON_POLICY_NOT_FOUND: _ErrorReason.ValueType  # 300
     """[NOT_FOUND] The partner has no policy in force for this kind of asset.
     Example: StartRental before SetPolicy.
@@ -579,6 +603,30 @@ Example: PromoteScorecard of a version that never was the challenger.
 ERROR_REASON_SCORE_NOT_ABOVE: ErrorReason.ValueType  # 214
 """[FAILED_PRECONDITION] The score does not lie above that line, or there is none; which of them is not told.
 Example: IssueProof above 700 with a score of 700.
+"""
+ERROR_REASON_BUREAU_NOT_FOUND: ErrorReason.ValueType  # 220
+"""[NOT_FOUND] There is no bureau of that name.
+Example: LinkBureau with a name that ListMyBureaus does not tell.
+"""
+ERROR_REASON_BUREAU_CODE_INVALID: ErrorReason.ValueType  # 221
+"""[FAILED_PRECONDITION] The bureau does not know this code, or it was used or has expired.
+Example: LinkBureau with a code that was redeemed before.
+"""
+ERROR_REASON_BUREAU_ALREADY_LINKED: ErrorReason.ValueType  # 222
+"""[FAILED_PRECONDITION] The person has linked this bureau. Unlink it first.
+Example: LinkBureau twice with two request ids.
+"""
+ERROR_REASON_BUREAU_ACCOUNT_TAKEN: ErrorReason.ValueType  # 223
+"""[FAILED_PRECONDITION] Somebody else has linked this account at the bureau.
+Example: two people with the code of one.
+"""
+ERROR_REASON_BUREAU_NOT_LINKED: ErrorReason.ValueType  # 224
+"""[NOT_FOUND] The person has not linked this bureau.
+Example: UnlinkBureau twice with two request ids.
+"""
+ERROR_REASON_BUREAU_UNAVAILABLE: ErrorReason.ValueType  # 225
+"""[UNAVAILABLE] The bureau did not answer. Retry with the same request_id.
+Example: LinkBureau while the bureau is down.
 """
 ERROR_REASON_POLICY_NOT_FOUND: ErrorReason.ValueType  # 300
 """[NOT_FOUND] The partner has no policy in force for this kind of asset.
