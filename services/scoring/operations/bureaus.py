@@ -94,10 +94,11 @@ class Bureaus:
         await require_consent(self._consents, renter_id)
         content = fingerprint(bureau, hashlib.sha256(code.encode()).hexdigest())
         request = Request(bucket_of(renter_id), renter_id, "LinkBureau", request_id, content)
-        known = await self._store.find_link(request)
+        linked = any(one.bureau == bureau for one in await self._store.list_links(renter_id))
+        known = await self._store.find_link(request)  # after the look at links, so that a repeat finds what it made
         if known is not None:
             return known
-        if any(one.bureau == bureau for one in await self._store.list_links(renter_id)):
+        if linked:
             raise already_linked()
         granted = await self._redeem(bureau, code, f"{renter_id} {request_id}")
         return await self._keep(request, renter_id, bureau, granted)
