@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +12,19 @@ import pytest
 
 from services.runtime.migrations import migrate
 from services.runtime.postgres import EmbeddedPostgres
+from services.runtime.postgres.places import apart
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_stays_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """As root, servers keep their data outside of the tests' folder, which pytest clears: it goes with the run."""
+    yield
+    base = tmp_path_factory.getbasetemp().resolve()
+    for depth in ("*", "*/*", "*/*/*"):
+        for home in base.glob(depth):
+            shutil.rmtree(apart(home), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -84,8 +84,13 @@ def places_of(home: Path) -> Places:
     user = _unprivileged_user()
     if user is not None and not _may_enter(user, home):
         _admit(user, home)
-    root = home / "postgres" if user is None or _may_reach(user, home) else _STATE / f"home-{_digest(home)}"
+    root = home / "postgres" if user is None or _may_reach(user, home) else apart(home)
     return Places(home, root, _sockets(root), _package(user) / "pginstall" / "bin", user)
+
+
+def apart(home: Path) -> Path:
+    """Where the data is kept of a home that the server's user cannot reach."""
+    return _STATE / f"home-{_digest(home)}"
 
 
 def _unprivileged_user() -> pwd.struct_passwd | None:
