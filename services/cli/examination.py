@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import asyncpg
 
 from services.cli.home import SERVICES, Home, HomeError, Ports, certificates_end
 from services.cli.processes import external_dsn
-from services.cli.readiness import service_is_ready
+from services.cli.readiness import listens, service_is_ready
 from services.cli.ready import read_ready
 from services.runtime.certificates import AUTHORITY
 from services.runtime.migrations import MigrationError, verify
@@ -102,6 +103,10 @@ async def _running(home: Home) -> list[Finding]:
     for service, doors in ready.services.items():
         remedy = f"see {home.log_of(service)}; if nothing runs, remove {home.ready_file}"
         findings.append(Finding(f"{service} serves", await service_is_ready(doors["health"]), remedy))
+    for name, url in ready.sandbox.items():
+        where = urlsplit(url)
+        answers = await listens(where.hostname or "", where.port or 0)
+        findings.append(Finding(f"{name}'s stand-in answers", answers, f"see {home.log_of(name)}"))
     return findings
 
 

@@ -39,9 +39,11 @@ async def test_from_sign_up_to_the_first_rental_to_a_copy_to_oblivion(town: Town
 async def test_a_person_reads_their_score_and_disputes_what_is_wrong(town: Town, tmp_path: Path) -> None:
     (tmp_path / ".freehold").symlink_to(town.ready.home.path)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    reading, disputing, showing = _SHELL.findall((ROOT / "docs" / "score.md").read_text())
-    told = await _run(reading + disputing + showing, tmp_path)
+    reading, linking, disputing, showing = _SHELL.findall((ROOT / "docs" / "score.md").read_text())
+    told = await _run(reading + linking + disputing + showing, tmp_path)
     assert '"thresholdsMissed"' in told or '"points"' in told
+    assert "BUREAU_STATE_FRESH" in told
+    assert '"characteristic": "bureau_north"' in told
     assert "DISPUTE_STATE_OPEN" in told
     assert "DISPUTE_STATE_UPHELD" in told
     assert "good: the score lay above 650" in told

@@ -50,6 +50,11 @@ def name_of(bureau: str) -> str:
     return f"bureau_{bureau}"
 
 
+def is_outside(line: str) -> bool:
+    """Whether a line is what bureaus say."""
+    return line == ALONE or line.startswith(name_of(""))
+
+
 def known(panel: Panel | None, outside: Iterable[Outside]) -> list[Outside]:
     """The reports that count: of bureaus on the panel, on their scale; in the order of names, whatever came first."""
     if panel is None:

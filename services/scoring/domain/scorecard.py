@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.scoring.domain.behaviour import Behaviour
-from services.scoring.domain.merging import Panel, Part, known, merge
+from services.scoring.domain.merging import Panel, Part, is_outside, known, merge
 from services.scoring.domain.training import Scaling, Training
 
 LOWEST, HIGHEST = 350, 950
@@ -177,10 +177,11 @@ class Assessment:
 
     @property
     def alone_score(self) -> int | None:
-        """The score without what others say of the person: what they stand on themselves."""
+        """The score without what others say of the person, friends and bureaus: what they stand on themselves."""
         if self.score is None:
             return None
-        return limited(self.base_points + sum(line.points for line in self.lines if line.factor != RELATIONS))
+        own = (one for one in self.lines if one.factor != RELATIONS and not is_outside(one.characteristic))
+        return limited(self.base_points + sum(line.points for line in own))
 
 
 def assess(model: Model, behaviour: Behaviour) -> Assessment:

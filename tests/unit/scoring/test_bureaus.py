@@ -248,3 +248,11 @@ def test_a_bureau_that_is_not_on_the_panel_or_leaves_its_scale_is_not_heard(repo
 def test_without_a_panel_nobody_is_heard() -> None:
     heard = Behaviour(NOTHING.values, 10, 10, None, (Outside("north", 850, NOON),))
     assert assess(replace(MODEL, panel=None), heard).score == assess(MODEL, replace(heard, outside=())).score
+
+
+def test_a_bureau_s_word_does_not_make_one_fit_to_vouch() -> None:
+    own = history(640)
+    heard = assess(MODEL, summarise(observe([*own, told("north", 850), told("south", 1000)], NOON), NOON))
+    assert heard.score is not None
+    assert heard.score > 660
+    assert heard.alone_score == 640
