@@ -88,7 +88,13 @@ def test_error_reasons_exist(page: str) -> None:
 def _of_scores() -> set[str]:
     """Why somebody was not admitted, or could not be assessed; explained whole in docs/partners.md."""
     lost = {c.reason.code for model in read_models().values() for c in model.characteristics}
-    return lost | {"TOO_FEW_FACTS", "NO_SCORING_CONSENT", "SCORING_UNAVAILABLE", "EXPOSURE_CAP_REACHED"}
+    return lost | {
+        "OUTSIDE_SCORE_LOWER",
+        "TOO_FEW_FACTS",
+        "NO_SCORING_CONSENT",
+        "SCORING_UNAVAILABLE",
+        "EXPOSURE_CAP_REACHED",
+    }
 
 
 def _settings() -> set[str]:

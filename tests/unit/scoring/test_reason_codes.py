@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.deposits.operations.securing import NO_SCORING_CONSENT, SCORING_UNAVAILABLE
 from services.scoring.domain.admittance import TOO_FEW_FACTS
+from services.scoring.domain.scorecard import LOWER_ELSEWHERE
 from services.scoring.models import read_models
 
 PAGE = Path(__file__).parents[3] / "docs" / "partners.md"
@@ -19,4 +20,10 @@ def test_the_page_for_partners_explains_every_reason() -> None:
     rows = [line for line in part.splitlines() if line.startswith("| `")]
     explained = {code for row in rows for code in _CODE.findall(row.split("|")[1])}
     codes = {c.reason.code for model in read_models().values() for c in model.characteristics}
-    assert explained == codes | {NO_SCORING_CONSENT, TOO_FEW_FACTS, SCORING_UNAVAILABLE, "EXPOSURE_CAP_REACHED"}
+    assert explained == codes | {
+        LOWER_ELSEWHERE.code,
+        NO_SCORING_CONSENT,
+        TOO_FEW_FACTS,
+        SCORING_UNAVAILABLE,
+        "EXPOSURE_CAP_REACHED",
+    }
