@@ -133,6 +133,16 @@ async def test_n_questions_are_one_read_in_order(desk: Desk) -> None:
     assert refused.reason == "PURPOSE_NOT_ALLOWED"
 
 
+async def test_the_lines_of_tiers_rise_and_the_answer_counts_them(desk: Desk) -> None:
+    renter = new_renter_id("rnt")
+    await desk.scoring.deliver(history(renter, 651))
+    asked = [Question(renter, 600, DEPOSIT_WAIVER, higher) for higher in ((), (650,), (650, 700), (650, 640))]
+    *answers, refused = await desk.scoring.admit(asked)
+    assert [not isinstance(answer, Refusal) and answer.tier for answer in answers] == [1, 2, 2]
+    assert isinstance(refused, Refusal)
+    assert refused.violations[0].field == "higher_thresholds"
+
+
 async def test_an_operators_facts_need_consent_and_an_id_of_their_own(desk: Desk) -> None:
     yes, no, nobody = (new_renter_id("rnt") for _ in range(3))
     desk.word.answers = {no: False, nobody: Refusal(Category.NOT_FOUND, "RENTER_NOT_FOUND", "no such renter")}

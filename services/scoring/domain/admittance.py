@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -41,21 +42,30 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Admittance:
-    """The decision. Reasons say why not; they are empty when admitted. The score is for the decision's record only."""
+    """The decision. Reasons say why not; they are empty when admitted. The score is for the decision's record only.
+
+    `tier` is how many lines of the policy the score lies above: 0 when not admitted.
+    """
 
     outcome: Outcome
     reason_codes: tuple[str, ...]
     model_version: str
     score: int | None
     facts_version: int = 0
+    tier: int = 0
 
 
-def admit(standing: Standing, threshold: int) -> Admittance:
-    """Strictly above admits (PRODUCT: Admittance). Without a score there is nothing to compare, which is not bad."""
+def admit(standing: Standing, threshold: int, higher: Sequence[int] = ()) -> Admittance:
+    """Strictly above admits (PRODUCT: Admittance). Without a score there is nothing to compare, which is not bad.
+
+    Args:
+        higher: further lines, each above the one before; they make tiers and change nothing else.
+    """
     version, score = standing.model_version, None if standing.sealed else standing.score
     if score is None:
         why = NO_SCORING_CONSENT if standing.sealed else TOO_FEW_FACTS
         return Admittance(Outcome.CANNOT_ASSESS, (why,), version, None, standing.facts_version)
     if score > threshold:
-        return Admittance(Outcome.ADMITTED, (), version, score, standing.facts_version)
+        tier = 1 + sum(score > line for line in higher)
+        return Admittance(Outcome.ADMITTED, (), version, score, standing.facts_version, tier)
     return Admittance(Outcome.NOT_ADMITTED, standing.reason_codes, version, score, standing.facts_version)

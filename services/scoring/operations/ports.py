@@ -36,11 +36,12 @@ Before = tuple[datetime, str]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Is this person's score above this threshold? For deposits only."""
+    """Is this person's score above this threshold, and above how many higher ones? For deposits only."""
 
     renter_id: str
     threshold: int
     purpose: str
+    higher: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

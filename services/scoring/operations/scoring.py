@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -28,7 +29,7 @@ from services.scoring.operations.ports import (
 from services.scoring.operations.scorecards import Scorecards
 from services.values import pages
 from services.values.clock import Clock
-from services.values.errors import Category, Refusal
+from services.values.errors import Category, Refusal, invalid
 
 DEPOSIT_WAIVER = "DEPOSIT_WAIVER"
 PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
@@ -62,8 +63,11 @@ class Scoring:
     def _decide(self, question: Question, found: Standing | None) -> Admittance | Refusal:
         if question.purpose != DEPOSIT_WAIVER:
             return Refusal(Category.PERMISSION_DENIED, PURPOSE_NOT_ALLOWED, "the score serves deposits only")
+        lines = (question.threshold, *question.higher)
+        if any(line <= before for before, line in itertools.pairwise(lines)):
+            return invalid("higher_thresholds", "each lies above the one before")
         standing = found or self._unknown()
-        decided = admit(standing, question.threshold)
+        decided = admit(standing, question.threshold, question.higher)
         self._cards.compared(standing, question.threshold, decided)
         return decided
 

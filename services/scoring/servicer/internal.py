@@ -54,7 +54,7 @@ class InternalServicer(ScoringInternalServiceServicer):
 
 def _question(item: pb.AdmitItem) -> Question:
     purpose = pb.Purpose.Name(item.purpose) if item.purpose in pb.Purpose.values() else ""
-    return Question(item.renter_id, item.threshold, purpose.removeprefix("PURPOSE_"))
+    return Question(item.renter_id, item.threshold, purpose.removeprefix("PURPOSE_"), tuple(item.higher_thresholds))
 
 
 def _admit_response(results: Sequence[Any]) -> pb.AdmitResponse:
@@ -71,6 +71,7 @@ def _admit_result(item_id: str, outcome: Admittance | Refusal) -> pb.AdmitResult
         model_version=outcome.model_version,
         score=outcome.score,
         facts_version=outcome.facts_version,
+        tier=outcome.tier,
     )
 
 

@@ -60,6 +60,15 @@ def test_who_is_admitted_needs_no_reasons_and_who_is_not_gets_them() -> None:
     assert admit(standing(600), 600).reason_codes == ("FEW_ON_TIME_RETURNS",)
 
 
+@pytest.mark.parametrize(
+    ("points", "tier"), [(599, 0), (600, 0), (601, 1), (650, 1), (651, 2), (700, 2), (701, 3), (950, 3)]
+)
+def test_a_tier_is_how_many_lines_lie_below(points: int, tier: int) -> None:
+    answer = admit(standing(points), 600, (650, 700))
+    assert answer.tier == tier
+    assert (answer.outcome is Outcome.ADMITTED) is (tier > 0)
+
+
 def test_sealed_facts_and_no_score_cannot_be_assessed() -> None:
     for known, why in ((standing(900, sealed=True), "NO_SCORING_CONSENT"), (standing(None), "TOO_FEW_FACTS")):
         answer = admit(known, 350)

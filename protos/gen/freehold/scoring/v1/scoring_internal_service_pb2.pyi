@@ -134,6 +134,7 @@ class AdmitItem(_message.Message):
     THRESHOLD_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    HIGHER_THRESHOLDS_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """Made by the caller, unique on the stream; the result carries it."""
     renter_id: _builtins.str
@@ -144,6 +145,12 @@ class AdmitItem(_message.Message):
     """What for; anything but deposit waiver is refused with PURPOSE_NOT_ALLOWED."""
     traceparent: _builtins.str
     """W3C trace context of the item."""
+    @_builtins.property
+    def higher_thresholds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Further lines of the same policy, each above the one before and above `threshold`; the result's tier says how many
+        are passed.
+        """
+
     def __init__(
         self,
         *,
@@ -152,10 +159,11 @@ class AdmitItem(_message.Message):
         threshold: _builtins.int = ...,
         purpose: Global___Purpose.ValueType = ...,
         traceparent: _builtins.str = ...,
+        higher_thresholds: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "purpose", b"purpose", "renter_id", b"renter_id", "threshold", b"threshold", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["higher_thresholds", b"higher_thresholds", "item_id", b"item_id", "purpose", b"purpose", "renter_id", b"renter_id", "threshold", b"threshold", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -198,6 +206,7 @@ class AdmitResult(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     FACTS_VERSION_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """As in the item."""
     outcome: Global___Outcome.ValueType
@@ -208,6 +217,8 @@ class AdmitResult(_message.Message):
     """The score, for the decision's own record only; absent when there is none."""
     facts_version: _builtins.int
     """Version of the facts that the score was computed from; 0 when nothing is known."""
+    tier: _builtins.int
+    """How many of the item's lines the score lies strictly above: 0 when not admitted, 1 for `threshold` alone."""
     @_builtins.property
     def status(self) -> _item_status_pb2.ItemStatus:
         """OK or why not."""
@@ -226,10 +237,11 @@ class AdmitResult(_message.Message):
         model_version: _builtins.str = ...,
         score: _builtins.int | None = ...,
         facts_version: _builtins.int = ...,
+        tier: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "facts_version", b"facts_version", "item_id", b"item_id", "model_version", b"model_version", "outcome", b"outcome", "reason_codes", b"reason_codes", "score", b"score", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "facts_version", b"facts_version", "item_id", b"item_id", "model_version", b"model_version", "outcome", b"outcome", "reason_codes", b"reason_codes", "score", b"score", "status", b"status", "tier", b"tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
