@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from services.scoring.domain.facts import EXPERIENCE, MADE_HERE, NEGATIVE, Fact, FactKind
 from services.scoring.domain.merging import name_of
@@ -22,9 +23,10 @@ MOST_ENDORSEMENTS = 2
 """Endorsements that count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(NamedTuple):
     """The facts in force of one kind about one thing: how many, on how many days (UTC) they earned, and when.
+
+    A tuple, because a score is made of a dozen of them and a pass over everybody of millions.
 
     Attributes:
         settled: how many are settled records.
@@ -34,7 +36,7 @@ class Observed:
 
     kind: FactKind
     about: str
-    count: int
+    facts: int
     days: int
     first_at: datetime
     last_at: datetime
@@ -90,11 +92,11 @@ def summarise(observed: Iterable[Observed], now: datetime) -> Behaviour:
         by_kind[one.kind].append(one)
     values = {name: characteristic.value(by_kind) for name, characteristic in _CHARACTERISTICS.items()}
     every = [one for group in by_kind.values() for one in group]
-    experience = sum(one.count for one in every if one.kind in EXPERIENCE)
+    experience = sum(one.facts for one in every if one.kind in EXPERIENCE)
     told = by_kind.get(FactKind.OUTSIDE_SCORE, [])
     ages = next_change((one.last_at for one in told), now)
     ends = [end for end in (ages, *(one.expires_at for one in every)) if end is not None]
-    facts = sum(one.count for one in every)
+    facts = sum(one.facts for one in every)
     return Behaviour(values, experience, facts, min(ends, default=None), _outside(told, now))
 
 
@@ -123,7 +125,7 @@ def _once(kind: FactKind) -> _Characteristic:
 
 
 def _number(kind: FactKind) -> _Characteristic:
-    return _Characteristic(frozenset({kind}), lambda by_kind: sum(one.count for one in by_kind.get(kind, ())))
+    return _Characteristic(frozenset({kind}), lambda by_kind: sum(one.facts for one in by_kind.get(kind, ())))
 
 
 def _subjects(kind: FactKind, most: int) -> _Characteristic:
@@ -143,8 +145,8 @@ def _owed(kind: FactKind) -> _Characteristic:
     """Debts that were not made good, each by a payment under its own subject."""
 
     def value(by_kind: _ByKind) -> int:
-        paid = {one.about: one.count for one in by_kind.get(FactKind.PAYMENT_CURED, ())}
-        return sum(max(0, one.count - paid.get(one.about, 0)) for one in by_kind.get(kind, ()))
+        paid = {one.about: one.facts for one in by_kind.get(FactKind.PAYMENT_CURED, ())}
+        return sum(max(0, one.facts - paid.get(one.about, 0)) for one in by_kind.get(kind, ()))
 
     return _Characteristic(frozenset({kind, FactKind.PAYMENT_CURED}), value)
 
@@ -152,7 +154,7 @@ def _owed(kind: FactKind) -> _Characteristic:
 def _records(*, settled: bool) -> _Characteristic:
     def value(by_kind: _ByKind) -> int:
         found = by_kind.get(FactKind.NEGATIVE_RECORD, ())
-        return sum(one.settled if settled else one.count - one.settled for one in found)
+        return sum(one.settled if settled else one.facts - one.settled for one in found)
 
     return _Characteristic(frozenset({FactKind.NEGATIVE_RECORD}), value)
 

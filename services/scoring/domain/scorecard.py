@@ -6,6 +6,7 @@ line by line, and a reason is a characteristic by the points it lost.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -100,8 +101,22 @@ LOWER_ELSEWHERE = Reason(
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Points that one characteristic gave."""
+
+    factor: str
+    characteristic: str
+    bin: str
+    points: int
+    best_points: int
+
+
+@dataclass(frozen=True, slots=True)
 class Characteristic:
-    """One line of the scorecard: bins of a number, or groups of categories. Numbers count units of 10^-decimals."""
+    """One line of the scorecard: bins of a number, or groups of categories. Numbers count units of 10^-decimals.
+
+    What every score asks for is made once: the best and the worst points, and the line that each entry gives.
+    """
 
     name: str
     factor: str
@@ -112,25 +127,42 @@ class Characteristic:
     groups: tuple[Group, ...] = ()
     missing: Missing | None = None
     decimals: int = 0
-
-    best_points: int = field(init=False)
-    worst_points: int = field(init=False)
+    best_points: int = field(init=False, repr=False, compare=False)
+    worst_points: int = field(init=False, repr=False, compare=False)
+    _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    _entries: tuple[Entry, ...] = field(init=False, repr=False, compare=False)
+    _lines: tuple[Line, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        points = [b.points for b in self.bins] + [group.points for group in self.groups]
-        object.__setattr__(self, "best_points", max(points, default=0))
-        object.__setattr__(self, "worst_points", min(points, default=0))
+        points = [one.points for one in self.bins] + [group.points for group in self.groups] or [0]
+        entries = (*self.bins, *self.groups, *(() if self.missing is None else (self.missing,)))
+        made: dict[str, object] = {
+            "best_points": max(points),
+            "worst_points": min(points),
+            "_starts": tuple(one.at_least for one in self.bins),
+            "_entries": entries,
+            "_lines": tuple(Line(self.factor, self.name, e.label, e.points, max(points)) for e in entries),
+        }
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
     def bin_of(self, value: int) -> Bin:
         """The bin that a value falls into; what is below the first falls into the first."""
-        return next((b for b in reversed(self.bins) if value >= b.at_least), self.bins[0])
+        return self.bins[max(0, bisect_right(self._starts, value) - 1)]
 
     def entry_of(self, value: Value) -> Entry:
         """What gives a value its points; raises ValueError when it is missing and nothing is said of that."""
+        return self._entries[self._place(value)]
+
+    def line_of(self, value: Value) -> Line:
+        """The same as a line of an assessment."""
+        return self._lines[self._place(value)]
+
+    def _place(self, value: Value) -> int:
         if isinstance(value, int):
-            return self.bin_of(value)
-        found = next((group for group in self.groups if value in group.values), self.missing)
-        if found is None:
+            return max(0, bisect_right(self._starts, value) - 1)
+        found = next((number for number, group in enumerate(self.groups) if value in group.values), -1)
+        if found < 0 and self.missing is None:
             raise ValueError(f"{self.name}: {value!r} has no points")
         return found
 
@@ -150,17 +182,6 @@ class Model:
     training: Training
     scaling: Scaling | None = None
     panel: Panel | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Points that one characteristic gave."""
-
-    factor: str
-    characteristic: str
-    bin: str
-    points: int
-    best_points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,35 +210,34 @@ def assess(model: Model, behaviour: Behaviour) -> Assessment:
 
     There is none with too little experience, unless a bureau's fresh word stands in for it.
     """
-    scored = _scored(model, behaviour.values)
-    lines = tuple(Line(c.factor, c.name, e.label, e.points, c.best_points) for c, e in scored)
+    lines, base, facts = _lines(model, behaviour.values), model.base_points, behaviour.facts
     spoken_for = any(one.is_fresh for one in known(model.panel, behaviour.outside))
     if behaviour.experience < model.minimum_experience and not spoken_for:
-        few = UnscoredReason.TOO_FEW_FACTS
-        return Assessment(None, few, model.base_points, lines, (), model.version, behaviour.facts)
-    own = _summed(model, scored)
-    parts = merge(model.panel, own, _lost(scored), behaviour.outside)
-    score = limited(own + sum(part.points for part in parts))
-    lines += tuple(Line(HISTORY, part.name, part.label, part.points, part.best_points) for part in parts)
-    return Assessment(score, None, model.base_points, lines, _reasons(scored, parts), model.version, behaviour.facts)
+        return Assessment(None, UnscoredReason.TOO_FEW_FACTS, base, lines, (), model.version, facts)
+    own = _summed(model, lines)
+    parts = merge(model.panel, own, _lost(model, lines), behaviour.outside)
+    score, reasons = limited(own + sum(part.points for part in parts)), _reasons(model, lines, parts)
+    told = tuple(Line(HISTORY, part.name, part.label, part.points, part.best_points) for part in parts)
+    return Assessment(score, None, base, lines + told, reasons, model.version, facts)
 
 
 def score_of(model: Model, values: Mapping[str, Value]) -> int:
     """The score of any values, a row of a table among them: the sum that `assess` explains line by line."""
-    return limited(_summed(model, _scored(model, values)))
+    return limited(_summed(model, _lines(model, values)))
 
 
-def _scored(model: Model, values: Mapping[str, Value]) -> list[tuple[Characteristic, Entry]]:
-    return [(c, c.entry_of(values[c.name])) for c in model.characteristics]
+def _lines(model: Model, values: Mapping[str, Value]) -> tuple[Line, ...]:
+    return tuple([c.line_of(values[c.name]) for c in model.characteristics])
 
 
-def _summed(model: Model, scored: Sequence[tuple[Characteristic, Entry]]) -> int:
-    return model.base_points + sum(entry.points for _, entry in scored)
+def _summed(model: Model, lines: Sequence[Line]) -> int:
+    return model.base_points + sum([line.points for line in lines])
 
 
-def _lost(scored: Sequence[tuple[Characteristic, Entry]]) -> int:
+def _lost(model: Model, lines: Sequence[Line]) -> int:
     """What records against the person took."""
-    return sum(c.best_points - e.points for c, e in scored if c.direction is Direction.DOWN)
+    pairs = zip(model.characteristics, lines, strict=True)
+    return sum([line.best_points - line.points for c, line in pairs if c.direction is Direction.DOWN])
 
 
 def limited(points: int) -> int:
@@ -225,12 +245,13 @@ def limited(points: int) -> int:
     return min(HIGHEST, max(LOWEST, points))
 
 
-def _reasons(scored: Sequence[tuple[Characteristic, Entry]], parts: Sequence[Part]) -> tuple[Reason, ...]:
+def _reasons(model: Model, lines: Sequence[Line], parts: Sequence[Part]) -> tuple[Reason, ...]:
     """Up to four reasons, most points lost first (ties in the scorecard's order).
 
     Bureaus are one reason together, by what they take: nobody loses points by not being better known elsewhere.
     """
-    lost = [(c.best_points - e.points, c.reason) for c, e in scored if e.points < c.best_points]
+    pairs = zip(model.characteristics, lines, strict=True)
+    lost = [(line.best_points - line.points, c.reason) for c, line in pairs if line.points < line.best_points]
     if taken := -sum(part.points for part in parts if part.points < 0):
         lost.append((taken, LOWER_ELSEWHERE))
     return tuple(reason for _, reason in sorted(lost, key=lambda pair: -pair[0])[:MOST_REASONS])

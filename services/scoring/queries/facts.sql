@@ -29,7 +29,7 @@ WHERE f.revision = 0;
 
 -- name: observe_facts
 -- Per person, kind and what it is about: the facts in force at a moment, as `Observed` has them, column for column.
-SELECT f.renter_id, f.kind, f.about, count(*)::int AS count,
+SELECT f.renter_id, f.kind, f.about, count(*)::int AS facts,
        (count(DISTINCT (f.occurred_at AT TIME ZONE 'UTC')::date) FILTER (WHERE f.earns))::int AS days,
        min(f.occurred_at) AS first_at, max(f.occurred_at) AS last_at, count(f.settled_at)::int AS settled,
        min(f.expires_at) AS expires_at,

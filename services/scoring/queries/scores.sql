@@ -41,10 +41,10 @@ WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id;
 -- Writes each person's new assessment, under the next version of their facts, and appends it to the history.
 WITH saved AS (
     UPDATE scores s
-    SET score = i.score, model_version = $11, assessment = i.assessment, facts = i.facts, computed_at = $12,
+    SET score = i.score, model_version = $11, assessment = i.assessment::jsonb, facts = i.facts, computed_at = $12,
         alone_score = i.alone_score, changes_at = i.changes_at, facts_version = s.facts_version + 1,
         reason_codes = string_to_array(i.reason_codes, ','), shadow_score = i.shadow_score, shadow_version = $10
-    FROM unnest($1::int[], $2::text[], $3::int[], $4::jsonb[], $5::int[], $6::int[], $7::timestamptz[], $8::text[],
+    FROM unnest($1::int[], $2::text[], $3::int[], $4::text[], $5::int[], $6::int[], $7::timestamptz[], $8::text[],
                 $9::int[])
       AS i (bucket, renter_id, score, assessment, facts, alone_score, changes_at, reason_codes, shadow_score)
     WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id

@@ -3,9 +3,10 @@ scores recomputed, events published. A batch is one statement per step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from services.scoring.domain import (
     Assessment,
@@ -20,12 +21,18 @@ from services.scoring.domain import (
     assess,
     summarise,
 )
-from services.scoring.store.rows import Part, assessment_row, buckets, fact_row, recorded_of
+from services.scoring.store.assessments import assessment_text
+from services.scoring.store.rows import Part, buckets, fact_row, recorded_of
 from services.values.ids import bucket_of, new_id
 
 DEPOSITS, PEOPLE = "deposits", "people"
 """Who is told: the service, and the people themselves, whom identity reaches."""
 RECORD_ADDED = "RECORD_ADDED"
+AT_A_STRETCH = 25
+"""People who are scored before other calls get their turn: a few milliseconds."""
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class Book(Part):
@@ -67,7 +74,8 @@ class Book(Part):
         for row in rows:
             renter_id, kind, *rest = row
             observed[renter_id].append(Observed(FactKind(kind), *rest))
-        return {person: summarise(found, now) for person, found in observed.items()}
+        summaries = await each(lambda found: summarise(found, now), list(observed.values()))
+        return dict(zip(people, summaries, strict=True))
 
     async def _recompute(
         self, connection: Any, people: Sequence[str], served: Served, now: datetime
@@ -75,25 +83,25 @@ class Book(Part):
         """Writes the scores of people whose rows are locked, as they are at that moment."""
         if not people:
             return {}
-        behaviours = await self._observe(connection, people, now)
-        assessments = {person: assess(served.champion, behaviours[person]) for person in people}
-        shadow = served.challenger
+        observed = await self._observe(connection, people, now)
+        behaviours, shadow = [observed[person] for person in people], served.challenger
+        assessments = await each(lambda behaviour: assess(served.champion, behaviour), behaviours)
         await connection.execute(
             self._sql.save_scores,
             buckets(people),
             list(people),
-            [a.score for a in assessments.values()],
-            [assessment_row(a) for a in assessments.values()],
-            [a.facts for a in assessments.values()],
-            [a.alone_score for a in assessments.values()],
-            [behaviours[person].changes_at for person in people],
-            [",".join(reason.code for reason in a.reasons) for a in assessments.values()],
-            [shadow and assess(shadow, behaviours[person]).score for person in people],
+            [a.score for a in assessments],
+            await each(assessment_text, assessments),
+            [a.facts for a in assessments],
+            [a.alone_score for a in assessments],
+            [behaviour.changes_at for behaviour in behaviours],
+            [",".join(reason.code for reason in a.reasons) for a in assessments],
+            [shadow and assess(shadow, behaviour).score for behaviour in behaviours],
             shadow.version if shadow else "",
             served.champion.version,
             now,
         )
-        return assessments
+        return dict(zip(people, assessments, strict=True))
 
     async def _tell_person(self, connection: Any, renter_id: str, news: str) -> None:
         """The person has something to read; identity knows where to reach them."""
@@ -105,3 +113,13 @@ class Book(Part):
         payload = {"since": since.isoformat()}
         values = (bucket_of(renter_id), new_id("evt"), DEPOSITS, "FACTS_PUT_RIGHT", renter_id, payload)
         await connection.execute(self._sql.insert_event, *values, self._real_now())
+
+
+async def each(work: Callable[[S], T], items: Sequence[S]) -> list[T]:
+    """The work for each of many, with a breath for other calls now and then."""
+    made = []
+    for number, item in enumerate(items, 1):
+        made.append(work(item))
+        if number % AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
+    return made

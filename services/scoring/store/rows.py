@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
 from services.runtime.vault import TextVault
-from services.scoring.domain import (
-    Assessment,
-    Fact,
-    FactKind,
-    FactState,
-    Line,
-    NegativeRecord,
-    Reason,
-    Recorded,
-    UnscoredReason,
-    earns,
-    expiry_of,
-)
+from services.scoring.domain import Fact, FactKind, FactState, NegativeRecord, Recorded, earns, expiry_of
 from services.values.ids import bucket_of
 from services.values.sealed import Sealed
-
-Row = TypeVar("Row")
 
 
 class Part:
@@ -132,37 +118,3 @@ def _iso(moment: datetime | None) -> str | None:
 def _bytea(data: bytes) -> str:
     """Bytes as PostgreSQL reads them in jsonb."""
     return "\\x" + data.hex()
-
-
-def assessment_row(made: Assessment) -> dict[str, Any]:
-    """An assessment for jsonb: lines and reasons as lists, as there are many of them."""
-    return {
-        "score": made.score,
-        "unscored": made.unscored,
-        "base_points": made.base_points,
-        "lines": [(one.factor, one.characteristic, one.bin, one.points, one.best_points) for one in made.lines],
-        "reasons": [(one.code, one.text_en, one.text_zh) for one in made.reasons],
-        "model_version": made.model_version,
-        "facts": made.facts,
-    }
-
-
-def assessment_of(stored: dict[str, Any]) -> Assessment | None:
-    """An assessment as it was stored, None before the first."""
-    if not stored:
-        return None
-    unscored = stored["unscored"]
-    return Assessment(
-        stored["score"],
-        None if unscored is None else UnscoredReason(unscored),
-        stored["base_points"],
-        tuple(_named(Line, line) for line in stored["lines"]),
-        tuple(_named(Reason, reason) for reason in stored["reasons"]),
-        stored["model_version"],
-        stored["facts"],
-    )
-
-
-def _named(kind: Callable[..., Row], stored: Any) -> Row:
-    """A line or a reason; those of earlier versions were stored with the names of their fields."""
-    return kind(**stored) if isinstance(stored, dict) else kind(*stored)

@@ -18,8 +18,9 @@ from services.scoring.domain import (
     sift,
 )
 from services.scoring.operations.ports import FactKey, PastScore, Stored
+from services.scoring.store.assessments import assessment_of
 from services.scoring.store.book import Book
-from services.scoring.store.rows import assessment_of, buckets, fact_of
+from services.scoring.store.rows import buckets, fact_of
 from services.values.ids import bucket_of
 
 
