@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.runtime.database import Database
@@ -80,7 +80,7 @@ class Wires:
 
 @dataclass
 class Desk:
-    """Everything that scoring can do. `ann` is an operator whose request ids are nobody else's."""
+    """Everything that scoring can do. `ann` is an operator with request ids of her own; leases think it is `later`."""
 
     db: Database
     keys: Path
@@ -88,12 +88,13 @@ class Desk:
     hands: Hands = field(default_factory=Hands)
     wires: Wires = field(default_factory=Wires)
     woken: list[None] = field(default_factory=list)
+    later: timedelta = timedelta()
     ann: str = field(default_factory=lambda: f"ann-{uuid.uuid4().hex}")
 
     def __post_init__(self) -> None:
         create_key(self.keys / FIRST_KEY)
         vault = TextVault(FileKeyRing(self.keys))
-        self.store = Store(self.db, vault, lambda: datetime.now(UTC), lambda: self.woken.append(None))
+        self.store = Store(self.db, vault, lambda: datetime.now(UTC) + self.later, lambda: self.woken.append(None))
         self.cards = Scorecards(self.store, read_models(), DEFAULT_SCORECARD, self.hands)
         self.scoring = Scoring(self.store, self.word, self.cards, self.hands)
         self.facts = Facts(self.store, self.word, self.cards, self.hands)

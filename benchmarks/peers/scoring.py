@@ -26,7 +26,7 @@ INSERT = """
 INSERT INTO facts (bucket, fact_id, renter_id, kind, occurred_at, recorded_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (bucket, renter_id, fact_id, revision) DO NOTHING"""
 SUMMARISE = """
-SELECT kind, about, count(*)::int AS count, count(DISTINCT (occurred_at AT TIME ZONE 'UTC')::date)::int AS days,
+SELECT kind, about, count(*)::int AS facts, count(DISTINCT (occurred_at AT TIME ZONE 'UTC')::date)::int AS days,
        min(occurred_at) AS first_at, max(occurred_at) AS last_at
 FROM facts WHERE bucket = $1 AND renter_id = $2 AND superseded_at IS NULL AND state = 'COUNTED' GROUP BY kind, about"""
 LOCK = "SELECT renter_id FROM scores WHERE bucket = $1 AND renter_id = $2 FOR UPDATE"

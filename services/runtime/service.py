@@ -28,6 +28,10 @@ Build = Callable[[S, Tracer], AbstractAsyncContextManager[Server]]
 BAD_SETTINGS, CANNOT_START = 2, 3
 
 
+class CannotStart(Exception):
+    """Something that a service needs is not as it should be; the message says what, for whoever starts it."""
+
+
 def run(service: str, settings_class: type[S], build: Build[S]) -> int:
     """Runs a service until SIGTERM or SIGINT; answers the exit code (0 drained, 2 bad settings, 3 cannot start)."""
     try:
@@ -38,9 +42,9 @@ def run(service: str, settings_class: type[S], build: Build[S]) -> int:
     logs.configure(service, settings.log_level)
     try:
         return uvloop.run(_serve(service, settings, build))
-    except (MigrationError, CertificateError, RuntimeError, OSError) as error:
+    except (MigrationError, CertificateError, CannotStart, RuntimeError, OSError) as error:
         log.error("cannot_start", exc_info=error)
-        if isinstance(error, MigrationError | CertificateError):
+        if isinstance(error, MigrationError | CertificateError | CannotStart):
             print(f"freehold {service}: {error}", file=sys.stderr)  # noqa: T201
         return CANNOT_START
 

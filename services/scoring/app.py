@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import grpc
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
@@ -41,7 +41,7 @@ from services.runtime.outbox import Relay
 from services.runtime.personal_data import DataHolder
 from services.runtime.queries import load_queries
 from services.runtime.server import InternalService, PublicService, Server
-from services.runtime.service import run
+from services.runtime.service import CannotStart, run
 from services.runtime.settings import ServiceSettings
 from services.runtime.sweeper import Sweeper
 from services.runtime.telemetry import Tracer
@@ -49,7 +49,7 @@ from services.runtime.vault import TextVault
 from services.scoring.bureaus import HttpBureaus
 from services.scoring.calibrations import read_panel
 from services.scoring.clients import DepositsEvents, IdentityClient, PeopleEvents
-from services.scoring.domain import Admittance
+from services.scoring.domain import Admittance, Model, ModelError
 from services.scoring.models import DEFAULT_SCORECARD, read_models
 from services.scoring.operations import (
     Bureaus,
@@ -112,13 +112,24 @@ class Settings(ServiceSettings):
     keys_dir: Path
     scorecard: str = DEFAULT_SCORECARD
     scorecards_dir: Path | None = None
-    recomputed_per_second: int = RECOMPUTED_PER_SECOND
+    recomputed_per_second: int = Field(default=RECOMPUTED_PER_SECOND, ge=0)
+
+
+def scorecards_of(settings: Settings) -> Mapping[str, Model]:
+    """All that can be served. Raises CannotStart, naming every fault of a file, or a champion that is not there."""
+    try:
+        known = read_models(settings.scorecards_dir)
+    except ModelError as error:
+        raise CannotStart(str(error)) from None
+    if settings.scorecard not in known:
+        raise CannotStart(f"there is no scorecard {settings.scorecard}; there are {', '.join(sorted(known))}")
+    return known
 
 
 @asynccontextmanager
 async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
     """A scoring server that is ready to start; what it opened is closed at the end."""
-    dsn = settings.dsn.get_secret_value()
+    known, dsn = scorecards_of(settings), settings.dsn.get_secret_value()
     await verify(dsn, "services.scoring")
     db = await Database.connect(dsn, pool_size=settings.pool_size)
     channels = {
@@ -126,17 +137,17 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         for peer, address in (("identity", settings.identity_address), ("deposits", settings.deposits_address))
     }
     session = aiohttp.ClientSession()
-    house = House(settings, db, channels, session)
-    await house.cards.follow()
-    background = [asyncio.create_task(work, name=name) for name, work in house.background()]
+    house = House(settings, known, db, channels, session)
+    background: list[asyncio.Task[None]] = []
     try:
+        await house.begin()
+        background += [asyncio.create_task(work, name=name) for name, work in house.background()]
         yield house.server(settings, tracer)
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        await house.cards.flush()
-        await house.identity.close()
+        await house.close()
         await asyncio.gather(*(channel.close() for channel in channels.values()))
         await session.close()
         await db.close()
@@ -146,7 +157,12 @@ class House:
     """Scoring's objects, wired."""
 
     def __init__(
-        self, settings: Settings, db: Database, channels: Mapping[str, grpc.aio.Channel], session: aiohttp.ClientSession
+        self,
+        settings: Settings,
+        known: Mapping[str, Model],
+        db: Database,
+        channels: Mapping[str, grpc.aio.Channel],
+        session: aiohttp.ClientSession,
     ) -> None:
         clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
         vault = TextVault(FileKeyRing(settings.keys_dir))
@@ -157,7 +173,7 @@ class House:
         to_people = Relay(db, "people", PeopleEvents(channels["identity"]).deliver)
         self.relays = [self.holder.relay, to_deposits, to_people]
         store = Store(db, vault, SystemClock().now, self._wake)
-        self.cards = cards = Scorecards(store, read_models(settings.scorecards_dir), settings.scorecard, clock)
+        self.cards = cards = Scorecards(store, known, settings.scorecard, clock)
         self.scoring, self.uses = Scoring(store, self.identity, cards, clock), Uses(store)
         disputes, endorsements = Disputes(store, cards, clock), Endorsements(store, self.identity, cards, clock)
         port = HttpBureaus(session, settings.bureau_url, settings.bureau_secret.get_secret_value())
@@ -175,6 +191,19 @@ class House:
         self.proofs = ProofServicer(proofs, Signer(settings.keys_dir))
         self.bureaus = BureauServicer(bureaus, clock)
         self.disputes, self.endorsements = DisputeServicer(disputes, clock), EndorsementServicer(endorsements)
+
+    async def begin(self) -> None:
+        """Takes up which scorecards are at work. Raises CannotStart."""
+        try:
+            await self.cards.begin()
+        except ModelError as error:
+            raise CannotStart(str(error)) from None
+
+    async def close(self) -> None:
+        """Keeps what was counted, and hangs up."""
+        with suppress(Refusal):
+            await self.cards.flush()
+        await self.identity.close()
 
     def _wake(self) -> None:
         for relay in self.relays:

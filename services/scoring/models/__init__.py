@@ -26,6 +26,8 @@ def read_models(folder: Path | None = None) -> Mapping[str, Model]:
         ModelError: naming the file and every fault, or a version that is there twice.
         BureauError: the same of our bureaus.
     """
+    if folder is not None and not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder of scorecards")
     files: list[Traversable] = [file for file in resources.files(__name__).iterdir() if file.name.endswith(".json")]
     files += sorted(folder.glob("*.json")) if folder is not None else []
     found: dict[str, Model] = {}

@@ -11,20 +11,21 @@ from services.scoring.domain import Served
 from services.scoring.operations.scorecards import Scorecards
 from services.values.clock import Clock
 
-BATCH = 500
+BATCH = 250
+"""People in a transaction: a tenth of a second of work."""
 
 
 class WalkStore(Protocol):
     """Walks over everybody."""
 
-    async def walk(self, served: Served, now: datetime, batch: int) -> tuple[int, bool]: ...
+    async def walk(self, served: Served, now: datetime, batch: int, per_second: int) -> tuple[int, bool]: ...
 
 
 class Recomputing:
     """Walks that appointments began.
 
     Args:
-        per_second: at most so many people; 0 for no limit.
+        per_second: at most so many people, in all processes together; 0 for no limit.
     """
 
     def __init__(self, store: WalkStore, cards: Scorecards, clock: Clock, per_second: int) -> None:
@@ -36,7 +37,8 @@ class Recomputing:
     async def step(self) -> int:
         """One batch, and a rest after it as long as the rate asks for; 0 when there is nothing to walk."""
         began = time.monotonic()
-        done, walking = await self._store.walk(self._cards.served, self._clock.now(), BATCH)
+        batch = min(BATCH, self._per_second or BATCH)
+        done, walking = await self._store.walk(self._cards.served, self._clock.now(), batch, self._per_second)
         if self._per_second:
             await asyncio.sleep(max(0.0, done / self._per_second - (time.monotonic() - began)))
         return max(done, int(walking))

@@ -33,7 +33,7 @@ class CardStore(Protocol):
     async def list_passes(self, limit: int) -> list[Pass]: ...
     async def add_comparisons(self, challenge_id: str, pairs: Mapping[tuple[str, str], int]) -> None: ...
     async def compare(self, challenge_id: str) -> list[Pair]: ...
-    async def shifts(self, model_version: str) -> list[Shift]: ...
+    async def shifts(self, challenger: str, champion: str) -> list[Shift]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,17 @@ class Scorecards:
         self._clock = clock
         self._pairs: Counter[tuple[str, str]] = Counter()
 
+    def of(self, version: str) -> Model:
+        """The scorecard of that version; the champion when it is not here any more."""
+        return self.known.get(version, self.served.champion)
+
+    async def begin(self) -> None:
+        """Takes up what is appointed before anything is served. Raises ModelError when the champion is not here."""
+        await self.follow()
+        appointed = (await self._store.read_appointments()).get(Role.CHAMPION)
+        if appointed is not None and appointed.model_version not in self.known:
+            raise ModelError(f"scorecard {appointed.model_version} is in force, and its file is not here")
+
     async def follow(self) -> bool:
         """Takes up what is appointed by now; says whether that changed anything.
 
@@ -98,7 +109,11 @@ class Scorecards:
         """Writes the counts down; gives how many decisions they are about."""
         pairs, self._pairs = self._pairs, Counter()
         if pairs and self.served.challenge_id:
-            await self._store.add_comparisons(self.served.challenge_id, pairs)
+            try:
+                await self._store.add_comparisons(self.served.challenge_id, pairs)
+            except Refusal:
+                self._pairs += pairs
+                raise
         return pairs.total()
 
     async def passes(self) -> list[Pass]:
@@ -116,7 +131,7 @@ class Scorecards:
             served.champion.version,
             served.challenger.version,
             await self._store.compare(served.challenge_id),
-            await self._store.shifts(served.challenger.version),
+            await self._store.shifts(served.challenger.version, served.champion.version),
         )
 
     async def challenge(self, operator: str, request_id: str, version: str, reason: str) -> Served:

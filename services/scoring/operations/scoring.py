@@ -17,10 +17,12 @@ from services.scoring.domain import (
     gaps,
     improvements,
 )
+from services.scoring.operations.paging import LATEST
 from services.scoring.operations.ports import (
     Consents,
     Explained,
     FactKey,
+    Past,
     PastScore,
     Question,
     ScoreStore,
@@ -33,6 +35,8 @@ from services.values.errors import Category, Refusal, invalid
 
 DEPOSIT_WAIVER = "DEPOSIT_WAIVER"
 PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
+NEWEST: Past = (2**63 - 1, LATEST, "")
+"""Where the first page of a history starts."""
 
 
 class Scoring:
@@ -106,7 +110,7 @@ class Scoring:
             return Explained(None, UnscoredReason.TOO_FEW_FACTS, None)
         made = stored.assessment
         missed = gaps(made.score, await self._store.last_asked(renter_id)) if made.score is not None else []
-        steps = improvements(self._cards.served.champion, made)
+        steps = improvements(self._cards.of(made.model_version), made)
         return Explained(made, made.unscored, stored.computed_at, steps, tuple(missed), stored.facts_version)
 
     async def let_run_out(self, limit: int) -> int:
@@ -116,10 +120,19 @@ class Scoring:
     async def history(self, renter_id: str, page_size: int, page_token: str) -> tuple[list[PastScore], str]:
         """A page of a person's scores, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""
         size = pages.page_size(page_size)
-        before = pages.decode(page_token, "scores", renter_id)
-        found = await self._store.list_history(renter_id, int(before or 0), size + 1)
-        more = pages.encode(str(found[size - 1].facts_version), "scores", renter_id) if len(found) > size else ""
-        return found[:size], more
+        at = pages.decode(page_token, "scores", renter_id)
+        found = await self._store.list_history(renter_id, _past(at) if at else NEWEST, size + 1)
+        if len(found) <= size:
+            return found, ""
+        last = found[size - 1]
+        end = f"{last.facts_version}|{last.computed_at.isoformat()}|{last.model_version}"
+        return found[:size], pages.encode(end, "scores", renter_id)
+
+
+def _past(at: str) -> Past:
+    """Where in a history a page ended."""
+    version, moment, model = at.split("|", 2)
+    return int(version), datetime.fromisoformat(moment), model
 
 
 def _is_over(standing: Standing, now: datetime) -> bool:

@@ -14,14 +14,15 @@ SELECT fact_id, set_at, wrapped_key, sealed, key_version FROM statements
 WHERE bucket = $1 AND renter_id = $2 ORDER BY fact_id;
 
 -- name: privacy_export_score
--- The score in force, with the points that add up to it.
-SELECT facts_open, consent_changed_at, score, model_version, assessment, facts, facts_version, computed_at FROM scores
-WHERE bucket = $1 AND renter_id = $2;
+-- The score in force, with the points that add up to it, and what a scorecard says that is tried out beside it.
+SELECT facts_open, consent_changed_at, score, model_version, assessment, facts, facts_version, computed_at,
+       shadow_score, shadow_version
+FROM scores WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_export_score_history
 -- Every score there was.
 SELECT computed_at, facts, facts_version, score, model_version FROM score_history
-WHERE bucket = $1 AND renter_id = $2 ORDER BY facts_version, model_version;
+WHERE bucket = $1 AND renter_id = $2 ORDER BY facts_version, computed_at, model_version;
 
 -- name: privacy_export_score_uses
 -- Every use that was made of the score.

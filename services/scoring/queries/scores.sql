@@ -11,10 +11,11 @@ ORDER BY i.ordinal;
 SELECT facts_open, assessment, computed_at, facts_version FROM scores WHERE bucket = $1 AND renter_id = $2;
 
 -- name: list_history
--- A person's scores of facts before a version (0 for all), newest first.
+-- A person's scores before a version of their facts, a moment and a version of the scorecard, newest first.
 SELECT score, computed_at, facts, model_version, facts_version FROM score_history
-WHERE bucket = $1 AND renter_id = $2 AND ($3::bigint = 0 OR facts_version < $3)
-ORDER BY facts_version DESC, model_version DESC LIMIT $4;
+WHERE bucket = $1 AND renter_id = $2
+  AND (facts_version, computed_at, model_version) < ($3::bigint, $4::timestamptz, $5::text)
+ORDER BY facts_version DESC, computed_at DESC, model_version DESC LIMIT $6;
 
 -- name: ensure_scores
 -- Makes sure that each person has a row to lock, in sorted order.
@@ -38,11 +39,12 @@ FROM unnest($1::int[], $2::text[], $3::bool[], $4::timestamptz[]) AS i (bucket, 
 WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id;
 
 -- name: save_scores
--- Writes each person's new assessment, under the next version of their facts, and appends it to the history.
+-- Writes each person's new assessment and appends it to the history. New facts have a new version; $13 is 0 when they
+-- are the same, and only the scorecard is another.
 WITH saved AS (
     UPDATE scores s
     SET score = i.score, model_version = $11, assessment = i.assessment::jsonb, facts = i.facts, computed_at = $12,
-        alone_score = i.alone_score, changes_at = i.changes_at, facts_version = s.facts_version + 1,
+        alone_score = i.alone_score, changes_at = i.changes_at, facts_version = s.facts_version + $13::int,
         reason_codes = string_to_array(i.reason_codes, ','), shadow_score = i.shadow_score, shadow_version = $10
     FROM unnest($1::int[], $2::text[], $3::int[], $4::text[], $5::int[], $6::int[], $7::timestamptz[], $8::text[],
                 $9::int[])
@@ -51,7 +53,8 @@ WITH saved AS (
     RETURNING s.bucket, s.renter_id, s.facts_version, s.facts, s.score
 )
 INSERT INTO score_history (bucket, renter_id, computed_at, facts, score, model_version, facts_version)
-SELECT saved.bucket, saved.renter_id, $12, saved.facts, saved.score, $11, saved.facts_version FROM saved;
+SELECT saved.bucket, saved.renter_id, $12, saved.facts, saved.score, $11, saved.facts_version FROM saved
+ON CONFLICT (bucket, renter_id, facts_version, computed_at, model_version) DO NOTHING;
 
 -- name: find_changed
 -- People of whom a record has run out by now.

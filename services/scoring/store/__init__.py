@@ -10,10 +10,11 @@ from services.scoring.store.proofs import Proofs
 from services.scoring.store.scorecards import Scorecards
 from services.scoring.store.scores import Scores
 from services.scoring.store.uses import Uses
+from services.scoring.store.walks import Walks
 from services.scoring.store.wraps import Wraps
 
 
-class Store(Scores, Disputes, Uses, Endorsements, Bureaus, Proofs, Scorecards, Wraps):
+class Store(Scores, Disputes, Uses, Endorsements, Bureaus, Proofs, Scorecards, Walks, Wraps):
     """Implements the stores that operations need, a part per file."""
 
 

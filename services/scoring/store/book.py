@@ -78,7 +78,7 @@ class Book(Part):
         return dict(zip(people, summaries, strict=True))
 
     async def _recompute(
-        self, connection: Any, people: Sequence[str], served: Served, now: datetime
+        self, connection: Any, people: Sequence[str], served: Served, now: datetime, *, facts_changed: bool = True
     ) -> Mapping[str, Assessment]:
         """Writes the scores of people whose rows are locked, as they are at that moment."""
         if not people:
@@ -100,6 +100,7 @@ class Book(Part):
             shadow.version if shadow else "",
             served.champion.version,
             now,
+            int(facts_changed),
         )
         return dict(zip(people, assessments, strict=True))
 

@@ -1,30 +1,28 @@
-"""Appointments of scorecards, walks over everybody, and what a challenger was compared on."""
+"""Appointments of scorecards, and what a challenger was compared on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
 from services.runtime.requests import claim
-from services.scoring.domain import Served, assess
 from services.scoring.domain.serving import Appointment, Pair, Pass, Role, Shift
 from services.scoring.operations.scorecards import already_at_work, not_compared
-from services.scoring.store.book import Book
-from services.values.ids import bucket_of, new_id
+from services.scoring.store.rows import Part
+from services.values.ids import new_id
 from services.values.requests import Request
 
-LEASE = timedelta(seconds=15)
-_BEGINNING = (-1, "")
+_APPOINTMENTS = 0x63617264
+"""The advisory lock under which scorecards are put into service, one at a time."""
 
 
-class Scorecards(Book):
-    """What is at work, and how far everybody is recomputed."""
+class Scorecards(Part):
+    """What is at work, and what it was compared with."""
 
     async def read_appointments(self) -> Mapping[Role, Appointment]:
         """The appointment in force of each role."""
-        rows = await self._db.fetch(self._sql.read_appointments)
-        return {Role(row["role"]): Appointment(**{**row, "role": Role(row["role"])}) for row in rows}
+        return await self._in_service(self._db)
 
     async def appoint(self, request: Request, appointment: Appointment, default: str, compared: int) -> None:
         """Puts a scorecard into service and begins the walk; a repeat changes nothing.
@@ -36,24 +34,42 @@ class Scorecards(Book):
         Raises:
             Refusal: STATE_NOT_ALLOWED when it is at work already, SCORECARD_NOT_COMPARED, REQUEST_ID_REUSED.
         """
-        version, shadow = appointment.model_version, appointment.role is Role.CHALLENGER
+        version, role, now = appointment.model_version, appointment.role, appointment.appointed_at
 
         async def work(connection: Any) -> None:
-            if await claim(connection, request, appointment.appointment_id, appointment.appointed_at) is not None:
+            if await claim(connection, request, appointment.appointment_id, now) is not None:
                 return
-            rows = await connection.fetch(self._sql.read_appointments)
-            in_force = {Role.CHAMPION: default} | {Role(row["role"]): row["model_version"] for row in rows}
-            if version and version in (in_force.get(appointment.role), in_force[Role.CHAMPION]):
+            await connection.execute(self._sql.lock_appointments, _APPOINTMENTS)
+            in_force = await self._in_service(connection)
+            champion = in_force[Role.CHAMPION].model_version if Role.CHAMPION in in_force else default
+            challenge = in_force.get(Role.CHALLENGER)
+            if version and version in (champion, challenge and role is Role.CHALLENGER and challenge.model_version):
                 raise already_at_work()
-            if await connection.fetchval(self._sql.count_compared, version) < compared:
+            if await self._compared(connection, challenge, version) < compared:
                 raise not_compared()
             await connection.execute(self._sql.insert_appointment, *_columns(appointment))
-            await connection.execute(self._sql.end_passes, shadow, version, self._real_now())
-            if version:
-                now = self._real_now()
-                await connection.execute(self._sql.insert_pass, new_id("pas"), version, shadow, now, now)
+            if role is Role.CHAMPION and challenge is not None and challenge.model_version:
+                await connection.execute(self._sql.insert_appointment, *_columns(_afresh(challenge, appointment)))
+            await self._begin_walk(connection, version, shadow=role is Role.CHALLENGER)
 
         await self._db.transaction(work)
+
+    async def _in_service(self, source: Any) -> dict[Role, Appointment]:
+        rows = await source.fetch(self._sql.read_appointments)
+        return {Role(row["role"]): Appointment(**{**row, "role": Role(row["role"])}) for row in rows}
+
+    async def _compared(self, connection: Any, challenge: Appointment | None, version: str) -> int:
+        """On how many decisions a version was compared with what is in force now."""
+        if challenge is None or challenge.model_version != version:
+            return 0
+        count: int = await connection.fetchval(self._sql.count_compared, challenge.appointment_id)
+        return count
+
+    async def _begin_walk(self, connection: Any, version: str, *, shadow: bool) -> None:
+        now = self._real_now()
+        await connection.execute(self._sql.end_passes, shadow, version, now)
+        if version:
+            await connection.execute(self._sql.insert_pass, new_id("pas"), version, shadow, now, now)
 
     async def list_passes(self, limit: int) -> list[Pass]:
         """Walks, the latest first."""
@@ -69,63 +85,15 @@ class Scorecards(Book):
         """The decisions of one challenge, by pair."""
         return [Pair(**row) for row in await self._db.fetch(self._sql.compare, challenge_id)]
 
-    async def shifts(self, model_version: str) -> list[Shift]:
+    async def shifts(self, challenger: str, champion: str) -> list[Shift]:
         """How far a challenger's scores lie off."""
-        return [Shift(**row) for row in await self._db.fetch(self._sql.shifts, model_version)]
+        return [Shift(**row) for row in await self._db.fetch(self._sql.shifts, challenger, champion)]
 
-    async def walk(self, served: Served, now: datetime, batch: int) -> tuple[int, bool]:
-        """One batch of the oldest walk that nobody is on.
 
-        Returns:
-            How many people were scored, and whether there was a walk at all.
-        """
-        real = self._real_now()
-        shadowing = served.challenger.version if served.challenger else ""
-        row = await self._db.fetchrow(self._sql.lease_pass, real, real + LEASE, served.champion.version, shadowing)
-        if row is None:
-            return 0, False
-        model = served.challenger if row["shadow"] else served.champion
-        if model is None:
-            return 0, False
-        at = (row["at_bucket"], row["at_renter"])
-        found = await self._db.fetch(self._sql.next_people, *at, model.version, row["shadow"], batch)
-        if not found and at == _BEGINNING:
-            await self._db.execute(self._sql.finish_pass, row["pass_id"], real)
-            return 0, True
-        people = [one["renter_id"] for one in found]
-        after = (found[-1]["bucket"], found[-1]["renter_id"]) if found else _BEGINNING
-        lease = (row["pass_id"], real + LEASE)
-        await self._db.transaction(lambda c: self._step(c, lease, after, people, served, now, shadow=row["shadow"]))
-        return len(people), True
-
-    async def _step(
-        self,
-        connection: Any,
-        lease: tuple[str, datetime],
-        after: tuple[int, str],
-        people: list[str],
-        served: Served,
-        now: datetime,
-        *,
-        shadow: bool,
-    ) -> None:
-        """Scores a batch and says how far the walk has come: both, or neither. The lease is free again then."""
-        held = await connection.fetchval(self._sql.advance_pass, *lease, *after, len(people), self._real_now())
-        if held is None or not people:
-            return
-        await connection.fetch(self._sql.lock_scores, [bucket_of(one) for one in people], people)
-        if shadow:
-            await self._shadow(connection, people, served, now)
-        else:
-            await self._recompute(connection, people, served, now)
-
-    async def _shadow(self, connection: Any, people: list[str], served: Served, now: datetime) -> None:
-        if served.challenger is None:
-            return
-        behaviours = await self._observe(connection, people, now)
-        scores = [assess(served.challenger, behaviours[one]).score for one in people]
-        buckets = [bucket_of(one) for one in people]
-        await connection.execute(self._sql.save_shadows, buckets, people, scores, served.challenger.version)
+def _afresh(challenge: Appointment, promotion: Appointment) -> Appointment:
+    """What becomes of the challenger: once promoted it is none; else it is compared with the new champion afresh."""
+    version = "" if challenge.model_version == promotion.model_version else challenge.model_version
+    return replace(promotion, appointment_id=new_id("apt"), role=Role.CHALLENGER, model_version=version)
 
 
 def _columns(appointment: Appointment) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from services.scoring.domain import (
     assess,
     sift,
 )
-from services.scoring.operations.ports import FactKey, PastScore, Stored
+from services.scoring.operations.ports import FactKey, Past, PastScore, Stored
 from services.scoring.store.assessments import assessment_of
 from services.scoring.store.book import Book
 from services.scoring.store.rows import buckets, fact_of
@@ -45,9 +45,9 @@ class Scores(Book):
             return None
         return Stored(not row["facts_open"], assessment_of(row["assessment"]), row["computed_at"], row["facts_version"])
 
-    async def list_history(self, renter_id: str, before: int, limit: int) -> list[PastScore]:
-        """A person's scores of facts before a version (0: all), newest first."""
-        rows = await self._db.fetch(self._sql.list_history, bucket_of(renter_id), renter_id, before, limit)
+    async def list_history(self, renter_id: str, before: Past, limit: int) -> list[PastScore]:
+        """A person's scores before a place in their history, newest first."""
+        rows = await self._db.fetch(self._sql.list_history, bucket_of(renter_id), renter_id, *before, limit)
         return [PastScore(**row) for row in rows]
 
     async def find_facts(self, facts: Sequence[Fact]) -> Mapping[FactKey, Fact]:
