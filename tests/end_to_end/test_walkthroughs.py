@@ -54,9 +54,8 @@ async def test_a_scorecard_is_tried_promoted_and_taken_back(town: Town, tmp_path
     (tmp_path / ".venv").symlink_to(sys.prefix)
     page = (ROOT / "docs" / "models.md").read_text()
     trying, promoting = _SHELL.findall(page[page.index("## Put into service") : page.index("## How good it is")])
-    told = await _run(
-        trying + promoting + "until call GetScorecards '{}' | grep -q finishedAt; do sleep 1; done", tmp_path
-    )
+    back = "until call GetScorecards '{}' | latest | grep finishedAt; do sleep 1; done"
+    told = await _run(trying + promoting + back, tmp_path)
     assert '"challenger": "bike-1"' in told
     assert '"champion": "bike-1"' in told
     assert '"champion": "general-1"' in told

@@ -145,7 +145,8 @@ async def wrong_people(connection: asyncpg.Connection[Any], vault: TextVault) ->
             "SELECT * FROM facts WHERE bucket = $1 AND renter_id = $2", row["bucket"], row["renter_id"]
         )
         facts = [fact_of(fact, vault) for fact in found]
-        expected = assess(model, summarise(observe(facts, datetime.now(UTC)))).score
+        now = datetime.now(UTC)
+        expected = assess(model, summarise(observe(facts, now), now)).score
         if (row["score"], row["model_version"]) != (expected, NEW):
             wrong.append(row["renter_id"])
     return wrong

@@ -89,7 +89,7 @@ class Recomputation(_message.Message):
 
     @_builtins.property
     def finished_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was through; absent while it runs."""
+        """When it was through, or another scorecard took its place; absent while it runs."""
 
     def __init__(
         self,

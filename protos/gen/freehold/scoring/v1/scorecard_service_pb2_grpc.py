@@ -86,8 +86,8 @@ class ScorecardServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CompareChallenger(self, request, context):
-        """CompareChallenger tells how the challenger would have decided what the champion decided since it was set, and how
-        far its scores lie off; nothing, when there is no challenger. Callers: operators.
+        """CompareChallenger tells how the challenger would have decided what the champion decided since both are what they
+        are, and how far its scores lie off; nothing, when there is no challenger. Callers: operators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +96,8 @@ class ScorecardServiceServicer:
     def PromoteScorecard(self, request, context):
         """PromoteScorecard puts a scorecard into force within a second, everywhere. What is new is scored by it at once,
         everybody else in the background; until then a person's score in force stands. The challenger has to have been
-        compared on 100 decisions, unless `unchecked` says otherwise. Callers: operators.
+        compared with what is in force on 100 decisions, unless `unchecked` says otherwise. Once promoted it is no challenger
+        any more; one that was not promoted stays, and is compared afresh. Callers: operators.
         Errors: SCORECARD_NOT_FOUND, SCORECARD_NOT_COMPARED, STATE_NOT_ALLOWED (it is in force), REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -47,13 +47,14 @@ class ScorecardServiceStub:
     operators. Errors: SCORECARD_NOT_FOUND, STATE_NOT_ALLOWED (it is in force), REQUEST_ID_REUSED.
     """
     CompareChallenger: _grpc.UnaryUnaryMultiCallable[_scorecard_service_pb2.CompareChallengerRequest, _scorecard_service_pb2.CompareChallengerResponse]
-    """CompareChallenger tells how the challenger would have decided what the champion decided since it was set, and how
-    far its scores lie off; nothing, when there is no challenger. Callers: operators.
+    """CompareChallenger tells how the challenger would have decided what the champion decided since both are what they
+    are, and how far its scores lie off; nothing, when there is no challenger. Callers: operators.
     """
     PromoteScorecard: _grpc.UnaryUnaryMultiCallable[_scorecard_service_pb2.PromoteScorecardRequest, _scorecard_service_pb2.PromoteScorecardResponse]
     """PromoteScorecard puts a scorecard into force within a second, everywhere. What is new is scored by it at once,
     everybody else in the background; until then a person's score in force stands. The challenger has to have been
-    compared on 100 decisions, unless `unchecked` says otherwise. Callers: operators.
+    compared with what is in force on 100 decisions, unless `unchecked` says otherwise. Once promoted it is no challenger
+    any more; one that was not promoted stays, and is compared afresh. Callers: operators.
     Errors: SCORECARD_NOT_FOUND, SCORECARD_NOT_COMPARED, STATE_NOT_ALLOWED (it is in force), REQUEST_ID_REUSED.
     """
 
@@ -76,13 +77,14 @@ class ScorecardServiceAsyncStub(ScorecardServiceStub):
     operators. Errors: SCORECARD_NOT_FOUND, STATE_NOT_ALLOWED (it is in force), REQUEST_ID_REUSED.
     """
     CompareChallenger: _aio.UnaryUnaryMultiCallable[_scorecard_service_pb2.CompareChallengerRequest, _scorecard_service_pb2.CompareChallengerResponse]  # type: ignore[assignment]
-    """CompareChallenger tells how the challenger would have decided what the champion decided since it was set, and how
-    far its scores lie off; nothing, when there is no challenger. Callers: operators.
+    """CompareChallenger tells how the challenger would have decided what the champion decided since both are what they
+    are, and how far its scores lie off; nothing, when there is no challenger. Callers: operators.
     """
     PromoteScorecard: _aio.UnaryUnaryMultiCallable[_scorecard_service_pb2.PromoteScorecardRequest, _scorecard_service_pb2.PromoteScorecardResponse]  # type: ignore[assignment]
     """PromoteScorecard puts a scorecard into force within a second, everywhere. What is new is scored by it at once,
     everybody else in the background; until then a person's score in force stands. The challenger has to have been
-    compared on 100 decisions, unless `unchecked` says otherwise. Callers: operators.
+    compared with what is in force on 100 decisions, unless `unchecked` says otherwise. Once promoted it is no challenger
+    any more; one that was not promoted stays, and is compared afresh. Callers: operators.
     Errors: SCORECARD_NOT_FOUND, SCORECARD_NOT_COMPARED, STATE_NOT_ALLOWED (it is in force), REQUEST_ID_REUSED.
     """
 
@@ -120,8 +122,8 @@ class ScorecardServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scorecard_service_pb2.CompareChallengerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_scorecard_service_pb2.CompareChallengerResponse, _abc.Awaitable[_scorecard_service_pb2.CompareChallengerResponse]]:
-        """CompareChallenger tells how the challenger would have decided what the champion decided since it was set, and how
-        far its scores lie off; nothing, when there is no challenger. Callers: operators.
+        """CompareChallenger tells how the challenger would have decided what the champion decided since both are what they
+        are, and how far its scores lie off; nothing, when there is no challenger. Callers: operators.
         """
 
     @_abc_1.abstractmethod
@@ -132,7 +134,8 @@ class ScorecardServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_scorecard_service_pb2.PromoteScorecardResponse, _abc.Awaitable[_scorecard_service_pb2.PromoteScorecardResponse]]:
         """PromoteScorecard puts a scorecard into force within a second, everywhere. What is new is scored by it at once,
         everybody else in the background; until then a person's score in force stands. The challenger has to have been
-        compared on 100 decisions, unless `unchecked` says otherwise. Callers: operators.
+        compared with what is in force on 100 decisions, unless `unchecked` says otherwise. Once promoted it is no challenger
+        any more; one that was not promoted stays, and is compared afresh. Callers: operators.
         Errors: SCORECARD_NOT_FOUND, SCORECARD_NOT_COMPARED, STATE_NOT_ALLOWED (it is in force), REQUEST_ID_REUSED.
         """
 
