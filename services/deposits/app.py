@@ -24,7 +24,7 @@ from services.deposits.domain import Deposit, Operation
 from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Remaking, Securing, Settling
 from services.deposits.operations.ports import SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
-from services.deposits.processor import HttpProcessor
+from services.deposits.processors.sandbox import HttpProcessor
 from services.deposits.servicer import ACCESS, LIMITS, PublicServicer
 from services.deposits.servicer_internal import InternalServicer
 from services.deposits.store import Store

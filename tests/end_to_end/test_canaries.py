@@ -34,7 +34,7 @@ from freehold.identity.v1 import staff_service_pb2 as staff
 from services.cli.home import SERVICES
 from services.cli.seeding import CAST
 from services.deposits.domain import Operation, OperationKind
-from services.deposits.processor import HttpProcessor
+from services.deposits.processors.sandbox import HttpProcessor
 from services.identity.clients import HttpCarrier, HttpRegistry
 from services.identity.domain import DocumentType, Person
 from services.runtime.postgres.places import places_of

@@ -13,24 +13,32 @@ from services.deposits.domain.deposits import (
 )
 from services.deposits.domain.ledger import Account, Entry, Transfer, TransferKind
 from services.deposits.domain.policies import Policy, PolicyDraft, payment_method_required, policy_not_found
+from services.deposits.domain.processors import Capabilities, Hold, LineKind, Notice, NoticeRejected, ReportLine, Seen
 from services.deposits.domain.uses import ScoreUse, UseKind
 
 __all__ = [
     "Account",
     "AdmittanceOutcome",
     "Again",
+    "Capabilities",
     "Change",
     "Deposit",
     "DepositState",
     "Entry",
+    "Hold",
+    "LineKind",
+    "Notice",
+    "NoticeRejected",
     "Operation",
     "OperationKind",
     "OperationState",
     "PaymentStatus",
     "Policy",
     "PolicyDraft",
+    "ReportLine",
     "Result",
     "ScoreUse",
+    "Seen",
     "Transfer",
     "TransferKind",
     "UseKind",

@@ -50,6 +50,8 @@ class OperationKind(StrEnum):
     CAPTURE = "CAPTURE"
     VOID = "VOID"
     CHARGE = "CHARGE"
+    INCREMENT = "INCREMENT"
+    REFUND = "REFUND"
 
 
 class OperationState(StrEnum):
@@ -65,7 +67,9 @@ class OperationState(StrEnum):
 class Operation:
     """One thing asked of the processor, under one idempotency key (its id) however often it is tried.
 
-    `reference` is the payment method's reference for AUTHORIZE and CHARGE, the authorization's for CAPTURE and VOID.
+    `reference` is the payment method's for AUTHORIZE and CHARGE, the authorization's for CAPTURE, VOID and INCREMENT,
+    the captured or charged payment's for REFUND. `hold_id` names the AUTHORIZE operation whose hold is meant. A capture
+    that is `final` gives back the rest. `renter_action` is what the renter's app needs to have a pending one confirmed.
     """
 
     operation_id: str
@@ -75,16 +79,28 @@ class Operation:
     reference: str
     state: OperationState = OperationState.WANTED
     attempts: int = 0
+    processor: str = "sandbox"
+    hold_id: str = ""
+    final: bool = True
+    renter_action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The processor's outcome of an operation: DONE, DECLINED or CANCELLED."""
+    """The processor's outcome of an operation: DONE, DECLINED or CANCELLED; WANTED while the renter has to confirm it.
+
+    `result_ref` is the authorization's, charge's or refund's own reference. Of an authorization, `expires_at` says
+    until when it holds and `credit_minor` what part of it is a credit line's; of one that waits, `renter_action` is
+    what the renter's app needs.
+    """
 
     operation_id: str
     state: OperationState
     result_ref: str = ""
     decline_code: str = ""
+    expires_at: datetime | None = None
+    credit_minor: int = 0
+    renter_action: str = ""
 
 
 @dataclass(frozen=True, slots=True)

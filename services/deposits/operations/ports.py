@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,14 +10,19 @@ from typing import Protocol
 from services.deposits.domain import (
     AdmittanceOutcome,
     Again,
+    Capabilities,
     Change,
     Deposit,
     DepositState,
+    Hold,
+    Notice,
     Operation,
     Policy,
     PolicyDraft,
+    ReportLine,
     Result,
     ScoreUse,
+    Seen,
 )
 from services.values.errors import Refusal
 from services.values.requests import Request
@@ -237,11 +242,34 @@ class Identity(Protocol):
 
 
 class Processor(Protocol):
-    """The payment processor. None is an unclear answer: ask `query` before anything else."""
+    """A payment processor: the one port of every adapter. None is an unclear answer: `query` before anything else."""
 
-    async def attach(self, token: str, idempotency_key: str) -> Attached: ...
-    async def perform(self, operation: Operation) -> Result | None: ...
-    async def query(self, operation: Operation) -> Result | None: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def attach(self, token: str, idempotency_key: str) -> Attached:
+        """A lasting reference for a token; raises PAYMENT_METHOD_REJECTED or PROCESSOR_UNAVAILABLE."""
+        ...
+
+    async def perform(self, operation: Operation) -> Result | None:
+        """Asks for the operation under its id as idempotency key; None when it is unclear what became of it."""
+        ...
+
+    async def query(self, operation: Operation) -> Result | None:
+        """What became of the operation; `NOT_DONE` when there is no trace of it, None when it is unclear."""
+        ...
+
+    async def inspect(self, hold: Hold) -> Seen | None:
+        """The authorization as the processor has it now; None when it does not answer."""
+        ...
+
+    async def report(self, since: datetime, until: datetime) -> Sequence[ReportLine]:
+        """Every payment made from `since` to before `until`; raises PROCESSOR_UNAVAILABLE."""
+        ...
+
+    def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """What a webhook says, its signature checked; header names in lower case. Raises NoticeRejected."""
+        ...
 
 
 NOT_DONE = "not_done"

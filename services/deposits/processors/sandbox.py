@@ -1,26 +1,44 @@
-"""The payment processor over HTTP (the wire format of `services/sandbox/README.md`); another one is another class here.
+"""The sandbox's processor over HTTP (the wire format of `services/sandbox/README.md`), the embedded default.
 
 An unclear answer (a timeout, a broken connection, a 5xx) is None: ask `query`, then repeat with the same key.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 import structlog
 
-from services.deposits.domain import Operation, OperationKind, OperationState, Result
+from services.deposits.domain import (
+    Capabilities,
+    Hold,
+    LineKind,
+    Notice,
+    NoticeRejected,
+    Operation,
+    OperationKind,
+    OperationState,
+    ReportLine,
+    Result,
+    Seen,
+)
 from services.deposits.operations.ports import NOT_DONE, Attached
 from services.values.errors import Category, Refusal
 
 log = structlog.get_logger(__name__)
 ANSWER_SECONDS = 4.0
 _DECLINED = "declined"
+_SANDBOX = Capabilities("sandbox", timedelta(days=7), partial_captures=True)
+_KINDS = {"authorization": LineKind.AUTHORIZATION, "charge": LineKind.CHARGE}
 
 
 class HttpProcessor:
     """Implements `Processor`."""
+
+    capabilities = _SANDBOX
 
     def __init__(self, session: aiohttp.ClientSession, url: str, secret: str) -> None:
         self._session = session
@@ -66,6 +84,30 @@ class HttpProcessor:
             return Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
         return _result(operation, answer["answer"]) if status == 200 else None
 
+    async def inspect(self, hold: Hold) -> Seen | None:
+        """The authorization as it stands at the processor."""
+        answered = await self._call("GET", f"/v1/authorizations/{hold.reference}", None, None)
+        if answered is None or answered[0] != 200:
+            return None
+        body = answered[1]
+        return Seen(body["amount_minor"], *_parts(body), datetime.fromisoformat(body["expires_at"]))
+
+    async def report(self, since: datetime, until: datetime) -> Sequence[ReportLine]:
+        """Every payment made in a window; raises PROCESSOR_UNAVAILABLE."""
+        lines: list[ReportLine] = []
+        after: int | None = 0
+        while after is not None:
+            answered = await self._call("GET", f"/v1/report?after={after}&limit=1000", None, None)
+            if answered is None or answered[0] != 200:
+                raise Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", "the processor gives no report; retry")
+            page, after = answered[1]["payments"], answered[1]["next_after"]
+            lines.extend(line for line in map(_line, page) if since <= line.created_at < until)
+        return lines
+
+    def read_notice(self, _headers: Mapping[str, str], _body: bytes) -> Notice:
+        """This processor sends none."""
+        raise NoticeRejected
+
     async def _call(
         self, method: str, path: str, body: dict[str, Any] | None, key: str | None
     ) -> tuple[int, dict[str, Any]] | None:
@@ -100,3 +142,25 @@ def _result(operation: Operation, answer: dict[str, Any]) -> Result:
     if answer["status"] == _DECLINED:
         return Result(operation.operation_id, OperationState.DECLINED, decline_code=str(answer["decline_code"] or ""))
     return Result(operation.operation_id, OperationState.DONE, result_ref=str(answer["id"]))
+
+
+def _line(payment: dict[str, Any]) -> ReportLine:
+    kind = _KINDS[payment["object"]]
+    moved = payment["amount_minor"] if payment["status"] != _DECLINED else 0
+    return ReportLine(
+        payment["id"],
+        kind,
+        "",
+        payment["merchant_reference"],
+        payment["currency"],
+        moved,
+        *(_parts(payment) if kind is LineKind.AUTHORIZATION else (moved, 0, 0, 0)),
+        datetime.fromisoformat(payment["created_at"]),
+    )
+
+
+def _parts(authorization: dict[str, Any]) -> tuple[int, int, int, int]:
+    captured, released, expired, still_open = (
+        int(authorization[f"{part}_minor"]) for part in ("captured", "released", "expired", "open")
+    )
+    return captured, released, expired, still_open
