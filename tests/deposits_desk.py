@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.deposits.domain import (
     AdmittanceOutcome,
+    Capabilities,
     Deposit,
+    Hold,
+    Notice,
+    NoticeRejected,
     Operation,
     OperationKind,
     OperationState,
     PolicyDraft,
+    ReportLine,
     Result,
+    Seen,
 )
-from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Remaking, Securing, Settling
+from services.deposits.operations import (
+    Changing,
+    Claiming,
+    Lapsing,
+    PaymentMethods,
+    Policies,
+    Processing,
+    Reading,
+    Remaking,
+    Securing,
+    Settling,
+)
 from services.deposits.operations.ports import (
     NOT_DONE,
     Answer,
@@ -29,6 +46,7 @@ from services.deposits.operations.ports import (
 )
 from services.deposits.operations.remaking import PutRight
 from services.deposits.store import Store
+from services.runtime.breakers import NeighbourBreaker
 from services.runtime.database import Database
 from services.runtime.statuses import upstream_unavailable
 from services.values.callers import Caller, Role
@@ -85,19 +103,47 @@ class ScriptedIdentity:
 
 
 @dataclass
+class Authorization:
+    """One authorization in the books of a scripted processor."""
+
+    authorized_minor: int
+    captured_minor: int = 0
+    released_minor: int = 0
+    expired_minor: int = 0
+    open_minor: int = 0
+
+
+@dataclass
 class ScriptedProcessor:
     """A processor in memory with its own books. Each key acts once, whatever is asked how often.
 
     `mood` says how it answers: ok, decline, lost_before (nothing happens, no answer), lost_after (it happens, no
-    answer), down (nothing happens, not even a query is answered).
+    answer), down (nothing happens, not even a query is answered), slow (an authorization waits for the renter).
     """
 
+    name: str = "sandbox"
     mood: str = "ok"
+    partial_captures: bool = True
+    over_capture_percent: int = 0
     done: dict[str, Result] = field(default_factory=dict)
     acts: Counter[str] = field(default_factory=Counter)
-    open_minor: dict[str, int] = field(default_factory=dict)
-    captured_minor: int = 0
+    authorizations: dict[str, Authorization] = field(default_factory=dict)
+    waiting: dict[str, Operation] = field(default_factory=dict)
     charged_minor: int = 0
+    refunded_minor: int = 0
+
+    @property
+    def capabilities(self) -> Capabilities:
+        can = {"partial_captures": self.partial_captures, "over_capture_percent": self.over_capture_percent}
+        return Capabilities(self.name, timedelta(days=7), increments=True, **can)
+
+    @property
+    def captured_minor(self) -> int:
+        return sum(one.captured_minor for one in self.authorizations.values())
+
+    @property
+    def open_minor(self) -> int:
+        return sum(one.open_minor for one in self.authorizations.values())
 
     async def attach(self, token: str, idempotency_key: str) -> Attached:
         return Attached(f"pm_{token}", "visa", "4242")
@@ -105,14 +151,46 @@ class ScriptedProcessor:
     async def perform(self, operation: Operation) -> Result | None:
         if self.mood in ("lost_before", "down"):
             return None
+        if (
+            self.mood == "slow"
+            and operation.kind is OperationKind.AUTHORIZE
+            and operation.operation_id not in self.done
+        ):
+            self.waiting[operation.operation_id] = operation
+            return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
         result = self._act(operation)
         return None if self.mood == "lost_after" else result
 
     async def query(self, operation: Operation) -> Result | None:
         if self.mood == "down":
             return None
+        if operation.operation_id in self.waiting:
+            return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
         nothing = Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
         return self.done.get(operation.operation_id, nothing)
+
+    async def inspect(self, hold: Hold) -> Seen | None:
+        if self.mood == "down":
+            return None
+        one = self.authorizations[hold.reference]
+        return Seen(one.authorized_minor, one.captured_minor, one.released_minor, one.expired_minor, one.open_minor)
+
+    async def report(self, since: datetime, until: datetime) -> Sequence[ReportLine]:
+        raise NotImplementedError
+
+    def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        raise NoticeRejected
+
+    def confirm(self) -> None:
+        """The renters confirm what waits for them."""
+        for operation in self.waiting.values():
+            self._act(operation)
+        self.waiting.clear()
+
+    def lapse(self) -> None:
+        """Every authorization has come to its end."""
+        for one in self.authorizations.values():
+            one.expired_minor, one.open_minor = one.expired_minor + one.open_minor, 0
 
     def _act(self, operation: Operation) -> Result:
         key = operation.operation_id
@@ -122,22 +200,40 @@ class ScriptedProcessor:
         return self.done[key]
 
     def _effect(self, operation: Operation) -> Result:
-        declinable = operation.kind in (OperationKind.AUTHORIZE, OperationKind.CHARGE)
-        if self.mood == "decline" and declinable:
-            return Result(operation.operation_id, OperationState.DECLINED, decline_code="generic_decline")
+        on_means = operation.kind in (OperationKind.AUTHORIZE, OperationKind.CHARGE)
+        if self.mood == "decline" and (on_means or operation.kind is OperationKind.INCREMENT):
+            return _declined(operation, "generic_decline")
         amount = operation.amount.amount_minor
         if operation.kind is OperationKind.AUTHORIZE:
             reference = f"auth_{operation.operation_id}"
-            self.open_minor[reference] = amount
+            self.authorizations[reference] = Authorization(amount, open_minor=amount)
             return Result(operation.operation_id, OperationState.DONE, reference)
         if operation.kind is OperationKind.CHARGE:
             self.charged_minor += amount
             return Result(operation.operation_id, OperationState.DONE, f"ch_{operation.operation_id}")
+        if operation.kind is OperationKind.REFUND:
+            self.refunded_minor += amount
+            return Result(operation.operation_id, OperationState.DONE, f"re_{operation.operation_id}")
+        return self._on_hold(operation, self.authorizations[operation.reference], amount)
+
+    def _on_hold(self, operation: Operation, one: Authorization, amount: int) -> Result:
+        if not one.open_minor:
+            return _declined(operation, "authorization_expired")
+        if operation.kind is OperationKind.INCREMENT:
+            one.authorized_minor, one.open_minor = one.authorized_minor + amount, one.open_minor + amount
         if operation.kind is OperationKind.CAPTURE:
-            assert amount <= self.open_minor[operation.reference]
-            self.captured_minor += amount
-        self.open_minor[operation.reference] = 0
+            beyond = max(0, amount - one.open_minor)
+            assert beyond <= one.open_minor * self.over_capture_percent // 100, "more than what is held"
+            one.authorized_minor += beyond
+            one.captured_minor += amount
+            one.open_minor += beyond - amount
+        if operation.kind is OperationKind.VOID or (operation.kind is OperationKind.CAPTURE and operation.final):
+            one.released_minor, one.open_minor = one.released_minor + one.open_minor, 0
         return Result(operation.operation_id, OperationState.DONE, operation.reference)
+
+
+def _declined(operation: Operation, code: str) -> Result:
+    return Result(operation.operation_id, OperationState.DECLINED, decline_code=code)
 
 
 class Desk:
@@ -146,16 +242,22 @@ class Desk:
     def __init__(self, db: Database) -> None:
         self.db = db
         self.clock, self.real = Hands(), Hands()
-        self.scoring, self.identity, self.processor = ScriptedScoring(), ScriptedIdentity(), ScriptedProcessor()
+        self.scoring, self.identity = ScriptedScoring(), ScriptedIdentity()
+        self.processor, self.other = ScriptedProcessor("sandbox"), ScriptedProcessor("other")
         self.launched: list[Leased] = []
         self.store = Store(db, self.real.now, lambda: None)
-        launch = self._launch
-        self.securing = Securing(self.store, self.scoring, self.identity, launch, self.clock, self.real)
-        self.settling = Settling(self.store, launch, self.clock, self.real)
-        self.remaking = Remaking(self.store, self.scoring, self.identity, launch, self.clock, self.real)
-        self.processing = Processing(self.store, self.processor, self.clock, self.real)
+        processors = {"sandbox": self.processor, "other": self.other}
+        breakers = {name: NeighbourBreaker(name) for name in processors}
+        capabilities = {name: processor.capabilities for name, processor in processors.items()}
+        changing = Changing(self.store, capabilities, self._launch, self.clock, self.real)
+        self.securing = Securing(self.store, self.scoring, self.identity, self._launch, self.clock, self.real)
+        self.settling = Settling(changing)
+        self.claiming = Claiming(changing)
+        self.lapsing = Lapsing(changing, processors, breakers)
+        self.remaking = Remaking(changing, self.scoring, self.identity)
+        self.processing = Processing(changing, processors, breakers)
         self.policies = Policies(self.store, self.clock)
-        self.methods = PaymentMethods(self.store, self.processor, self.identity, launch, self.clock, self.real)
+        self.methods = PaymentMethods(changing, processors, self.identity)
         self.reading = Reading(self.store)
         self.partner_id = new_id("ptn")
 
@@ -176,8 +278,8 @@ class Desk:
             await self.add_card(renter_id)
         return renter_id
 
-    async def add_card(self, renter_id: str, card: str = "visa") -> None:
-        await self.methods.add(Caller(Role.RENTER, renter_id), new_id("req"), renter_id, card)
+    async def add_card(self, renter_id: str, card: str = "visa", processor: str = "sandbox") -> None:
+        await self.methods.add(Caller(Role.RENTER, renter_id), new_id("req"), renter_id, card, processor)
 
     def item(self, renter_id: str, rental_id: str = "", consent: bool = True) -> SecureItem:
         rental_id = rental_id or new_id_of("rtl", renter_id)
@@ -218,10 +320,7 @@ class Desk:
             (change,) = await self.processing.finish_all([(deposit_id, result)])
             return change
 
-        change = await self.processing.carry_out(leased, apply)
-        if change is not None:
-            self._launch(change.wanted)
-        return change is not None
+        return await self.processing.carry_out(leased, apply) is not None
 
     async def deposit(self, deposit_id: str) -> Deposit:
         found = await self.store.read_deposit(deposit_id)

@@ -62,6 +62,11 @@ class Ports:
         first = self.base + 10 * SERVICES.index(service)
         return Doors(first, first + 1, first + 2, first + 3)
 
+    @property
+    def notices(self) -> int:
+        """Where deposits takes webhooks of payment processors."""
+        return self.doors("deposits").public + 4
+
     def stand_in(self, name: str) -> int:
         """A stand-in's port."""
         return self.base + 10 * len(SERVICES) + STAND_INS.index(name)
@@ -73,6 +78,7 @@ class Ports:
     def named(self) -> Mapping[int, str]:
         """What each port is for."""
         doors = {port: f"{s}, {d}" for s in SERVICES for d, port in _doors_of(self.doors(s))}
+        doors[self.notices] = "deposits, notices"
         return {**doors, **{self.stand_in(name): name for name in STAND_INS}}
 
     def taken(self) -> dict[int, str]:

@@ -81,5 +81,9 @@ def _neighbours_of(service: str, home: Home, ports: Ports) -> Mapping[str, str]:
             "bureau_secret": secret,
         }
     if service == "deposits":
-        return {"processor_url": ports.stand_in_url("processor"), "processor_secret": secret}
+        return {
+            "processor_url": ports.stand_in_url("processor"),
+            "processor_secret": secret,
+            "notices_port": str(ports.notices),
+        }
     return {}

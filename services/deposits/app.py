@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import grpc
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from freehold.deposits.v1 import (
@@ -20,17 +20,30 @@ from freehold.deposits.v1 import (
 )
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
 from services.deposits.clients import IdentityClient, RentalEvents, ScoringClient, ScoringEvents
-from services.deposits.domain import Deposit, Operation
-from services.deposits.operations import PaymentMethods, Policies, Processing, Reading, Remaking, Securing, Settling
-from services.deposits.operations.ports import SecureItem
+from services.deposits.domain import Deposit, Notice, Operation
+from services.deposits.operations import (
+    Changing,
+    Claiming,
+    Lapsing,
+    PaymentMethods,
+    Policies,
+    Processing,
+    Reading,
+    Remaking,
+    Securing,
+    Settling,
+)
+from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.processors.sandbox import HttpProcessor
 from services.deposits.servicer import ACCESS, LIMITS, PublicServicer
 from services.deposits.servicer_internal import InternalServicer
+from services.deposits.servicer_notices import NoticeDoor
 from services.deposits.store import Store
-from services.deposits.sweeper import SWEEP_SECONDS, Runner
+from services.deposits.sweeper import LAPSE_SECONDS, SWEEP_SECONDS, RefundQueue, Runner
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
+from services.runtime.breakers import NeighbourBreaker
 from services.runtime.channels import open_channel
 from services.runtime.clock import SystemClock, clock_of
 from services.runtime.database import Database
@@ -64,6 +77,7 @@ class Settings(ServiceSettings):
     rental_address: str
     processor_url: str
     processor_secret: SecretStr
+    notices_port: int = Field(default=0, ge=0, le=65535)
 
 
 @asynccontextmanager
@@ -81,12 +95,14 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         )
     }
     async with aiohttp.ClientSession() as session:
-        processor = HttpProcessor(session, settings.processor_url, settings.processor_secret.get_secret_value())
-        house = House(settings, db, channels, processor)
+        house = House(settings, db, channels, _processors(settings, session))
+        if settings.notices_port:
+            await house.notices.open(settings.host, settings.notices_port)
         background = [asyncio.create_task(work, name=name) for name, work in house.background()]
         try:
             yield house.server(settings, tracer)
         finally:
+            await house.notices.close()
             await house.close(settings.drain_seconds)
             for task in background:
                 task.cancel()
@@ -95,11 +111,22 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
             await db.close()
 
 
+def _processors(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Processor]:
+    """The payment processors that are set up, by name."""
+    secret = settings.processor_secret.get_secret_value()
+    sandbox: Processor = HttpProcessor(session, settings.processor_url, secret)
+    return {"sandbox": sandbox}
+
+
 class House:
     """Deposits' objects, wired."""
 
     def __init__(
-        self, settings: Settings, db: Database, channels: dict[str, grpc.aio.Channel], processor: HttpProcessor
+        self,
+        settings: Settings,
+        db: Database,
+        channels: dict[str, grpc.aio.Channel],
+        processors: Mapping[str, Processor],
     ) -> None:
         real = SystemClock()
         clock: Clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
@@ -114,15 +141,32 @@ class House:
         ]
         store = Store(db, real.now, self._wake)
         self.tasks = Tasks()
-        self.runner = Runner(Processing(store, processor, clock, real), self.tasks, self._tell)
-        self.sweeper = Sweeper("processor_operations", self.runner.sweep, SWEEP_SECONDS)
-        launch: Callable[[Sequence[Operation]], None] = self.runner.launch
-        securing = Securing(store, self.scoring, self.identity, launch, clock, real)
-        settling = Settling(store, launch, clock, real)
-        methods = PaymentMethods(store, processor, self.identity, launch, clock, real)
-        self.public = PublicServicer(Policies(store, clock), securing, methods, Reading(store))
-        remaking = Remaking(store, self.scoring, self.identity, launch, clock, real)
-        self.internal = _internal(securing, settling, remaking)
+        capabilities = {name: processor.capabilities for name, processor in processors.items()}
+        breakers = {name: NeighbourBreaker(name) for name in processors}
+        changing = Changing(store, capabilities, self._launch, clock, real)
+        self.runner = Runner(Processing(changing, processors, breakers), self.tasks, self._tell)
+        lapsing = Lapsing(changing, processors, breakers)
+        self.sweepers = [
+            Sweeper("processor_operations", self.runner.sweep, SWEEP_SECONDS),
+            Sweeper("lapsing_holds", lapsing.sweep, LAPSE_SECONDS),
+            Sweeper("refund_queue", RefundQueue(lapsing, clock).measure, LAPSE_SECONDS),
+        ]
+        self._changing = changing
+        self.notices = NoticeDoor(processors, self._hasten)
+        securing = Securing(store, self.scoring, self.identity, self._launch, clock, real)
+        methods = PaymentMethods(changing, processors, self.identity)
+        claiming, reading = Claiming(changing), Reading(store)
+        self.public = PublicServicer(Policies(store, clock), securing, methods, claiming, reading)
+        remaking = Remaking(changing, self.scoring, self.identity)
+        self.internal = _internal(securing, Settling(changing), remaking)
+
+    def _launch(self, operations: Sequence[Operation]) -> None:
+        self.runner.launch(operations)
+
+    async def _hasten(self, processor: str, notice: Notice) -> None:
+        await self._changing.store.hasten(processor, notice, self._changing.real.now(), self._changing.clock.now())
+        for sweeper in self.sweepers:
+            sweeper.wake()
 
     def _wake(self) -> None:
         for relay in self.relays:
@@ -134,7 +178,8 @@ class House:
     def background(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs beside the servers, by name."""
         yield "credential watch", self.credentials.watch()
-        yield "operations sweeper", self.sweeper.run()
+        for sweeper in self.sweepers:
+            yield f"{sweeper.name} sweeper", sweeper.run()
         for relay in self.relays:
             yield "relay", relay.run()
 

@@ -191,5 +191,7 @@ def _deposit_event(row: OutboxRow) -> rental.DepositEvent:
         deposit_state=deposits_service_pb2.DepositState.Value(f"DEPOSIT_STATE_{payload['deposit_state']}"),
         payment_status=deposits_service_pb2.PaymentStatus.Value(f"PAYMENT_STATUS_{payload['payment_status']}"),
     )
+    if payload.get("hold_event"):
+        event.hold_event = rental.HoldEvent.Value(f"HOLD_EVENT_{payload['hold_event']}")
     event.occurred_at.FromDatetime(datetime.fromisoformat(payload["occurred_at"]))
     return event

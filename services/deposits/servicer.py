@@ -11,11 +11,13 @@ from freehold.deposits.v1 import deposits_service_pb2 as pb
 from freehold.deposits.v1.deposits_service_pb2_grpc import DepositsServiceServicer
 from freehold.money.v1 import money_pb2
 from services.deposits.domain import AdmittanceOutcome, Deposit, DepositState, Policy, PolicyDraft
-from services.deposits.operations import PaymentMethods, Policies, Reading, Securing
+from services.deposits.operations import Claiming, PaymentMethods, Policies, Reading, Securing
+from services.deposits.operations.payment_methods import DEFAULT_PROCESSOR
 from services.deposits.operations.ports import PaymentMethod
 from services.runtime.interceptors import Context, current_call
 from services.runtime.rates import Limit
 from services.values.access import ALL_STAFF, MANAGERS, SERVING, Reach, Rule
+from services.values.callers import Caller
 from services.values.money import Money
 
 ACCESS = {
@@ -26,6 +28,10 @@ ACCESS = {
     "ListPaymentMethods": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS"),
     "GetDeposit": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS", staff=SERVING),
     "ListDeposits": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS", staff=SERVING),
+    "CaptureDeposit": Rule(partner=Reach.OWN, scope="DEPOSITS", staff=MANAGERS),
+    "IncrementDeposit": Rule(partner=Reach.OWN, scope="DEPOSITS", staff=MANAGERS),
+    "RefundDeposit": Rule(partner=Reach.OWN, scope="DEPOSITS", staff=MANAGERS),
+    "SetProcessorOrder": Rule(partner=Reach.OWN, scope="POLICIES", staff=MANAGERS),
     "GetTrialBalance": Rule(operator=Reach.ANY),
 }
 """Who may call what."""
@@ -37,11 +43,17 @@ class PublicServicer(DepositsServiceServicer):
     """DepositsService: partners' apps, people and operators."""
 
     def __init__(
-        self, policies: Policies, securing: Securing, payment_methods: PaymentMethods, reading: Reading
+        self,
+        policies: Policies,
+        securing: Securing,
+        payment_methods: PaymentMethods,
+        claiming: Claiming,
+        reading: Reading,
     ) -> None:
         self._policies = policies
         self._securing = securing
         self._payment_methods = payment_methods
+        self._claiming = claiming
         self._reading = reading
 
     async def SetPolicy(self, request: pb.SetPolicyRequest, context: Context) -> pb.SetPolicyResponse:
@@ -77,7 +89,11 @@ class PublicServicer(DepositsServiceServicer):
         self, request: pb.AddPaymentMethodRequest, context: Context
     ) -> pb.AddPaymentMethodResponse:
         method = await self._payment_methods.add(
-            current_call().caller, request.request_id, request.renter_id, request.processor_token
+            current_call().caller,
+            request.request_id,
+            request.renter_id,
+            request.processor_token,
+            request.processor or DEFAULT_PROCESSOR,
         )
         return pb.AddPaymentMethodResponse(payment_method=_payment_method(method))
 
@@ -89,6 +105,25 @@ class PublicServicer(DepositsServiceServicer):
         )
         methods = [_payment_method(method) for method in found]
         return pb.ListPaymentMethodsResponse(payment_methods=methods, next_page_token=more)
+
+    async def SetProcessorOrder(
+        self, request: pb.SetProcessorOrderRequest, context: Context
+    ) -> pb.SetProcessorOrderResponse:
+        caller = current_call().caller
+        partner_id = caller.partner_id or caller.id
+        order = await self._payment_methods.order(caller.id, request.request_id, partner_id, request.processors)
+        return pb.SetProcessorOrderResponse(processors=order)
+
+    async def CaptureDeposit(self, request: pb.CaptureDepositRequest, context: Context) -> pb.CaptureDepositResponse:
+        return pb.CaptureDepositResponse(deposit=_deposit(await self._claiming.capture(*_claim(request))))
+
+    async def IncrementDeposit(
+        self, request: pb.IncrementDepositRequest, context: Context
+    ) -> pb.IncrementDepositResponse:
+        return pb.IncrementDepositResponse(deposit=_deposit(await self._claiming.raise_hold(*_claim(request))))
+
+    async def RefundDeposit(self, request: pb.RefundDepositRequest, context: Context) -> pb.RefundDepositResponse:
+        return pb.RefundDepositResponse(deposit=_deposit(await self._claiming.refund(*_claim(request))))
 
     async def GetDeposit(self, request: pb.GetDepositRequest, context: Context) -> pb.GetDepositResponse:
         deposit = await self._reading.get(current_call().caller, request.deposit_id)
@@ -122,6 +157,13 @@ class PublicServicer(DepositsServiceServicer):
             unpaid_bills=balance.unpaid_bills,
             outbox_waiting=balance.outbox_waiting,
         )
+
+
+def _claim(
+    request: pb.CaptureDepositRequest | pb.IncrementDepositRequest | pb.RefundDepositRequest,
+) -> tuple[Caller, str, str, Money, str]:
+    amount = Money(request.amount.currency_code, request.amount.amount_minor)
+    return current_call().caller, request.request_id, request.deposit_id, amount, request.reason
 
 
 def kind_of(value: asset_kind_pb2.AssetKind.ValueType) -> str:
@@ -166,6 +208,7 @@ def _payment_method(method: PaymentMethod) -> pb.PaymentMethod:
         last4=method.last4,
         is_default=method.is_default,
         created_at=timestamp_pb(method.created_at),
+        processor=method.processor,
     )
 
 
@@ -189,4 +232,16 @@ def _deposit(deposit: Deposit) -> pb.Deposit:
         payment_status=pb.PaymentStatus.Value(f"PAYMENT_STATUS_{deposit.payment_status}"),
         decided_at=timestamp_pb(deposit.decided_at),
         closed_at=timestamp_pb(deposit.closed_at) if deposit.closed_at else None,
+        processor=deposit.processor,
+        compensation_limit_minor=deposit.compensation_limit_minor,
+        compensated_minor=deposit.compensated_minor,
+        refunded_minor=deposit.refunded_minor,
+        paid_minor=deposit.paid_minor,
+        renter_action=deposit.renter_action,
+        hold_expires_at=_lapses_at(deposit),
     )
+
+
+def _lapses_at(deposit: Deposit) -> Timestamp | None:
+    ends = [hold.expires_at for hold in deposit.holds if hold.open_minor and hold.expires_at]
+    return timestamp_pb(max(ends)) if ends else None

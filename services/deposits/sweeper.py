@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from opentelemetry import metrics
+
 from services.deposits.domain import Change, Deposit, Operation, Result
-from services.deposits.operations import Processing
+from services.deposits.operations import Lapsing, Processing
 from services.deposits.operations.ports import Leased
 from services.runtime.batching import Batcher
 from services.runtime.tasks import Tasks
+from services.values.clock import Clock
+
+_meter = metrics.get_meter("freehold")
+_age = _meter.create_gauge("freehold.refund_queue.age", unit="s", description="Age of the oldest money to give back")
+_waiting = _meter.create_gauge("freehold.refund_queue.waiting", unit="{deposit}", description="Deposits to give back")
 
 SWEEP_SECONDS = 1.0
+LAPSE_SECONDS = 5.0
 
 
 class Runner:
@@ -46,7 +54,22 @@ class Runner:
         change = await self._processing.carry_out(leased, self._apply)
         if change is not None:
             self._told(change.deposit)
-            self.launch(change.wanted)
 
     async def _apply(self, deposit_id: str, result: Result) -> Change:
         return await self._results.submit((deposit_id, result))
+
+
+class RefundQueue:
+    """How long money of ended rentals waits to go back, as metrics: `freehold.refund_queue.age` and `.waiting`."""
+
+    def __init__(self, lapsing: Lapsing, clock: Clock) -> None:
+        self._lapsing = lapsing
+        self._clock = clock
+
+    async def measure(self) -> int:
+        """Looks once; there is never more to do at once."""
+        queue = await self._lapsing.refund_queue()
+        age = (self._clock.now() - queue.oldest).total_seconds() if queue.oldest else 0.0
+        _age.set(max(0.0, age))
+        _waiting.set(queue.waiting)
+        return 0

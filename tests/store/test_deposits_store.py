@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 import pytest
-from deposits_desk import DEPOSIT_MINOR, Desk
+from deposits_desk import DEPOSIT_MINOR, Authorization, Desk
 
 from services.deposits.domain import (
     AdmittanceOutcome,
@@ -195,13 +195,13 @@ async def test_a_late_yes_after_we_gave_up_is_voided(desk: Desk) -> None:
     desk.processor.mood = "ok"
     assert await desk.processing.lease_due() == []
     key = await desk.db.fetchval("SELECT operation_id FROM processor_operations WHERE state = 'WANTED'")
-    desk.processor.open_minor[f"auth_{key}"] = DEPOSIT_MINOR
+    desk.processor.authorizations[f"auth_{key}"] = Authorization(DEPOSIT_MINOR, open_minor=DEPOSIT_MINOR)
     desk.processor.done[key] = Result(key, OperationState.DONE, f"auth_{key}")
     await desk.sweep()
     assert isinstance(deposit, Deposit)
     voided = await desk.deposit(deposit.deposit_id)
     assert (voided.state, voided.released_minor, voided.open_minor) == (DepositState.CANCELLED, DEPOSIT_MINOR, 0)
-    assert desk.processor.open_minor[f"auth_{key}"] == 0
+    assert desk.processor.authorizations[f"auth_{key}"].open_minor == 0
 
 
 async def test_fifty_concurrent_repeats_act_once(desk: Desk) -> None:
@@ -210,7 +210,7 @@ async def test_fifty_concurrent_repeats_act_once(desk: Desk) -> None:
     assert len({o.deposit_id for o in outcomes if isinstance(o, Deposit)}) == 1
     await desk.carry_out()
     assert await desk.db.fetchval("SELECT count(*) FROM deposits WHERE rental_id = $1", item.rental_id) == 1
-    assert sum(desk.processor.open_minor.values()) == DEPOSIT_MINOR
+    assert desk.processor.open_minor == DEPOSIT_MINOR
 
 
 async def test_concurrent_settlements_charge_once(desk: Desk) -> None:

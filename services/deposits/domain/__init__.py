@@ -1,6 +1,23 @@
 """Policies, deposits, processor operations and the ledger: the rules of money, without I/O."""
 
-from services.deposits.domain.changes import Again, Change, cancel, finish, retry_bill, settle, waive
+from services.deposits.domain.changes import (
+    Again,
+    Change,
+    HoldEvent,
+    Moment,
+    announce,
+    cancel,
+    compensate,
+    fall_back,
+    finish,
+    increment,
+    observe,
+    refund,
+    retry_bill,
+    settle,
+    wait_for_renter,
+    waive,
+)
 from services.deposits.domain.deposits import (
     AdmittanceOutcome,
     Deposit,
@@ -26,7 +43,9 @@ __all__ = [
     "DepositState",
     "Entry",
     "Hold",
+    "HoldEvent",
     "LineKind",
+    "Moment",
     "Notice",
     "NoticeRejected",
     "Operation",
@@ -42,11 +61,18 @@ __all__ = [
     "Transfer",
     "TransferKind",
     "UseKind",
+    "announce",
     "cancel",
+    "compensate",
+    "fall_back",
     "finish",
+    "increment",
+    "observe",
     "payment_method_required",
     "policy_not_found",
+    "refund",
     "retry_bill",
     "settle",
+    "wait_for_renter",
     "waive",
 ]

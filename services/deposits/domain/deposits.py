@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from services.deposits.domain.processors import Hold
 from services.values.money import Money
 
 
@@ -41,6 +42,7 @@ class PaymentStatus(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     PAID = "PAID"
     FAILED = "FAILED"
+    WRITTEN_OFF = "WRITTEN_OFF"
 
 
 class OperationKind(StrEnum):
@@ -70,6 +72,8 @@ class Operation:
     `reference` is the payment method's for AUTHORIZE and CHARGE, the authorization's for CAPTURE, VOID and INCREMENT,
     the captured or charged payment's for REFUND. `hold_id` names the AUTHORIZE operation whose hold is meant. A capture
     that is `final` gives back the rest. `renter_action` is what the renter's app needs to have a pending one confirmed.
+    `source_id` names the payment that a refund pays back. One that was `given_up` is asked about until its end is
+    known, and undone if that was a success.
     """
 
     operation_id: str
@@ -83,6 +87,9 @@ class Operation:
     hold_id: str = ""
     final: bool = True
     renter_action: str = ""
+    result_ref: str = ""
+    source_id: str = ""
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,9 @@ class Result:
 class Deposit:
     """The decision for one rental and what became of it. `score` is for this record only and is told to nobody.
 
-    `model_version` and `facts_version` say what scoring answered from.
+    `model_version` and `facts_version` say what scoring answered from. The parts authorized, captured, released,
+    expired and open are the sums of the deposit's holds, which only a locked deposit carries with it. `processor` and
+    `payment_ref` are the means of payment that is asked next; `renter_action` waits for the renter.
     """
 
     deposit_id: str
@@ -124,7 +133,6 @@ class Deposit:
     amount_minor: int
     payment_ref: str
     decided_at: datetime
-    authorization_ref: str = ""
     decline_code: str = ""
     authorized_minor: int = 0
     captured_minor: int = 0
@@ -137,6 +145,28 @@ class Deposit:
     settled_at: datetime | None = None
     closed_at: datetime | None = None
     facts_version: int = 0
+    processor: str = "sandbox"
+    compensation_limit_minor: int = 0
+    compensated_minor: int = 0
+    refunded_minor: int = 0
+    holds: tuple[Hold, ...] = ()
+    renter_action: str = ""
+
+    def hold(self, hold_id: str) -> Hold:
+        """One of its holds."""
+        return next(hold for hold in self.holds if hold.hold_id == hold_id)
+
+    def with_hold(self, hold: Hold) -> Deposit:
+        """This deposit with one hold changed or added, and the sums that follow."""
+        holds = tuple(sorted([*(h for h in self.holds if h.hold_id != hold.hold_id), hold], key=lambda h: h.hold_id))
+        return self.but(
+            holds=holds,
+            authorized_minor=sum(h.authorized_minor for h in holds),
+            captured_minor=sum(h.captured_minor for h in holds),
+            released_minor=sum(h.released_minor for h in holds),
+            expired_minor=sum(h.expired_minor for h in holds),
+            open_minor=sum(h.open_minor for h in holds),
+        )
 
     def money(self, amount_minor: int) -> Money:
         """An amount in the deposit's currency."""

@@ -31,6 +31,8 @@ class TransferKind(StrEnum):
     CHARGED = "CHARGED"
     CAPTURED = "CAPTURED"
     PAID = "PAID"
+    INCREMENTED = "INCREMENTED"
+    REFUNDED = "REFUNDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ _PAIRS = {
         (Account.PROCESSOR_RECEIVABLE, Account.RENTER_RECEIVABLE),
     ),
     TransferKind.PAID: ((Account.PROCESSOR_RECEIVABLE, Account.RENTER_RECEIVABLE),),
+    TransferKind.INCREMENTED: ((Account.PROCESSOR_AUTHORIZED, Account.DEPOSITS_HELD),),
+    TransferKind.REFUNDED: ((Account.PARTNER_PAYABLE, Account.PROCESSOR_RECEIVABLE),),
 }
 """Debit and credit of each movement."""
 

@@ -1,5 +1,8 @@
 """The use cases of deposits."""
 
+from services.deposits.operations.changing import Changing
+from services.deposits.operations.claiming import Claiming
+from services.deposits.operations.lapsing import Lapsing
 from services.deposits.operations.payment_methods import PaymentMethods
 from services.deposits.operations.policies import Policies
 from services.deposits.operations.processing import Processing
@@ -8,4 +11,15 @@ from services.deposits.operations.remaking import Remaking
 from services.deposits.operations.securing import Securing
 from services.deposits.operations.settling import Settling
 
-__all__ = ["PaymentMethods", "Policies", "Processing", "Reading", "Remaking", "Securing", "Settling"]
+__all__ = [
+    "Changing",
+    "Claiming",
+    "Lapsing",
+    "PaymentMethods",
+    "Policies",
+    "Processing",
+    "Reading",
+    "Remaking",
+    "Securing",
+    "Settling",
+]

@@ -15,6 +15,7 @@ from services.deposits.domain import (
     Deposit,
     DepositState,
     Hold,
+    Moment,
     Notice,
     Operation,
     Policy,
@@ -49,6 +50,7 @@ class Known:
     policy: Policy | None
     payment_ref: str
     open_waived: int
+    processor: str = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +124,20 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class Means:
+    """Where and on what a renter can be asked for money."""
+
+    processor: str
+    payment_ref: str
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentMethod:
     """A processor's reference, described for people."""
 
     payment_method_id: str
     renter_id: str
+    processor: str
     processor_ref: str
     brand: str
     last4: str
@@ -167,9 +178,17 @@ class TrialBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundQueue:
+    """Deposits whose rental is over and of which something is still held, and since when the oldest waits."""
+
+    waiting: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Leased:
     """An operation that is ours until `until` (real time), wanted since `since`; `abandoned` when its deposit was
-    cancelled meanwhile."""
+    cancelled meanwhile, or another processor was asked instead."""
 
     operation: Operation
     abandoned: bool
@@ -200,6 +219,18 @@ class Store(Protocol):
     async def change(
         self, transitions: Sequence[tuple[str, Transition]], now: datetime, lease_until: datetime
     ) -> list[Change | Refusal]: ...
+    async def change_once(
+        self, request: Request, deposit_id: str, transition: Transition, now: datetime, lease_until: datetime
+    ) -> Change | Refusal: ...
+    async def hasten(self, processor: str, notice: Notice, real_now: datetime, now: datetime) -> None: ...
+    async def other_means(self, deposit_id: str) -> Means | None: ...
+    async def save_processor_order(
+        self, request: Request, partner_id: str, processors: Sequence[str], author: str, now: datetime
+    ) -> None: ...
+    async def read_processor_order(self, partner_id: str) -> tuple[str, ...]: ...
+    async def lapsing_holds(self, soon: datetime, now: datetime, limit: int) -> list[Hold]: ...
+    async def looked_at(self, hold_id: str, again: datetime | None) -> None: ...
+    async def refund_queue(self) -> RefundQueue: ...
     async def find_by_rental(self, rental_ids: Sequence[str]) -> dict[str, str]: ...
     async def bury(self, deposit: Deposit) -> bool: ...
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]: ...
@@ -215,7 +246,7 @@ class Store(Protocol):
         renter_id: str,
         remade: Sequence[Remade],
         uses: Sequence[ScoreUse],
-        now: datetime,
+        moment: Moment,
         lease_until: datetime,
     ) -> list[Change]: ...
     async def find_payment_method(self, request: Request) -> PaymentMethod | None: ...
@@ -270,6 +301,13 @@ class Processor(Protocol):
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """What a webhook says, its signature checked; header names in lower case. Raises NoticeRejected."""
         ...
+
+
+class Breaker(Protocol):
+    """Whether a processor may be asked at all, by how it answered of late."""
+
+    def allows(self) -> bool: ...
+    def heard(self, answered: bool) -> None: ...
 
 
 NOT_DONE = "not_done"

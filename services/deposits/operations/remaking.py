@@ -5,14 +5,14 @@ Only in the person's favour, and only where money is still held: a waiver is nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.deposits.domain import AdmittanceOutcome, Again, Operation, ScoreUse, UseKind
-from services.deposits.operations.ports import Answer, Held, Identity, Question, Remade, Scoring, Store
-from services.deposits.operations.securing import LEASE, score_use
-from services.values.clock import Clock
+from services.deposits.domain import AdmittanceOutcome, Again, ScoreUse, UseKind
+from services.deposits.operations.changing import LEASE, Changing
+from services.deposits.operations.ports import Answer, Held, Identity, Question, Remade, Scoring
+from services.deposits.operations.securing import score_use
 from services.values.errors import Category, Refusal
 from services.values.ids import bucket_of
 from services.values.requests import Request, fingerprint
@@ -28,27 +28,13 @@ class PutRight:
 
 
 class Remaking:
-    """Makes decisions again under the policy version that each was made under.
+    """Makes decisions again under the policy version that each was made under."""
 
-    Args:
-        launch: carries out the releases that this wants, detached.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        scoring: Scoring,
-        identity: Identity,
-        launch: Callable[[Sequence[Operation]], None],
-        clock: Clock,
-        real: Clock,
-    ) -> None:
-        self._store = store
+    def __init__(self, changing: Changing, scoring: Scoring, identity: Identity) -> None:
+        self._changing = changing
+        self._store = changing.store
         self._scoring = scoring
         self._identity = identity
-        self._launch = launch
-        self._clock = clock
-        self._real = real
 
     async def remake(self, news: PutRight) -> Refusal | None:
         """Decides again, once per event.
@@ -74,16 +60,17 @@ class Remaking:
         return (await self._identity.check(held.renter_id, held.partner_id)).scoring_consent
 
     async def _write(self, news: PutRight, answered: Sequence[tuple[Held, Answer]]) -> None:
-        now = self._clock.now()
+        moment = self._changing.moment()
         request = Request(bucket_of(news.renter_id), "scoring", "Deliver", news.event_id, fingerprint(news.renter_id))
         remade = [
             Remade(one.deposit_id, Again(a.score, a.model_version, a.facts_version), one.max_open_waived)
             for one, a in answered
             if a.outcome is AdmittanceOutcome.ADMITTED
         ]
-        uses = [use for one, a in answered if (use := _use(news, one, a, now)) is not None]
-        changes = await self._store.remake(request, news.renter_id, remade, uses, now, self._real.now() + LEASE)
-        self._launch([operation for change in changes for operation in change.wanted])
+        uses = [use for one, a in answered if (use := _use(news, one, a, moment.now)) is not None]
+        lease_until = self._changing.real.now() + LEASE
+        changes = await self._store.remake(request, news.renter_id, remade, uses, moment, lease_until)
+        self._changing.launch([operation for change in changes for operation in change.wanted])
 
 
 def _use(news: PutRight, held: Held, answer: Answer, now: datetime) -> ScoreUse | None:

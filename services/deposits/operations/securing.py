@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.deposits.domain import (
     AdmittanceOutcome,
@@ -17,6 +17,7 @@ from services.deposits.domain import (
     policy_not_found,
 )
 from services.deposits.domain.policies import PREVIEW_STANDS, payment_method_not_found
+from services.deposits.operations.changing import LEASE
 from services.deposits.operations.ports import (
     Answer,
     Decision,
@@ -33,9 +34,6 @@ from services.values.clock import Clock
 from services.values.errors import Category, Refusal
 from services.values.ids import new_id, new_id_of
 from services.values.money import Money
-
-LEASE = timedelta(seconds=20)
-"""How long a processor operation is left to who started it."""
 
 NO_SCORING_CONSENT = "NO_SCORING_CONSENT"
 SCORING_UNAVAILABLE = "SCORING_UNAVAILABLE"
@@ -107,8 +105,7 @@ class Securing:
         authorize = None
         if known.payment_ref:
             amount = deposit.money(deposit.amount_minor)
-            operation_id = new_id_of("opn", item.renter_id)
-            authorize = Operation(operation_id, deposit.deposit_id, OperationKind.AUTHORIZE, amount, known.payment_ref)
+            authorize = _authorize(deposit, amount)
         admitted = answer.outcome is AdmittanceOutcome.ADMITTED
         use = score_use(UseKind.DECISION, deposit.deposit_id, item, known.policy.draft.threshold, answer, now)
         return Decision(deposit, admitted, known.policy.draft.max_open_waived, authorize, use)
@@ -132,6 +129,8 @@ class Securing:
             payment_ref=known.payment_ref,
             decided_at=now,
             facts_version=answer.facts_version,
+            processor=known.processor,
+            compensation_limit_minor=draft.deposit.amount_minor,
         )
 
     async def preview(self, partner_id: str, renter_id: str, asset_kind: str) -> Preview:
@@ -176,6 +175,19 @@ class Securing:
             now + PREVIEW_STANDS,
         )
         return preview, use
+
+
+def _authorize(deposit: Deposit, amount: Money) -> Operation:
+    operation_id = new_id_of("opn", deposit.renter_id)
+    return Operation(
+        operation_id,
+        deposit.deposit_id,
+        OperationKind.AUTHORIZE,
+        amount,
+        deposit.payment_ref,
+        processor=deposit.processor,
+        hold_id=operation_id,
+    )
 
 
 def score_use(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,14 +11,13 @@ from services.deposits.domain import (
     Change,
     Deposit,
     DepositState,
-    Operation,
+    Moment,
     cancel,
     settle,
 )
 from services.deposits.domain.policies import deposit_not_found
-from services.deposits.operations.ports import Store, Transition
-from services.deposits.operations.securing import LEASE
-from services.values.clock import Clock
+from services.deposits.operations.changing import Changing
+from services.deposits.operations.ports import Transition
 from services.values.errors import Refusal
 from services.values.ids import new_id_of
 from services.values.money import Money
@@ -45,46 +44,43 @@ class CancelItem:
 
 
 class Settling:
-    """Ends deposits, and launches what that asks of the processor."""
+    """Ends deposits, and has carried out what that asks of the processor."""
 
-    def __init__(self, store: Store, launch: Callable[[Sequence[Operation]], None], clock: Clock, real: Clock) -> None:
-        self._store = store
-        self._launch = launch
-        self._clock = clock
-        self._real = real
+    def __init__(self, changing: Changing) -> None:
+        self._changing = changing
+        self._store = changing.store
 
     async def settle(self, items: list[SettleItem]) -> list[Deposit | Refusal]:
         """The deposits after their charges; asking again gives them as they stand.
 
         Item refusals: DEPOSIT_NOT_FOUND (none, or none that is open), CURRENCY_MISMATCH.
         """
-        now = self._clock.now()
-        return await self._change([(item.rental_id, _settling(item.charge, now)) for item in items], now)
+        moment = self._changing.moment()
+        return await self._change([(item.rental_id, _settling(item.charge, moment)) for item in items], moment)
 
     async def cancel(self, items: list[CancelItem]) -> list[Deposit | Refusal]:
         """The deposits after their cancellation; of an unknown rental it is remembered that it is cancelled."""
-        now = self._clock.now()
+        moment = self._changing.moment()
         known = await self._store.find_by_rental([item.rental_id for item in items])
         for item in items:
             if item.rental_id not in known:
-                await self._store.bury(_tombstone(item, now))
-        return await self._change([(item.rental_id, _cancelling(now)) for item in items], now)
+                await self._store.bury(_tombstone(item, moment.now))
+        return await self._change([(item.rental_id, _cancelling(moment)) for item in items], moment)
 
-    async def _change(self, transitions: Sequence[tuple[str, Transition]], now: datetime) -> list[Deposit | Refusal]:
+    async def _change(self, transitions: Sequence[tuple[str, Transition]], moment: Moment) -> list[Deposit | Refusal]:
         ids = await self._store.find_by_rental([rental_id for rental_id, _ in transitions])
         found = [(ids[rental_id], transition) for rental_id, transition in transitions if rental_id in ids]
-        changes = iter(await self._store.change(found, now, self._real.now() + LEASE) if found else [])
+        changes = iter(await self._changing.change(found, moment))
         outcomes = [next(changes) if rental_id in ids else deposit_not_found() for rental_id, _ in transitions]
-        self._launch([o for outcome in outcomes if isinstance(outcome, Change) for o in outcome.wanted])
         return [outcome.deposit if isinstance(outcome, Change) else outcome for outcome in outcomes]
 
 
-def _settling(charge: Money, now: datetime) -> Transition:
-    return lambda deposit, operations: settle(deposit, operations, charge, now, new_id_of)
+def _settling(charge: Money, moment: Moment) -> Transition:
+    return lambda deposit, operations: settle(deposit, operations, charge, moment)
 
 
-def _cancelling(now: datetime) -> Transition:
-    return lambda deposit, _operations: cancel(deposit, now, new_id_of)
+def _cancelling(moment: Moment) -> Transition:
+    return lambda deposit, operations: cancel(deposit, operations, moment)
 
 
 def _tombstone(item: CancelItem, now: datetime) -> Deposit:

@@ -1,45 +1,75 @@
 -- name: lock_deposits
 -- Locks deposits in sorted order, so that two batches never wait for each other in a circle.
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
-       d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
+       d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
-       d.facts_version
+       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id
 ORDER BY d.bucket, d.deposit_id FOR UPDATE OF d;
 
 -- name: operations_of
 -- All that was ever asked of the processor for these deposits.
-SELECT o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts
+SELECT o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts, o.processor,
+       o.hold_id, o.final, o.renter_action, o.result_ref, o.source_id, o.given_up
 FROM processor_operations o JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON o.bucket = i.bucket AND o.deposit_id = i.deposit_id
 ORDER BY o.operation_id;
 
+-- name: holds_of
+-- The holds of these deposits.
+SELECT h.hold_id, h.deposit_id, h.processor, h.reference, h.authorized_minor, h.captured_minor, h.released_minor,
+       h.expired_minor, h.open_minor, h.credit_minor, h.expires_at, h.announced
+FROM holds h JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
+  ON h.bucket = i.bucket AND h.deposit_id = i.deposit_id
+ORDER BY h.hold_id;
+
 -- name: write_changes
--- Everything that n changes write, in one statement: deposits, operations, ledger, exposures, events.
+-- Everything that n changes write, in one statement: deposits, holds, operations, ledger, exposures, events.
 WITH updated AS (
     UPDATE deposits d
-    SET state = i.state, payment_ref = i.payment_ref, authorization_ref = i.authorization_ref,
-        decline_code = i.decline_code, authorized_minor = i.authorized_minor, captured_minor = i.captured_minor,
+    SET state = i.state, processor = i.processor, payment_ref = i.payment_ref, decline_code = i.decline_code,
+        compensated_minor = i.compensated_minor, refunded_minor = i.refunded_minor, authorized_minor = i.authorized_minor, captured_minor = i.captured_minor,
         released_minor = i.released_minor, expired_minor = i.expired_minor, open_minor = i.open_minor,
         charged_minor = i.charged_minor, paid_minor = i.paid_minor, payment_status = i.payment_status,
         settled_at = i.settled_at, closed_at = i.closed_at
     FROM jsonb_to_recordset($1::jsonb) AS i (
-        bucket int, deposit_id text, state text, payment_ref text, authorization_ref text, decline_code text,
+        bucket int, deposit_id text, state text, processor text, payment_ref text, decline_code text,
+        compensated_minor bigint, refunded_minor bigint,
         authorized_minor bigint, captured_minor bigint, released_minor bigint, expired_minor bigint, open_minor bigint,
         charged_minor bigint, paid_minor bigint, payment_status text, settled_at timestamptz, closed_at timestamptz)
     WHERE d.bucket = i.bucket AND d.deposit_id = i.deposit_id
+), held AS (
+    INSERT INTO holds AS h (bucket, hold_id, deposit_id, renter_id, processor, reference, authorized_minor,
+                            captured_minor, released_minor, expired_minor, open_minor, credit_minor, expires_at, announced)
+    SELECT i.bucket, i.hold_id, i.deposit_id, i.renter_id, i.processor, i.reference, i.authorized_minor,
+           i.captured_minor, i.released_minor, i.expired_minor, i.open_minor, i.credit_minor, i.expires_at, i.announced
+    FROM jsonb_to_recordset($11::jsonb) AS i (
+        bucket int, hold_id text, deposit_id text, renter_id text, processor text, reference text,
+        authorized_minor bigint, captured_minor bigint, released_minor bigint, expired_minor bigint, open_minor bigint,
+        credit_minor bigint, expires_at timestamptz, announced boolean)
+    ON CONFLICT (bucket, hold_id) DO UPDATE
+    SET authorized_minor = excluded.authorized_minor, captured_minor = excluded.captured_minor,
+        released_minor = excluded.released_minor, expired_minor = excluded.expired_minor,
+        open_minor = excluded.open_minor, announced = excluded.announced
 ), ended AS (
-    UPDATE processor_operations o SET state = i.state, result_ref = i.result_ref, decline_code = i.decline_code
+    UPDATE processor_operations o
+    SET state = i.state, result_ref = i.result_ref, decline_code = i.decline_code, renter_action = i.renter_action
     FROM jsonb_to_recordset($2::jsonb) AS i (
-        bucket int, operation_id text, state text, result_ref text, decline_code text)
+        bucket int, operation_id text, state text, result_ref text, decline_code text, renter_action text)
+    WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id
+), given_up AS (
+    UPDATE processor_operations o SET given_up = true
+    FROM jsonb_to_recordset($12::jsonb) AS i (bucket int, operation_id text)
     WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id
 ), wanted AS (
     INSERT INTO processor_operations (bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, state,
-                                      created_at, lease_until)
-    SELECT i.bucket, i.operation_id, i.deposit_id, i.kind, i.amount_minor, i.currency, i.reference, 'WANTED', $8, $9
+                                      created_at, lease_until, processor, hold_id, final, source_id)
+    SELECT i.bucket, i.operation_id, i.deposit_id, i.kind, i.amount_minor, i.currency, i.reference, 'WANTED', $8, $9,
+           i.processor, i.hold_id, i.final, i.source_id
     FROM jsonb_to_recordset($3::jsonb) AS i (
-        bucket int, operation_id text, deposit_id text, kind text, amount_minor bigint, currency text, reference text)
+        bucket int, operation_id text, deposit_id text, kind text, amount_minor bigint, currency text, reference text,
+        processor text, hold_id text, final boolean, source_id text)
 ), moved AS (
     INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at)
     SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $10
@@ -80,9 +110,26 @@ FROM due, deposits d
 WHERE o.bucket = due.bucket AND o.operation_id = due.operation_id AND o.state = 'WANTED' AND o.lease_until <= $1
   AND d.bucket = o.bucket AND d.deposit_id = o.deposit_id
 RETURNING o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts,
-          o.created_at, o.kind = 'AUTHORIZE' AND d.state = 'CANCELLED' AS abandoned;
+          o.processor, o.hold_id, o.final, o.renter_action, o.result_ref, o.source_id, o.given_up,
+          o.created_at, o.kind = 'AUTHORIZE' AND (d.state = 'CANCELLED' OR o.given_up) AS abandoned;
 
 -- name: postpone_operation
 -- Says when an operation is tried again.
 UPDATE processor_operations SET lease_until = $3
 WHERE bucket = $1 AND operation_id = $2 AND state = 'WANTED';
+
+-- name: hasten_operation
+-- A processor has news of an operation: it is taken up now.
+UPDATE processor_operations SET lease_until = $3
+WHERE bucket = $1 AND operation_id = $2 AND state = 'WANTED' AND lease_until > $3;
+
+-- name: hasten_payment
+-- A processor has news of a payment: what is wanted on it is taken up now; its hold is looked at.
+WITH payment AS (
+    SELECT o.bucket, o.deposit_id, o.hold_id FROM processor_operations o WHERE o.processor = $1 AND o.result_ref = $2
+), hastened AS (
+    UPDATE processor_operations o SET lease_until = $3 FROM payment p
+    WHERE o.bucket = p.bucket AND o.deposit_id = p.deposit_id AND o.state = 'WANTED' AND o.lease_until > $3
+)
+UPDATE holds h SET look_at = $4 FROM payment p
+WHERE h.bucket = p.bucket AND h.hold_id = p.hold_id AND h.open_minor > 0;

@@ -1,17 +1,18 @@
 -- name: insert_payment_method
 -- A payment method; the renter's first one is the default.
-INSERT INTO payment_methods (bucket, payment_method_id, renter_id, processor_ref, brand, last4, is_default, created_at)
-SELECT $1, $2, $3, $4, $5, $6,
-       NOT EXISTS (SELECT 1 FROM payment_methods m WHERE m.bucket = $1 AND m.renter_id = $3), $7;
+INSERT INTO payment_methods (bucket, payment_method_id, renter_id, processor, processor_ref, brand, last4, is_default,
+                             created_at)
+SELECT $1, $2, $3, $4, $5, $6, $7,
+       NOT EXISTS (SELECT 1 FROM payment_methods m WHERE m.bucket = $1 AND m.renter_id = $3), $8;
 
 -- name: read_payment_method
 -- One payment method.
-SELECT payment_method_id, renter_id, processor_ref, brand, last4, is_default, created_at FROM payment_methods
+SELECT payment_method_id, renter_id, processor, processor_ref, brand, last4, is_default, created_at FROM payment_methods
 WHERE bucket = $1 AND payment_method_id = $2;
 
 -- name: list_payment_methods
 -- A renter's payment methods before a key, newest first.
-SELECT payment_method_id, renter_id, processor_ref, brand, last4, is_default, created_at FROM payment_methods
+SELECT payment_method_id, renter_id, processor, processor_ref, brand, last4, is_default, created_at FROM payment_methods
 WHERE bucket = $1 AND renter_id = $2 AND ($3 = '' OR payment_method_id < $3)
 ORDER BY payment_method_id DESC LIMIT $4;
 
@@ -24,3 +25,25 @@ VALUES ($1, $2, 'scoring', $3, $4, $5, $6, $6, 0);
 -- A renter's deposits whose charge is owed.
 SELECT deposit_id FROM deposits
 WHERE bucket = $1 AND renter_id = $2 AND payment_status IN ('DUE', 'FAILED') ORDER BY deposit_id;
+
+-- name: other_means
+-- What else a renter could be asked on: at processors that were not tried for this deposit, the partner's order first.
+SELECT m.processor, m.processor_ref
+FROM payment_methods m
+JOIN deposits d ON d.bucket = m.bucket AND d.renter_id = m.renter_id
+LEFT JOIN processor_orders o ON o.partner_id = d.partner_id
+WHERE d.bucket = $1 AND d.deposit_id = $2
+  AND NOT EXISTS (SELECT 1 FROM processor_operations t
+                  WHERE t.bucket = d.bucket AND t.deposit_id = d.deposit_id AND t.processor = m.processor)
+ORDER BY coalesce(array_position(o.processors, m.processor), 1000), m.is_default DESC, m.payment_method_id DESC
+LIMIT 1;
+
+-- name: save_processor_order
+-- In which order a partner's processors are asked when one does not answer.
+INSERT INTO processor_orders AS o (partner_id, processors, author, changed_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (partner_id) DO UPDATE
+SET processors = excluded.processors, author = excluded.author, changed_at = excluded.changed_at;
+
+-- name: read_processor_order
+-- The partner's order.
+SELECT processors FROM processor_orders WHERE partner_id = $1;

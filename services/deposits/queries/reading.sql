@@ -1,18 +1,24 @@
 -- name: read_deposits
 -- Deposits by their ids.
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
-       d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
+       d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
-       d.facts_version
+       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id;
+
+-- name: renter_action
+-- What the renter's app needs to have a pending hold confirmed.
+SELECT o.renter_action FROM processor_operations o JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
+  ON o.bucket = i.bucket AND o.deposit_id = i.deposit_id
+WHERE o.state = 'WANTED' AND NOT o.given_up AND o.renter_action <> '' LIMIT 1;
 
 -- name: list_partner_deposits
 -- A partner's deposits before a key, newest first; of one renter or of all, in one state or in any.
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
-       d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
+       d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
-       d.facts_version
+       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor
 FROM deposits d
 WHERE d.partner_id = $1 AND ($2 = '' OR d.renter_id = $2) AND ($3 = '' OR d.state = $3)
   AND ($4 = '' OR d.deposit_id < $4)
@@ -21,9 +27,9 @@ ORDER BY d.deposit_id DESC LIMIT $5;
 -- name: list_renter_deposits
 -- A renter's deposits before a key, newest first, in one state or in any.
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
-       d.amount_minor, d.payment_ref, d.decided_at, d.authorization_ref, d.decline_code, d.authorized_minor, d.captured_minor,
+       d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
-       d.facts_version
+       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor
 FROM deposits d
 WHERE d.bucket = $1 AND d.renter_id = $2 AND ($3 = '' OR d.state = $3) AND ($4 = '' OR d.deposit_id < $4)
 ORDER BY d.deposit_id DESC LIMIT $5;

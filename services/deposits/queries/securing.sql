@@ -3,7 +3,7 @@
 SELECT i.ordinal, d.deposit_id AS known_deposit_id,
        p.partner_id, p.asset_kind, p.version, p.policy_id, p.threshold, p.currency, p.deposit_minor, p.max_open_waived,
        p.reason, p.author, p.effective_at,
-       coalesce(m.processor_ref, '') AS payment_ref, coalesce(e.open_count, 0) AS open_waived
+       coalesce(m.processor_ref, '') AS payment_ref, coalesce(m.processor, 'sandbox') AS processor, coalesce(e.open_count, 0) AS open_waived
 FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
   AS i (bucket, rental_id, renter_id, partner_id, asset_kind, payment_method_id, ordinal)
 LEFT JOIN deposits d ON d.bucket = i.bucket AND d.rental_id = i.rental_id
@@ -13,7 +13,7 @@ LEFT JOIN LATERAL (
     FROM policies q WHERE q.partner_id = i.partner_id AND q.asset_kind = i.asset_kind ORDER BY q.version DESC LIMIT 1
 ) p ON true
 LEFT JOIN LATERAL (
-    SELECT n.processor_ref FROM payment_methods n
+    SELECT n.processor_ref, n.processor FROM payment_methods n
     WHERE n.bucket = i.bucket AND n.renter_id = i.renter_id
       AND ((i.payment_method_id = '' AND n.is_default) OR n.payment_method_id = i.payment_method_id)
 ) m ON true
@@ -26,11 +26,12 @@ ORDER BY i.ordinal;
 WITH i AS (
     SELECT i.bucket, i.deposit_id, i.rental_id, i.renter_id, i.partner_id, i.outcome, i.reason_codes, i.policy_id,
            i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, i.wants_waiver, i.max_open_waived,
-           i.operation_id, i.facts_version
+           i.operation_id, i.facts_version, i.processor, i.compensation_limit_minor
     FROM jsonb_to_recordset($1::jsonb) AS i (
         bucket int, deposit_id text, rental_id text, renter_id text, partner_id text, outcome text, reason_codes text[],
         policy_id text, model_version text, score int, currency text, amount_minor bigint, payment_ref text,
-        wants_waiver boolean, max_open_waived int, operation_id text, facts_version bigint)
+        wants_waiver boolean, max_open_waived int, operation_id text, facts_version bigint,
+        processor text, compensation_limit_minor bigint)
 ), exposed AS (
     INSERT INTO exposures AS e (bucket, renter_id, open_count)
     SELECT i.bucket, i.renter_id, 1 FROM i WHERE i.wants_waiver ORDER BY i.bucket, i.renter_id
@@ -39,20 +40,21 @@ WITH i AS (
     RETURNING e.bucket, e.renter_id
 ), secured AS (
     INSERT INTO deposits (bucket, deposit_id, rental_id, renter_id, partner_id, state, outcome, reason_codes, policy_id,
-                          model_version, score, currency, amount_minor, payment_ref, decided_at, facts_version)
+                          model_version, score, currency, amount_minor, payment_ref, decided_at, facts_version,
+                          processor, compensation_limit_minor)
     SELECT i.bucket, i.deposit_id, i.rental_id, i.renter_id, i.partner_id,
            CASE WHEN x.renter_id IS NOT NULL THEN 'WAIVED' ELSE 'PENDING' END, i.outcome,
            CASE WHEN i.wants_waiver AND x.renter_id IS NULL THEN ARRAY['EXPOSURE_CAP_REACHED'] ELSE i.reason_codes END,
            i.policy_id, i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, $2,
-           i.facts_version
+           i.facts_version, i.processor, i.compensation_limit_minor
     FROM i LEFT JOIN exposed x ON x.bucket = i.bucket AND x.renter_id = i.renter_id
     WHERE x.renter_id IS NOT NULL OR i.payment_ref <> ''
     RETURNING bucket, deposit_id, state, reason_codes
 ), intents AS (
     INSERT INTO processor_operations (bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, state,
-                                      created_at, lease_until)
+                                      created_at, lease_until, processor, hold_id)
     SELECT i.bucket, i.operation_id, i.deposit_id, 'AUTHORIZE', i.amount_minor, i.currency, i.payment_ref, 'WANTED',
-           $3, $4
+           $3, $4, i.processor, i.operation_id
     FROM i JOIN secured s ON s.bucket = i.bucket AND s.deposit_id = i.deposit_id WHERE s.state = 'PENDING'
 ), told AS (
     INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)

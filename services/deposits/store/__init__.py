@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from services.deposits.store.lapsing import Lapsing
 from services.deposits.store.payment_methods import PaymentMethods
 from services.deposits.store.policies import Policies
 from services.deposits.store.reading import Reading
@@ -14,7 +15,7 @@ from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
 
-class Store(Policies, PaymentMethods, Securing, Remaking, Reading):
+class Store(Policies, PaymentMethods, Securing, Remaking, Lapsing, Reading):
     """Implements the `Store` that operations need, a part per file.
 
     Args:

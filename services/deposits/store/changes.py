@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.deposits.domain import Change, Deposit, Operation
+from services.deposits.domain import Change, Deposit, Hold, Notice, Operation
 from services.deposits.domain.policies import deposit_not_found
 from services.deposits.operations.ports import Leased, Transition
 from services.deposits.store.rows import Part, buckets, deposit_of, operation_of
+from services.runtime.requests import claim, find
 from services.values.errors import Refusal
 from services.values.ids import bucket_of, new_id, new_id_of
+from services.values.requests import Request
 
 _CHANGED = (
-    "deposit_id", "state", "payment_ref", "authorization_ref", "decline_code", "authorized_minor", "captured_minor",
+    "deposit_id", "state", "processor", "payment_ref", "decline_code", "authorized_minor", "captured_minor",
     "released_minor", "expired_minor", "open_minor", "charged_minor", "paid_minor", "payment_status",
+    "compensated_minor", "refunded_minor",
 )  # fmt: skip
 
 
@@ -50,7 +53,20 @@ class Changes(Part):
         operations: dict[str, list[Operation]] = {deposit_id: [] for deposit_id in ids}
         for row in await connection.fetch(self._sql.operations_of, *where):
             operations[row["deposit_id"]].append(operation_of(row))
-        return {deposit.deposit_id: (deposit, operations[deposit.deposit_id]) for deposit in deposits}
+        holds = await self._holds(connection, deposits)
+        return {
+            deposit.deposit_id: (deposit.but(holds=tuple(holds[deposit.deposit_id])), operations[deposit.deposit_id])
+            for deposit in deposits
+        }
+
+    async def _holds(self, connection: Any, deposits: Sequence[Deposit]) -> dict[str, list[Hold]]:
+        """The holds of each, oldest first; asked for only where something was ever held."""
+        holds: dict[str, list[Hold]] = {deposit.deposit_id: [] for deposit in deposits}
+        held = [deposit.deposit_id for deposit in deposits if deposit.authorized_minor]
+        if held:
+            for row in await connection.fetch(self._sql.holds_of, buckets(held), held):
+                holds[row["deposit_id"]].append(Hold(**row))
+        return holds
 
     async def _write(
         self,
@@ -60,9 +76,7 @@ class Changes(Part):
         now: datetime,
         lease_until: datetime,
     ) -> None:
-        changes = [
-            c for c in outcomes if isinstance(c, Change) and (c.deposit != before[c.deposit.deposit_id] or c.results)
-        ]
+        changes = [c for c in outcomes if isinstance(c, Change) and c != Change(before[c.deposit.deposit_id])]
         if not changes:
             return
         transfers, entries = _ledger_rows(changes)
@@ -78,15 +92,52 @@ class Changes(Part):
                 for c in changes
                 if c.exposure_ends
             ],
-            [_event_row(c.deposit, now) for c in changes if c.announced],
+            [_event_row(c, now) for c in changes if c.announced],
             self._real_now(),
             lease_until,
             now,
+            [_hold_row(c.deposit, hold) for c in changes for hold in _changed_holds(before, c.deposit)],
+            [{"bucket": bucket_of(i), "operation_id": i} for c in changes for i in c.given_up],
         )
 
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]:
         rows = await self._db.fetch(self._sql.lease_operations, now, until, limit)
         return [Leased(operation_of(row), row["abandoned"], row["created_at"], until) for row in rows]
+
+    async def change_once(
+        self, request: Request, deposit_id: str, transition: Transition, now: datetime, lease_until: datetime
+    ) -> Change | Refusal:
+        """One transition, once per request; a repeat changes nothing and gives the deposit as it stands.
+
+        Raises REQUEST_ID_REUSED. A refusal is not stored.
+        """
+
+        async def work(connection: Any) -> Change | Refusal:
+            locked = await self._locked(connection, [deposit_id])
+            if deposit_id not in locked:
+                return deposit_not_found()
+            deposit, operations = locked[deposit_id]
+            outcome = transition(deposit, operations)
+            first = await find(connection, request)
+            if first is not None:
+                return Change(deposit)
+            if isinstance(outcome, Change):
+                await claim(connection, request, deposit_id, now)
+                await self._write(connection, {deposit_id: deposit}, [outcome], now, lease_until)
+            return outcome
+
+        outcome = await self._db.transaction(work)
+        if isinstance(outcome, Change) and outcome.announced:
+            self._published()
+        return outcome
+
+    async def hasten(self, processor: str, notice: Notice, real_now: datetime, now: datetime) -> None:
+        """What a notice is about is due now: operations by real time, a look at a hold by business time."""
+        if notice.operation_id:
+            key = (bucket_of(notice.operation_id), notice.operation_id)
+            await self._db.execute(self._sql.hasten_operation, *key, real_now)
+        if notice.reference:
+            await self._db.execute(self._sql.hasten_payment, processor, notice.reference, real_now, now)
 
     async def postpone_operation(self, operation_id: str, until: datetime) -> None:
         await self._db.execute(self._sql.postpone_operation, bucket_of(operation_id), operation_id, until)
@@ -111,7 +162,19 @@ def _result_row(result: Any) -> dict[str, Any]:
         "state": result.state,
         "result_ref": result.result_ref,
         "decline_code": result.decline_code,
+        "renter_action": result.renter_action,
     }
+
+
+def _changed_holds(before: dict[str, Deposit], after: Deposit) -> list[Hold]:
+    known = before[after.deposit_id].holds
+    return [hold for hold in after.holds if hold not in known]
+
+
+def _hold_row(deposit: Deposit, hold: Hold) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(hold, name) for name in Hold.__dataclass_fields__}
+    row["expires_at"] = hold.expires_at.isoformat() if hold.expires_at else None
+    return {**row, **_renter_row(deposit)}
 
 
 def _operation_row(operation: Operation) -> dict[str, Any]:
@@ -123,6 +186,10 @@ def _operation_row(operation: Operation) -> dict[str, Any]:
         "amount_minor": operation.amount.amount_minor,
         "currency": operation.amount.currency,
         "reference": operation.reference,
+        "processor": operation.processor,
+        "hold_id": operation.hold_id,
+        "final": operation.final,
+        "source_id": operation.source_id,
     }
 
 
@@ -152,11 +219,13 @@ def _ledger_rows(changes: Sequence[Change]) -> tuple[list[dict[str, Any]], list[
     return transfers, entries
 
 
-def _event_row(deposit: Deposit, now: datetime) -> dict[str, Any]:
+def _event_row(change: Change, now: datetime) -> dict[str, Any]:
+    deposit = change.deposit
     payload = {
         "rental_id": deposit.rental_id,
         "deposit_state": deposit.state,
         "payment_status": deposit.payment_status,
+        "hold_event": change.hold_event,
         "occurred_at": now.isoformat(),
     }
     return {**_renter_row(deposit), "event_id": new_id("evt"), "payload": payload}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
-from services.deposits.operations.ports import PaymentMethod
+from services.deposits.operations.ports import Means, PaymentMethod
 from services.deposits.store.rows import Part
 from services.runtime.requests import claim, find
 from services.values.ids import bucket_of, new_id
@@ -42,7 +44,7 @@ class PaymentMethods(Part):
 
     async def _insert(self, connection: Any, method: PaymentMethod) -> None:
         bucket = bucket_of(method.renter_id)
-        values = (method.processor_ref, method.brand, method.last4, method.created_at)
+        values = (method.processor, method.processor_ref, method.brand, method.last4, method.created_at)
         await connection.execute(
             self._sql.insert_payment_method, bucket, method.payment_method_id, method.renter_id, *values
         )
@@ -59,6 +61,22 @@ class PaymentMethods(Part):
     async def list_payment_methods(self, renter_id: str, before: str, limit: int) -> list[PaymentMethod]:
         key = (bucket_of(renter_id), renter_id)
         return [PaymentMethod(**r) for r in await self._db.fetch(self._sql.list_payment_methods, *key, before, limit)]
+
+    async def other_means(self, deposit_id: str) -> Means | None:
+        row = await self._db.fetchrow(self._sql.other_means, bucket_of(deposit_id), deposit_id)
+        return None if row is None else Means(row["processor"], row["processor_ref"])
+
+    async def save_processor_order(
+        self, request: Request, partner_id: str, processors: Sequence[str], author: str, now: datetime
+    ) -> None:
+        async def work(connection: Any) -> None:
+            if await claim(connection, request, partner_id, now) is None:
+                await connection.execute(self._sql.save_processor_order, partner_id, list(processors), author, now)
+
+        await self._db.transaction(work)
+
+    async def read_processor_order(self, partner_id: str) -> tuple[str, ...]:
+        return tuple(await self._db.fetchval(self._sql.read_processor_order, partner_id) or ())
 
     async def unpaid_deposits(self, renter_id: str) -> list[str]:
         rows = await self._db.fetch(self._sql.unpaid_deposits, bucket_of(renter_id), renter_id)

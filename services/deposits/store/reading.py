@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.deposits.domain import Deposit, DepositState
+from services.deposits.domain import Deposit, DepositState, Hold
 from services.deposits.operations.ports import AccountTotal, TrialBalance
 from services.deposits.store.rows import Part, deposit_of
 from services.values.ids import bucket_of
@@ -12,8 +12,16 @@ class Reading(Part):
     """Reads; writes nothing."""
 
     async def read_deposit(self, deposit_id: str) -> Deposit | None:
-        row = await self._db.fetchrow(self._sql.read_deposits, [bucket_of(deposit_id)], [deposit_id])
-        return None if row is None else deposit_of(row)
+        """One deposit, with its holds and what waits for the renter."""
+        key = ([bucket_of(deposit_id)], [deposit_id])
+        row = await self._db.fetchrow(self._sql.read_deposits, *key)
+        if row is None:
+            return None
+        deposit = deposit_of(row)
+        holds = await self._db.fetch(self._sql.holds_of, *key) if deposit.authorized_minor else []
+        pending = deposit.state is DepositState.PENDING
+        action = await self._db.fetchval(self._sql.renter_action, *key) if pending else None
+        return deposit.but(holds=tuple(Hold(**hold) for hold in holds), renter_action=action or "")
 
     async def list_deposits(
         self, partner_id: str, renter_id: str, state: DepositState | None, before: str, limit: int

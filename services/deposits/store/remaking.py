@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.deposits.domain import Again, Change, Deposit, ScoreUse, waive
+from services.deposits.domain import Again, Change, Deposit, Moment, ScoreUse, waive
 from services.deposits.operations.ports import Held, Remade
 from services.deposits.store.changes import Changes
 from services.deposits.store.uses import uses_payload
 from services.runtime.requests import claim
-from services.values.ids import bucket_of, new_id, new_id_of
+from services.values.ids import bucket_of, new_id
 from services.values.requests import Request
 
 
@@ -29,17 +29,19 @@ class Remaking(Changes):
         renter_id: str,
         remade: Sequence[Remade],
         uses: Sequence[ScoreUse],
-        now: datetime,
+        moment: Moment,
         lease_until: datetime,
     ) -> list[Change]:
         """What changed; nothing when the event was applied before."""
+
+        now = moment.now
 
         async def work(connection: Any) -> list[Change]:
             if await claim(connection, request, renter_id, now) is not None:
                 return []
             await connection.execute(self._sql.forget_previews, bucket_of(renter_id), renter_id)
             locked = await self._locked(connection, [one.deposit_id for one in remade])
-            changes = [await self._waived(connection, locked, one) for one in remade]
+            changes = [await self._waived(connection, locked, one, moment) for one in remade]
             done = [change for change in changes if change is not None]
             await self._write(connection, {i: deposit for i, (deposit, _) in locked.items()}, done, now, lease_until)
             for change in done:
@@ -55,10 +57,10 @@ class Remaking(Changes):
         self._published()
         return changes
 
-    async def _waived(self, connection: Any, locked: Any, remade: Remade) -> Change | None:
+    async def _waived(self, connection: Any, locked: Any, remade: Remade, moment: Moment) -> Change | None:
         """The waiver, if the deposit is still held and the exposure has room."""
         deposit, operations = locked[remade.deposit_id]
-        change = waive(deposit, operations, remade.again, new_id_of)
+        change = waive(deposit, operations, remade.again, moment)
         if change.deposit == deposit:
             return None
         key = (bucket_of(deposit.renter_id), deposit.renter_id, remade.max_open_waived)

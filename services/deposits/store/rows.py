@@ -60,6 +60,13 @@ def operation_of(row: Any) -> Operation:
         row["reference"],
         OperationState(row["state"]),
         row["attempts"],
+        row["processor"],
+        row["hold_id"],
+        row["final"],
+        row["renter_action"],
+        row["result_ref"],
+        row["source_id"],
+        row["given_up"],
     )
 
 

@@ -80,7 +80,7 @@ class Securing(Part):
 
 def _known(row: Any, decided: dict[str, Deposit]) -> Known:
     policy = policy_of(row) if row["policy_id"] is not None else None
-    return Known(decided.get(row["known_deposit_id"]), policy, row["payment_ref"], row["open_waived"])
+    return Known(decided.get(row["known_deposit_id"]), policy, row["payment_ref"], row["open_waived"], row["processor"])
 
 
 def _decided(deposit: Deposit, row: Any) -> Deposit | None:
@@ -109,4 +109,6 @@ def _decision_row(decision: Decision) -> dict[str, Any]:
         "max_open_waived": decision.max_open_waived,
         "operation_id": decision.authorize.operation_id if decision.authorize else None,
         "facts_version": deposit.facts_version,
+        "processor": deposit.processor,
+        "compensation_limit_minor": deposit.compensation_limit_minor,
     }

@@ -139,6 +139,8 @@ def _paid(rental: Rental, settlement: Settlement, at: datetime, **fields: Any) -
 def _payment_facts(rental: Rental, status: PaymentStatus, at: datetime) -> tuple[Fact, ...]:
     if status is PaymentStatus.FAILED and rental.payment_failed_at is None:
         return (rental.fact(FactKind.PAYMENT_FAILED, at),)
+    if status is PaymentStatus.WRITTEN_OFF and rental.payment_status is not PaymentStatus.WRITTEN_OFF:
+        return (rental.fact(FactKind.PAYMENT_WRITTEN_OFF, at),)
     if status is PaymentStatus.PAID and rental.payment_status is not PaymentStatus.PAID:
         cured = rental.payment_failed_at is not None
         return (rental.fact(FactKind.PAYMENT_CURED if cured else FactKind.PAYMENT_ON_TIME, at),)

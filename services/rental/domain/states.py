@@ -46,6 +46,7 @@ class PaymentStatus(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     PAID = "PAID"
     FAILED = "FAILED"
+    WRITTEN_OFF = "WRITTEN_OFF"
 
 
 class DepositState(StrEnum):

@@ -108,6 +108,8 @@ class _PaymentStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Payment
     """Paid."""
     PAYMENT_STATUS_FAILED: _PaymentStatus.ValueType  # 5
     """The processor declined; it stays owed."""
+    PAYMENT_STATUS_WRITTEN_OFF: _PaymentStatus.ValueType  # 6
+    """Given up; paying it all the same cures the record."""
 
 class PaymentStatus(_PaymentStatus, metaclass=_PaymentStatusEnumTypeWrapper):
     """PaymentStatus is how far the charge for a rental is paid."""
@@ -124,6 +126,8 @@ PAYMENT_STATUS_PAID: PaymentStatus.ValueType  # 4
 """Paid."""
 PAYMENT_STATUS_FAILED: PaymentStatus.ValueType  # 5
 """The processor declined; it stays owed."""
+PAYMENT_STATUS_WRITTEN_OFF: PaymentStatus.ValueType  # 6
+"""Given up; paying it all the same cures the record."""
 Global___PaymentStatus: _TypeAlias = PaymentStatus  # noqa: Y015
 
 @_typing.final
@@ -199,6 +203,7 @@ class PaymentMethod(_message.Message):
     LAST4_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    PROCESSOR_FIELD_NUMBER: _builtins.int
     payment_method_id: _builtins.str
     """Id, `pmt_…`."""
     brand: _builtins.str
@@ -207,6 +212,8 @@ class PaymentMethod(_message.Message):
     """Last four digits, as the processor tells them."""
     is_default: _builtins.bool
     """Whether it is used when none is named."""
+    processor: _builtins.str
+    """The payment processor it belongs to, for example "sandbox"."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was added."""
@@ -219,10 +226,11 @@ class PaymentMethod(_message.Message):
         last4: _builtins.str = ...,
         is_default: _builtins.bool = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        processor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "created_at", b"created_at", "is_default", b"is_default", "last4", b"last4", "payment_method_id", b"payment_method_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "created_at", b"created_at", "is_default", b"is_default", "last4", b"last4", "payment_method_id", b"payment_method_id", "processor", b"processor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -252,6 +260,13 @@ class Deposit(_message.Message):
     PAYMENT_STATUS_FIELD_NUMBER: _builtins.int
     DECIDED_AT_FIELD_NUMBER: _builtins.int
     CLOSED_AT_FIELD_NUMBER: _builtins.int
+    PROCESSOR_FIELD_NUMBER: _builtins.int
+    COMPENSATION_LIMIT_MINOR_FIELD_NUMBER: _builtins.int
+    COMPENSATED_MINOR_FIELD_NUMBER: _builtins.int
+    REFUNDED_MINOR_FIELD_NUMBER: _builtins.int
+    PAID_MINOR_FIELD_NUMBER: _builtins.int
+    RENTER_ACTION_FIELD_NUMBER: _builtins.int
+    HOLD_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     deposit_id: _builtins.str
     """Id, `dep_…`."""
     rental_id: _builtins.str
@@ -280,6 +295,18 @@ class Deposit(_message.Message):
     """Charged for the rental so far, minor units."""
     payment_status: Global___PaymentStatus.ValueType
     """How far the charge is paid."""
+    processor: _builtins.str
+    """Where money is asked for, for example "sandbox"."""
+    compensation_limit_minor: _builtins.int
+    """Compensation never exceeds this, minor units; fares and rent are not compensation."""
+    compensated_minor: _builtins.int
+    """Compensation claimed so far, minor units; part of what is charged."""
+    refunded_minor: _builtins.int
+    """Paid back, minor units."""
+    paid_minor: _builtins.int
+    """Paid so far, minor units: captured or charged."""
+    renter_action: _builtins.str
+    """What the renter's app needs to have a pending hold confirmed there; empty when nothing waits for the renter."""
     @_builtins.property
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Up to four reason codes: scoring's, or EXPOSURE_CAP_REACHED, NO_SCORING_CONSENT, SCORING_UNAVAILABLE."""
@@ -295,6 +322,10 @@ class Deposit(_message.Message):
     @_builtins.property
     def closed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was closed."""
+
+    @_builtins.property
+    def hold_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the hold lapses at the processor."""
 
     def __init__(
         self,
@@ -317,10 +348,17 @@ class Deposit(_message.Message):
         payment_status: Global___PaymentStatus.ValueType = ...,
         decided_at: _timestamp_pb2.Timestamp | None = ...,
         closed_at: _timestamp_pb2.Timestamp | None = ...,
+        processor: _builtins.str = ...,
+        compensation_limit_minor: _builtins.int = ...,
+        compensated_minor: _builtins.int = ...,
+        refunded_minor: _builtins.int = ...,
+        paid_minor: _builtins.int = ...,
+        renter_action: _builtins.str = ...,
+        hold_expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "closed_at", b"closed_at", "decided_at", b"decided_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "closed_at", b"closed_at", "decided_at", b"decided_at", "hold_expires_at", b"hold_expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorized_minor", b"authorized_minor", "captured_minor", b"captured_minor", "charged_minor", b"charged_minor", "closed_at", b"closed_at", "decided_at", b"decided_at", "deposit_id", b"deposit_id", "expired_minor", b"expired_minor", "open_minor", b"open_minor", "outcome", b"outcome", "partner_id", b"partner_id", "payment_status", b"payment_status", "policy_id", b"policy_id", "reason_codes", b"reason_codes", "released_minor", b"released_minor", "rental_id", b"rental_id", "renter_id", b"renter_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorized_minor", b"authorized_minor", "captured_minor", b"captured_minor", "charged_minor", b"charged_minor", "closed_at", b"closed_at", "compensated_minor", b"compensated_minor", "compensation_limit_minor", b"compensation_limit_minor", "decided_at", b"decided_at", "deposit_id", b"deposit_id", "expired_minor", b"expired_minor", "hold_expires_at", b"hold_expires_at", "open_minor", b"open_minor", "outcome", b"outcome", "paid_minor", b"paid_minor", "partner_id", b"partner_id", "payment_status", b"payment_status", "policy_id", b"policy_id", "processor", b"processor", "reason_codes", b"reason_codes", "refunded_minor", b"refunded_minor", "released_minor", b"released_minor", "rental_id", b"rental_id", "renter_action", b"renter_action", "renter_id", b"renter_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -569,22 +607,26 @@ class AddPaymentMethodRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RENTER_ID_FIELD_NUMBER: _builtins.int
     PROCESSOR_TOKEN_FIELD_NUMBER: _builtins.int
+    PROCESSOR_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
     renter_id: _builtins.str
     """The renter, `rnt_…`."""
     processor_token: _builtins.str
     """The token that the processor gave to the app, for example "tok_visa". Never a card number."""
+    processor: _builtins.str
+    """Whose token it is, for example "stripe"; empty for "sandbox"."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         renter_id: _builtins.str = ...,
         processor_token: _builtins.str = ...,
+        processor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["processor_token", b"processor_token", "renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["processor", b"processor", "processor_token", b"processor_token", "renter_id", b"renter_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -671,6 +713,238 @@ class ListPaymentMethodsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListPaymentMethodsResponse: _TypeAlias = ListPaymentMethodsResponse  # noqa: Y015
+
+@_typing.final
+class CaptureDepositRequest(_message.Message):
+    """CaptureDepositRequest claims compensation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEPOSIT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    deposit_id: _builtins.str
+    """The deposit, `dep_…`."""
+    reason: _builtins.str
+    """What for, 1 to 500 characters; no personal data."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much, at least one minor unit."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        deposit_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "deposit_id", b"deposit_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaptureDepositRequest: _TypeAlias = CaptureDepositRequest  # noqa: Y015
+
+@_typing.final
+class CaptureDepositResponse(_message.Message):
+    """CaptureDepositResponse tells the deposit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPOSIT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deposit(self) -> Global___Deposit:
+        """The deposit after the claim; the processor's answer may follow."""
+
+    def __init__(
+        self,
+        *,
+        deposit: Global___Deposit | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaptureDepositResponse: _TypeAlias = CaptureDepositResponse  # noqa: Y015
+
+@_typing.final
+class IncrementDepositRequest(_message.Message):
+    """IncrementDepositRequest asks for a larger hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEPOSIT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    deposit_id: _builtins.str
+    """The deposit, `dep_…`."""
+    reason: _builtins.str
+    """Why, 1 to 500 characters; no personal data."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """By how much, at least one minor unit."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        deposit_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "deposit_id", b"deposit_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IncrementDepositRequest: _TypeAlias = IncrementDepositRequest  # noqa: Y015
+
+@_typing.final
+class IncrementDepositResponse(_message.Message):
+    """IncrementDepositResponse tells the deposit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPOSIT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deposit(self) -> Global___Deposit:
+        """The deposit; the processor's answer follows."""
+
+    def __init__(
+        self,
+        *,
+        deposit: Global___Deposit | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IncrementDepositResponse: _TypeAlias = IncrementDepositResponse  # noqa: Y015
+
+@_typing.final
+class RefundDepositRequest(_message.Message):
+    """RefundDepositRequest asks to pay back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEPOSIT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    deposit_id: _builtins.str
+    """The deposit, `dep_…`."""
+    reason: _builtins.str
+    """Why, 1 to 500 characters; no personal data."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much, at least one minor unit."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        deposit_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "deposit_id", b"deposit_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundDepositRequest: _TypeAlias = RefundDepositRequest  # noqa: Y015
+
+@_typing.final
+class RefundDepositResponse(_message.Message):
+    """RefundDepositResponse tells the deposit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPOSIT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deposit(self) -> Global___Deposit:
+        """The deposit; the processor's answer follows."""
+
+    def __init__(
+        self,
+        *,
+        deposit: Global___Deposit | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundDepositResponse: _TypeAlias = RefundDepositResponse  # noqa: Y015
+
+@_typing.final
+class SetProcessorOrderRequest(_message.Message):
+    """SetProcessorOrderRequest names processors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PROCESSORS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    @_builtins.property
+    def processors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Processors, the first is asked first; those not named come last."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        processors: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["processors", b"processors", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetProcessorOrderRequest: _TypeAlias = SetProcessorOrderRequest  # noqa: Y015
+
+@_typing.final
+class SetProcessorOrderResponse(_message.Message):
+    """SetProcessorOrderResponse tells the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESSORS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def processors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        processors: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["processors", b"processors"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetProcessorOrderResponse: _TypeAlias = SetProcessorOrderResponse  # noqa: Y015
 
 @_typing.final
 class GetDepositRequest(_message.Message):

@@ -73,6 +73,26 @@ class DepositsServiceStub:
                 request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.ListDepositsRequest.SerializeToString,
                 response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.ListDepositsResponse.FromString,
                 _registered_method=True)
+        self.CaptureDeposit = channel.unary_unary(
+                '/freehold.deposits.v1.DepositsService/CaptureDeposit',
+                request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.CaptureDepositRequest.SerializeToString,
+                response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.CaptureDepositResponse.FromString,
+                _registered_method=True)
+        self.IncrementDeposit = channel.unary_unary(
+                '/freehold.deposits.v1.DepositsService/IncrementDeposit',
+                request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.IncrementDepositRequest.SerializeToString,
+                response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.IncrementDepositResponse.FromString,
+                _registered_method=True)
+        self.RefundDeposit = channel.unary_unary(
+                '/freehold.deposits.v1.DepositsService/RefundDeposit',
+                request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.RefundDepositRequest.SerializeToString,
+                response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.RefundDepositResponse.FromString,
+                _registered_method=True)
+        self.SetProcessorOrder = channel.unary_unary(
+                '/freehold.deposits.v1.DepositsService/SetProcessorOrder',
+                request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.SetProcessorOrderRequest.SerializeToString,
+                response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.SetProcessorOrderResponse.FromString,
+                _registered_method=True)
         self.GetTrialBalance = channel.unary_unary(
                 '/freehold.deposits.v1.DepositsService/GetTrialBalance',
                 request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.GetTrialBalanceRequest.SerializeToString,
@@ -147,6 +167,45 @@ class DepositsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CaptureDeposit(self, request, context):
+        """CaptureDeposit claims compensation for damage, loss or purchase: from the hold while there is one, else by bill. All
+        compensation together never exceeds the deposit (`compensation_limit_minor`). What is captured while the rental runs
+        leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends.
+        Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
+        CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IncrementDeposit(self, request, context):
+        """IncrementDeposit raises the hold of a running rental, where the processor raises holds, at most to the compensation
+        limit. The processor's answer follows: read the deposit. Callers: partners (their own), staff (owners, managers).
+        Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN, CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED,
+        PROCESSOR_CANNOT_INCREMENT, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefundDeposit(self, request, context):
+        """RefundDeposit pays back what was captured or charged, the latest payment first. The processor's answer follows: read
+        the deposit. Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, CURRENCY_MISMATCH,
+        REFUND_TOO_LARGE, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetProcessorOrder(self, request, context):
+        """SetProcessorOrder says in which order the partner's processors are asked when one does not answer. A hold moves to
+        the next one only if the renter has a payment method there. Callers: partners, staff (owners, managers).
+        Errors: PROCESSOR_NOT_FOUND, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTrialBalance(self, request, context):
         """GetTrialBalance sums every ledger account and checks the ledger: each transfer and each currency sums to zero,
         each balance is the sum of its entries, each hold's parts add up. Callers: operators.
@@ -192,6 +251,26 @@ def add_DepositsServiceServicer_to_server(servicer, server):
                     servicer.ListDeposits,
                     request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.ListDepositsRequest.FromString,
                     response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.ListDepositsResponse.SerializeToString,
+            ),
+            'CaptureDeposit': grpc.unary_unary_rpc_method_handler(
+                    servicer.CaptureDeposit,
+                    request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.CaptureDepositRequest.FromString,
+                    response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.CaptureDepositResponse.SerializeToString,
+            ),
+            'IncrementDeposit': grpc.unary_unary_rpc_method_handler(
+                    servicer.IncrementDeposit,
+                    request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.IncrementDepositRequest.FromString,
+                    response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.IncrementDepositResponse.SerializeToString,
+            ),
+            'RefundDeposit': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundDeposit,
+                    request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.RefundDepositRequest.FromString,
+                    response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.RefundDepositResponse.SerializeToString,
+            ),
+            'SetProcessorOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetProcessorOrder,
+                    request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.SetProcessorOrderRequest.FromString,
+                    response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.SetProcessorOrderResponse.SerializeToString,
             ),
             'GetTrialBalance': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTrialBalance,
@@ -392,6 +471,114 @@ class DepositsService:
             '/freehold.deposits.v1.DepositsService/ListDeposits',
             freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.ListDepositsRequest.SerializeToString,
             freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.ListDepositsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CaptureDeposit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.deposits.v1.DepositsService/CaptureDeposit',
+            freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.CaptureDepositRequest.SerializeToString,
+            freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.CaptureDepositResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IncrementDeposit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.deposits.v1.DepositsService/IncrementDeposit',
+            freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.IncrementDepositRequest.SerializeToString,
+            freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.IncrementDepositResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundDeposit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.deposits.v1.DepositsService/RefundDeposit',
+            freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.RefundDepositRequest.SerializeToString,
+            freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.RefundDepositResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetProcessorOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.deposits.v1.DepositsService/SetProcessorOrder',
+            freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.SetProcessorOrderRequest.SerializeToString,
+            freehold_dot_deposits_dot_v1_dot_deposits__service__pb2.SetProcessorOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,29 @@ class DepositsServiceStub:
     support), renters (their own).
     Errors: PAGE_TOKEN_INVALID.
     """
+    CaptureDeposit: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.CaptureDepositRequest, _deposits_service_pb2.CaptureDepositResponse]
+    """CaptureDeposit claims compensation for damage, loss or purchase: from the hold while there is one, else by bill. All
+    compensation together never exceeds the deposit (`compensation_limit_minor`). What is captured while the rental runs
+    leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends.
+    Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
+    CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED, REQUEST_ID_REUSED.
+    """
+    IncrementDeposit: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.IncrementDepositRequest, _deposits_service_pb2.IncrementDepositResponse]
+    """IncrementDeposit raises the hold of a running rental, where the processor raises holds, at most to the compensation
+    limit. The processor's answer follows: read the deposit. Callers: partners (their own), staff (owners, managers).
+    Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN, CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED,
+    PROCESSOR_CANNOT_INCREMENT, REQUEST_ID_REUSED.
+    """
+    RefundDeposit: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.RefundDepositRequest, _deposits_service_pb2.RefundDepositResponse]
+    """RefundDeposit pays back what was captured or charged, the latest payment first. The processor's answer follows: read
+    the deposit. Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, CURRENCY_MISMATCH,
+    REFUND_TOO_LARGE, REQUEST_ID_REUSED.
+    """
+    SetProcessorOrder: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.SetProcessorOrderRequest, _deposits_service_pb2.SetProcessorOrderResponse]
+    """SetProcessorOrder says in which order the partner's processors are asked when one does not answer. A hold moves to
+    the next one only if the renter has a payment method there. Callers: partners, staff (owners, managers).
+    Errors: PROCESSOR_NOT_FOUND, REQUEST_ID_REUSED.
+    """
     GetTrialBalance: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.GetTrialBalanceRequest, _deposits_service_pb2.GetTrialBalanceResponse]
     """GetTrialBalance sums every ledger account and checks the ledger: each transfer and each currency sums to zero,
     each balance is the sum of its entries, each hold's parts add up. Callers: operators.
@@ -114,6 +137,29 @@ class DepositsServiceAsyncStub(DepositsServiceStub):
     """ListDeposits pages through deposits, newest first. Callers: partners (their own), staff (owners, managers,
     support), renters (their own).
     Errors: PAGE_TOKEN_INVALID.
+    """
+    CaptureDeposit: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.CaptureDepositRequest, _deposits_service_pb2.CaptureDepositResponse]  # type: ignore[assignment]
+    """CaptureDeposit claims compensation for damage, loss or purchase: from the hold while there is one, else by bill. All
+    compensation together never exceeds the deposit (`compensation_limit_minor`). What is captured while the rental runs
+    leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends.
+    Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
+    CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED, REQUEST_ID_REUSED.
+    """
+    IncrementDeposit: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.IncrementDepositRequest, _deposits_service_pb2.IncrementDepositResponse]  # type: ignore[assignment]
+    """IncrementDeposit raises the hold of a running rental, where the processor raises holds, at most to the compensation
+    limit. The processor's answer follows: read the deposit. Callers: partners (their own), staff (owners, managers).
+    Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN, CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED,
+    PROCESSOR_CANNOT_INCREMENT, REQUEST_ID_REUSED.
+    """
+    RefundDeposit: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.RefundDepositRequest, _deposits_service_pb2.RefundDepositResponse]  # type: ignore[assignment]
+    """RefundDeposit pays back what was captured or charged, the latest payment first. The processor's answer follows: read
+    the deposit. Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, CURRENCY_MISMATCH,
+    REFUND_TOO_LARGE, REQUEST_ID_REUSED.
+    """
+    SetProcessorOrder: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.SetProcessorOrderRequest, _deposits_service_pb2.SetProcessorOrderResponse]  # type: ignore[assignment]
+    """SetProcessorOrder says in which order the partner's processors are asked when one does not answer. A hold moves to
+    the next one only if the renter has a payment method there. Callers: partners, staff (owners, managers).
+    Errors: PROCESSOR_NOT_FOUND, REQUEST_ID_REUSED.
     """
     GetTrialBalance: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.GetTrialBalanceRequest, _deposits_service_pb2.GetTrialBalanceResponse]  # type: ignore[assignment]
     """GetTrialBalance sums every ledger account and checks the ledger: each transfer and each currency sums to zero,
@@ -199,6 +245,53 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
         """ListDeposits pages through deposits, newest first. Callers: partners (their own), staff (owners, managers,
         support), renters (their own).
         Errors: PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def CaptureDeposit(
+        self,
+        request: _deposits_service_pb2.CaptureDepositRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deposits_service_pb2.CaptureDepositResponse, _abc.Awaitable[_deposits_service_pb2.CaptureDepositResponse]]:
+        """CaptureDeposit claims compensation for damage, loss or purchase: from the hold while there is one, else by bill. All
+        compensation together never exceeds the deposit (`compensation_limit_minor`). What is captured while the rental runs
+        leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends.
+        Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
+        CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def IncrementDeposit(
+        self,
+        request: _deposits_service_pb2.IncrementDepositRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deposits_service_pb2.IncrementDepositResponse, _abc.Awaitable[_deposits_service_pb2.IncrementDepositResponse]]:
+        """IncrementDeposit raises the hold of a running rental, where the processor raises holds, at most to the compensation
+        limit. The processor's answer follows: read the deposit. Callers: partners (their own), staff (owners, managers).
+        Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN, CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED,
+        PROCESSOR_CANNOT_INCREMENT, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def RefundDeposit(
+        self,
+        request: _deposits_service_pb2.RefundDepositRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deposits_service_pb2.RefundDepositResponse, _abc.Awaitable[_deposits_service_pb2.RefundDepositResponse]]:
+        """RefundDeposit pays back what was captured or charged, the latest payment first. The processor's answer follows: read
+        the deposit. Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, CURRENCY_MISMATCH,
+        REFUND_TOO_LARGE, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def SetProcessorOrder(
+        self,
+        request: _deposits_service_pb2.SetProcessorOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deposits_service_pb2.SetProcessorOrderResponse, _abc.Awaitable[_deposits_service_pb2.SetProcessorOrderResponse]]:
+        """SetProcessorOrder says in which order the partner's processors are asked when one does not answer. A hold moves to
+        the next one only if the renter has a payment method there. Callers: partners, staff (owners, managers).
+        Errors: PROCESSOR_NOT_FOUND, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod

@@ -324,6 +324,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[UNAVAILABLE] The payment processor did not answer. Retry with the same request_id.
     Example: AddPaymentMethod while the processor is down.
     """
+    ERROR_REASON_COMPENSATION_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 309
+    """[FAILED_PRECONDITION] All compensation together would exceed the deposit. `limit_minor` is in the metadata.
+    Example: CaptureDeposit of 150 yuan on a deposit of 99.
+    """
+    ERROR_REASON_DEPOSIT_NOT_OPEN: _ErrorReason.ValueType  # 310
+    """[FAILED_PRECONDITION] The deposit's state does not allow it. `state` is in the metadata.
+    Example: CaptureDeposit on a declined deposit.
+    """
+    ERROR_REASON_PROCESSOR_CANNOT_INCREMENT: _ErrorReason.ValueType  # 311
+    """[FAILED_PRECONDITION] The payment processor of this hold does not raise holds.
+    Example: IncrementDeposit at Alipay.
+    """
+    ERROR_REASON_REFUND_TOO_LARGE: _ErrorReason.ValueType  # 312
+    """[FAILED_PRECONDITION] More than what was paid and not paid back yet. `refundable_minor` is in the metadata.
+    Example: RefundDeposit of a fare that is still unpaid.
+    """
+    ERROR_REASON_PROCESSOR_NOT_FOUND: _ErrorReason.ValueType  # 313
+    """[NOT_FOUND] No such payment processor is set up here.
+    Example: AddPaymentMethod with "stripe" where no Stripe account is configured.
+    """
     ERROR_REASON_ASSET_NOT_FOUND: _ErrorReason.ValueType  # 400
     """[NOT_FOUND] No asset of this partner has that code.
     Example: a mistyped code.
@@ -663,6 +683,26 @@ Example: a plan in CNY and a policy in EUR.
 ERROR_REASON_PROCESSOR_UNAVAILABLE: ErrorReason.ValueType  # 308
 """[UNAVAILABLE] The payment processor did not answer. Retry with the same request_id.
 Example: AddPaymentMethod while the processor is down.
+"""
+ERROR_REASON_COMPENSATION_LIMIT_EXCEEDED: ErrorReason.ValueType  # 309
+"""[FAILED_PRECONDITION] All compensation together would exceed the deposit. `limit_minor` is in the metadata.
+Example: CaptureDeposit of 150 yuan on a deposit of 99.
+"""
+ERROR_REASON_DEPOSIT_NOT_OPEN: ErrorReason.ValueType  # 310
+"""[FAILED_PRECONDITION] The deposit's state does not allow it. `state` is in the metadata.
+Example: CaptureDeposit on a declined deposit.
+"""
+ERROR_REASON_PROCESSOR_CANNOT_INCREMENT: ErrorReason.ValueType  # 311
+"""[FAILED_PRECONDITION] The payment processor of this hold does not raise holds.
+Example: IncrementDeposit at Alipay.
+"""
+ERROR_REASON_REFUND_TOO_LARGE: ErrorReason.ValueType  # 312
+"""[FAILED_PRECONDITION] More than what was paid and not paid back yet. `refundable_minor` is in the metadata.
+Example: RefundDeposit of a fare that is still unpaid.
+"""
+ERROR_REASON_PROCESSOR_NOT_FOUND: ErrorReason.ValueType  # 313
+"""[NOT_FOUND] No such payment processor is set up here.
+Example: AddPaymentMethod with "stripe" where no Stripe account is configured.
 """
 ERROR_REASON_ASSET_NOT_FOUND: ErrorReason.ValueType  # 400
 """[NOT_FOUND] No asset of this partner has that code.

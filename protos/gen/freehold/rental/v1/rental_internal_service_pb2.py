@@ -28,7 +28,7 @@ from freehold.errors.v1 import item_status_pb2 as freehold_dot_errors_dot_v1_dot
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0freehold/rental/v1/rental_internal_service.proto\x12\x12\x66reehold.rental.v1\x1a\x1b\x62uf/validate/validate.proto\x1a+freehold/deposits/v1/deposits_service.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x0e\x44\x65liverRequest\x12=\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .freehold.rental.v1.DepositEventB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\x8a\x02\n\x0c\x44\x65positEvent\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12\x39\n\rdeposit_state\x18\x03 \x01(\x0e\x32\".freehold.deposits.v1.DepositState\x12;\n\x0epayment_status\x18\x04 \x01(\x0e\x32#.freehold.deposits.v1.PaymentStatus\x12\x37\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"C\n\x0f\x44\x65liverResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus2k\n\x15RentalInternalService\x12R\n\x07\x44\x65liver\x12\".freehold.rental.v1.DeliverRequest\x1a#.freehold.rental.v1.DeliverResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0freehold/rental/v1/rental_internal_service.proto\x12\x12\x66reehold.rental.v1\x1a\x1b\x62uf/validate/validate.proto\x1a+freehold/deposits/v1/deposits_service.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x0e\x44\x65liverRequest\x12=\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .freehold.rental.v1.DepositEventB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\xbd\x02\n\x0c\x44\x65positEvent\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12\x39\n\rdeposit_state\x18\x03 \x01(\x0e\x32\".freehold.deposits.v1.DepositState\x12;\n\x0epayment_status\x18\x04 \x01(\x0e\x32#.freehold.deposits.v1.PaymentStatus\x12\x37\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\nhold_event\x18\x06 \x01(\x0e\x32\x1d.freehold.rental.v1.HoldEvent\"C\n\x0f\x44\x65liverResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus*p\n\tHoldEvent\x12\x1a\n\x16HOLD_EVENT_UNSPECIFIED\x10\x00\x12\x17\n\x13HOLD_EVENT_EXPIRING\x10\x01\x12\x16\n\x12HOLD_EVENT_RENEWED\x10\x02\x12\x16\n\x12HOLD_EVENT_EXPIRED\x10\x03\x32k\n\x15RentalInternalService\x12R\n\x07\x44\x65liver\x12\".freehold.rental.v1.DeliverRequest\x1a#.freehold.rental.v1.DeliverResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,12 +43,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEPOSITEVENT'].fields_by_name['rental_id']._serialized_options = b'\272H\026r\0242\022^rtl_[0-9a-v]{28}$'
   _globals['_DEPOSITEVENT'].fields_by_name['occurred_at']._loaded_options = None
   _globals['_DEPOSITEVENT'].fields_by_name['occurred_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_HOLDEVENT']._serialized_start=687
+  _globals['_HOLDEVENT']._serialized_end=799
   _globals['_DELIVERREQUEST']._serialized_start=217
   _globals['_DELIVERREQUEST']._serialized_end=296
   _globals['_DEPOSITEVENT']._serialized_start=299
-  _globals['_DEPOSITEVENT']._serialized_end=565
-  _globals['_DELIVERRESPONSE']._serialized_start=567
-  _globals['_DELIVERRESPONSE']._serialized_end=634
-  _globals['_RENTALINTERNALSERVICE']._serialized_start=636
-  _globals['_RENTALINTERNALSERVICE']._serialized_end=743
+  _globals['_DEPOSITEVENT']._serialized_end=616
+  _globals['_DELIVERRESPONSE']._serialized_start=618
+  _globals['_DELIVERRESPONSE']._serialized_end=685
+  _globals['_RENTALINTERNALSERVICE']._serialized_start=801
+  _globals['_RENTALINTERNALSERVICE']._serialized_end=908
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _HoldEvent:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HoldEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldEvent.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOLD_EVENT_UNSPECIFIED: _HoldEvent.ValueType  # 0
+    """The event is not about that."""
+    HOLD_EVENT_EXPIRING: _HoldEvent.ValueType  # 1
+    """`hold.expiring`: it lapses within a day; for a running rental the amount is authorized anew."""
+    HOLD_EVENT_RENEWED: _HoldEvent.ValueType  # 2
+    """`hold.renewed`: a new authorization took its place."""
+    HOLD_EVENT_EXPIRED: _HoldEvent.ValueType  # 3
+    """`hold.expired`: nothing is held any more. A rental that was not handed over is closed to hand-over."""
+
+class HoldEvent(_HoldEvent, metaclass=_HoldEventEnumTypeWrapper):
+    """HoldEvent is what time does to an authorization."""
+
+HOLD_EVENT_UNSPECIFIED: HoldEvent.ValueType  # 0
+"""The event is not about that."""
+HOLD_EVENT_EXPIRING: HoldEvent.ValueType  # 1
+"""`hold.expiring`: it lapses within a day; for a running rental the amount is authorized anew."""
+HOLD_EVENT_RENEWED: HoldEvent.ValueType  # 2
+"""`hold.renewed`: a new authorization took its place."""
+HOLD_EVENT_EXPIRED: HoldEvent.ValueType  # 3
+"""`hold.expired`: nothing is held any more. A rental that was not handed over is closed to hand-over."""
+Global___HoldEvent: _TypeAlias = HoldEvent  # noqa: Y015
 
 @_typing.final
 class DeliverRequest(_message.Message):
@@ -56,6 +85,7 @@ class DepositEvent(_message.Message):
     DEPOSIT_STATE_FIELD_NUMBER: _builtins.int
     PAYMENT_STATUS_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    HOLD_EVENT_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """Unique; a repeated event is not applied again."""
     rental_id: _builtins.str
@@ -64,6 +94,8 @@ class DepositEvent(_message.Message):
     """Where the deposit stands."""
     payment_status: _deposits_service_pb2.PaymentStatus.ValueType
     """How far the charge is paid."""
+    hold_event: Global___HoldEvent.ValueType
+    """What became of the hold at the processor, if the event is about that."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it came so far."""
@@ -76,10 +108,11 @@ class DepositEvent(_message.Message):
         deposit_state: _deposits_service_pb2.DepositState.ValueType = ...,
         payment_status: _deposits_service_pb2.PaymentStatus.ValueType = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        hold_event: Global___HoldEvent.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deposit_state", b"deposit_state", "event_id", b"event_id", "occurred_at", b"occurred_at", "payment_status", b"payment_status", "rental_id", b"rental_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deposit_state", b"deposit_state", "event_id", b"event_id", "hold_event", b"hold_event", "occurred_at", b"occurred_at", "payment_status", b"payment_status", "rental_id", b"rental_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
