@@ -29,10 +29,15 @@ from services.values.callers import Caller, Role
 from services.values.errors import Refusal
 from services.values.money import Money
 
-MOODS = ("ok", "decline", "lost_before", "lost_after", "down", "slow")
+MOODS = ("ok", "ok", "ok", "decline", "lost_before", "lost_after", "down", "slow")
 AMOUNTS = [0, 1, 150, DEPOSIT_MINOR, DEPOSIT_MINOR + 1]
 RUNS = 20 * int(os.environ.get("SCALE", "1"))
-STEPS = 25
+STEPS = 30
+DONE = st.sampled_from([True, True, True, False])
+CLAIMS = st.sampled_from(["capture", "capture", "raise_hold", "refund"])
+CLAIMED = st.sampled_from([1, 150, 5000, DEPOSIT_MINOR])
+RECENT = st.sampled_from([-1, -1, -2, -3, 0])
+"""Mostly the rental that came last."""
 
 
 class Business(RuleBasedStateMachine):
@@ -63,13 +68,37 @@ class Business(RuleBasedStateMachine):
     def processors(self) -> tuple[ScriptedProcessor, ScriptedProcessor]:
         return self.desk.processor, self.desk.other
 
-    @rule(renter=st.integers(0, 2), consent=st.booleans())
-    def secure(self, renter: int, consent: bool) -> None:
+    def prompt(self, done: bool) -> None:
+        """What was launched is mostly carried out at once; else it waits for a later step, or for a crash."""
+        if done:
+            self.run(self.desk.carry_out())
+
+    @rule(renter=st.integers(0, 2), consent=st.booleans(), done=DONE)
+    def secure(self, renter: int, consent: bool, done: bool) -> None:
         self.items.append(self.desk.item(self.renters[renter], consent=consent))
         self._secured(self.items[-1])
+        self.prompt(done)
+
+    @rule(
+        renter=st.integers(0, 2),
+        claimed=st.lists(st.tuples(CLAIMS, CLAIMED, DONE), max_size=3),
+        fare=st.sampled_from(AMOUNTS),
+        done=DONE,
+        back=st.sampled_from([None, None, 1, 150, 5000]),
+    )
+    def whole_rental(
+        self, renter: int, claimed: list[tuple[str, int, bool]], fare: int, done: bool, back: int | None
+    ) -> None:
+        """A rental from decision to refund, so that what follows meets all that a deposit can be."""
+        self.secure(renter, True, True)
+        for number, (what, amount, at_once) in enumerate(claimed):
+            self.claim(-1, what, amount, 100 + number, at_once)
+        self.settle(-1, fare, done)
+        if back is not None:
+            self.claim(-1, "refund", back, 200, True)
 
     @precondition(lambda self: self.items)
-    @rule(which=st.integers(0, 50))
+    @rule(which=RECENT)
     def secure_again(self, which: int) -> None:
         self._secured(self.items[which % len(self.items)])
 
@@ -79,27 +108,33 @@ class Business(RuleBasedStateMachine):
             self.deposit_ids.setdefault(item.rental_id, set()).add(outcome.deposit_id)
 
     @precondition(lambda self: self.items)
-    @rule(which=st.integers(0, 50), fare=st.sampled_from(AMOUNTS))
-    def settle(self, which: int, fare: int) -> None:
+    @rule(which=RECENT, fare=st.sampled_from(AMOUNTS), done=DONE)
+    def settle(self, which: int, fare: int, done: bool) -> None:
         item = self.items[which % len(self.items)]
         self.run(self.desk.settling.settle([SettleItem(item.rental_id, Money("CNY", fare))]))
+        self.prompt(done)
 
     @precondition(lambda self: self.items)
-    @rule(which=st.integers(0, 50))
-    def cancel(self, which: int) -> None:
+    @rule(which=RECENT, done=DONE)
+    def cancel(self, which: int, done: bool) -> None:
         item = self.items[which % len(self.items)]
         self.run(self.desk.settling.cancel([CancelItem(item.rental_id, item.renter_id, item.partner_id)]))
+        self.prompt(done)
 
     @precondition(lambda self: self.deposit_ids)
     @rule(
-        which=st.integers(0, 50),
-        what=st.sampled_from(["capture", "raise_hold", "refund"]),
-        amount=st.sampled_from([1, 150, 5000, DEPOSIT_MINOR]),
+        which=RECENT,
+        what=CLAIMS,
+        amount=CLAIMED,
         request=st.integers(0, 20),
+        done=DONE,
     )
-    def claim(self, which: int, what: str, amount: int, request: int) -> None:
+    def claim(self, which: int, what: str, amount: int, request: int, done: bool) -> None:
         ids = [next(iter(found)) for found in self.deposit_ids.values()]
-        deposit_id, caller = ids[which % len(ids)], Caller(Role.PARTNER, self.desk.partner_id)
+        if not ids:
+            return
+        deposit_id = ids[which % len(ids)]
+        caller = Caller(Role.PARTNER, self.desk.partner_id, self.desk.partner_id)
         before = self.run(self.desk.deposit(deposit_id))
         key, content = f"{what}-{deposit_id}-{request}", (what, deposit_id, amount)
         known = self.asked.get(key)
@@ -112,6 +147,7 @@ class Business(RuleBasedStateMachine):
         if known is not None:
             assert (after.charged_minor, after.compensated_minor) == (before.charged_minor, before.compensated_minor)
         self.asked[key] = content
+        self.prompt(done)
 
     @rule(renter=st.integers(0, 2), score=st.sampled_from([500, 650, None]))
     def put_right(self, renter: int, score: int | None) -> None:
@@ -134,13 +170,14 @@ class Business(RuleBasedStateMachine):
     def authorizations_lapse(self) -> None:
         self.processors[0].lapse()
 
-    @rule(days=st.sampled_from([0.01, 1, 6.5, 8, -0.5]))
+    @rule(days=st.sampled_from([0.01, 1, 6.5, 6.5, 8, -0.5]))
     def clock_jumps(self, days: float) -> None:
         self.desk.clock.turn(days=days)
 
-    @rule()
-    def look_at_ends(self) -> None:
+    @rule(done=DONE)
+    def look_at_ends(self, done: bool) -> None:
         self.run(self.desk.lapsing.sweep())
+        self.prompt(done)
 
     @rule()
     def carry_out(self) -> None:
@@ -169,7 +206,14 @@ class Business(RuleBasedStateMachine):
         assert all(times == 1 for processor in self.processors for times in processor.acts.values())
 
     def teardown(self) -> None:
-        """In the end the processors are well, everything is swept, and the ledger is what they have, to the cent."""
+        try:
+            self.the_end()
+        finally:
+            self.run(self.desk.db.close())
+            self.runner.close()
+
+    def the_end(self) -> None:
+        """The processors are well, everything is swept, and the ledger is what they have, to the cent."""
         for processor in self.processors:
             processor.mood = "ok"
             processor.confirm()
@@ -186,8 +230,6 @@ class Business(RuleBasedStateMachine):
         self.run(self.desk.sweep())
         assert self.run(self.desk.findings()) == ()
         self.run(self._agrees())
-        self.run(self.desk.db.close())
-        self.runner.close()
 
     async def _agrees(self) -> None:
         ours = await self.desk.db.fetchrow(
