@@ -46,7 +46,6 @@ from services.deposits.operations.ports import (
 )
 from services.deposits.operations.remaking import PutRight
 from services.deposits.store import Store
-from services.runtime.breakers import NeighbourBreaker
 from services.runtime.database import Database
 from services.runtime.statuses import upstream_unavailable
 from services.values.callers import Caller, Role
@@ -100,6 +99,20 @@ class ScriptedIdentity:
 
     async def check(self, renter_id: str, partner_id: str) -> RenterAtPartner:
         return RenterAtPartner(linked=renter_id not in self.strangers, scoring_consent=True)
+
+
+@dataclass
+class Switch:
+    """A breaker that is shut and opened by hand; it counts silences."""
+
+    open: bool = False
+    silences: int = 0
+
+    def allows(self) -> bool:
+        return not self.open
+
+    def heard(self, answered: bool) -> None:
+        self.silences += not answered
 
 
 @dataclass
@@ -239,23 +252,23 @@ def _declined(operation: Operation, code: str) -> Result:
 class Desk:
     """Deposits without its doors: a real store, scripted neighbours, and operations that wait to be carried out."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, other: ScriptedProcessor | None = None) -> None:
         self.db = db
         self.clock, self.real = Hands(), Hands()
         self.scoring, self.identity = ScriptedScoring(), ScriptedIdentity()
-        self.processor, self.other = ScriptedProcessor("sandbox"), ScriptedProcessor("other")
+        self.processor, self.other = ScriptedProcessor("sandbox"), other or ScriptedProcessor("other")
         self.launched: list[Leased] = []
         self.store = Store(db, self.real.now, lambda: None)
         processors = {"sandbox": self.processor, "other": self.other}
-        breakers = {name: NeighbourBreaker(name) for name in processors}
+        self.breakers = {name: Switch() for name in processors}
         capabilities = {name: processor.capabilities for name, processor in processors.items()}
         changing = Changing(self.store, capabilities, self._launch, self.clock, self.real)
         self.securing = Securing(self.store, self.scoring, self.identity, self._launch, self.clock, self.real)
         self.settling = Settling(changing)
         self.claiming = Claiming(changing)
-        self.lapsing = Lapsing(changing, processors, breakers)
+        self.lapsing = Lapsing(changing, processors, self.breakers)
         self.remaking = Remaking(changing, self.scoring, self.identity)
-        self.processing = Processing(changing, processors, breakers)
+        self.processing = Processing(changing, processors, self.breakers)
         self.policies = Policies(self.store, self.clock)
         self.methods = PaymentMethods(changing, processors, self.identity)
         self.reading = Reading(self.store)

@@ -55,9 +55,8 @@ class Business(RuleBasedStateMachine):
         self.asked: dict[str, tuple[str, str, int]] = {}
 
     async def _open(self) -> Desk:
-        desk = Desk(await Database.connect(self.dsn, pool_size=2))
-        desk.other.over_capture_percent = 15
-        desk.other.partial_captures = False
+        other = ScriptedProcessor("other", partial_captures=False, over_capture_percent=15)
+        desk = Desk(await Database.connect(self.dsn, pool_size=2), other)
         await desk.open()
         return desk
 
