@@ -47,6 +47,8 @@ def stand_in_spec(name: str, home: Home, ports: Ports, clock: HouseClock) -> Spe
     """One of the stand-ins."""
     arguments = ["-m", f"services.sandbox.{name}", "--port", str(ports.stand_in(name))]
     arguments += ["--home", str(home.sandbox), "--secret-file", str(home.sandbox_secret)]
+    if name == "processor":
+        arguments += ["--notify-url", f"http://{HOST}:{ports.notices}/processors/sandbox/notices"]
     if name in DATED:
         for option, value in clock.settings().items():
             arguments += [f"--{option.replace('_', '-')}", value]

@@ -14,7 +14,7 @@ import logging
 import signal
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import uvloop
@@ -49,12 +49,22 @@ def arguments(name: str, description: str) -> argparse.ArgumentParser:
 
 
 def host(
-    name: str, options: argparse.Namespace, routes: Iterable[web.AbstractRouteDef], *, drain_seconds: float = 5.0
+    name: str,
+    options: argparse.Namespace,
+    routes: Iterable[web.AbstractRouteDef],
+    *,
+    drain_seconds: float = 5.0,
+    beside: Callable[[web.Application], AsyncIterator[None]] | None = None,
 ) -> int:
-    """Serve until SIGTERM or SIGINT, finish what is under way within `drain_seconds`, and give the exit status."""
+    """Serve until SIGTERM or SIGINT, finish what is under way within `drain_seconds`, and give the exit status.
+
+    `beside` is what runs beside the server, as an aiohttp cleanup context.
+    """
     logging.disable(logging.CRITICAL)
     try:
         app = web.Application(middlewares=[_guard(name, _secret(options.secret_file))], client_max_size=_LARGEST_BODY)
+        if beside is not None:
+            app.cleanup_ctx.append(beside)
         app.add_routes([web.get(_OPEN_PATH, _healthz), *routes])
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(name, app, options.port, drain_seconds))

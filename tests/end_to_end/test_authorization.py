@@ -19,6 +19,7 @@ from town import Town, new_id, refused
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
+from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
@@ -95,6 +96,12 @@ async def _at_scoring(town: Town, whose: Renter) -> tuple[str, str, str, str]:
     return first, second, dispute.dispute_id, given.endorsement_id
 
 
+def claim(deposit_id: str) -> dict[str, Any]:
+    """A claim of one cent."""
+    amount = money_pb2.Money(currency_code="CNY", amount_minor=1)
+    return {"request_id": new_id(), "deposit_id": deposit_id, "amount": amount, "reason": "a test"}
+
+
 REACHING: dict[str, Callable[[Cast], Any]] = {
     "GetRenter": lambda c: identity.GetRenterRequest(renter_id=c.mine.renter_id),
     "RetryVerification": lambda c: identity.RetryVerificationRequest(request_id=new_id(), renter_id=c.mine.renter_id),
@@ -117,6 +124,9 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
         request_id=new_id(), asset_kind=BIKE, code=f"M-{new_id()}", price_plan_id=c.town.city.price_plan_id
     ),
     "GetDeposit": lambda c: deposits.GetDepositRequest(deposit_id=c.deposit_id),
+    "CaptureDeposit": lambda c: deposits.CaptureDepositRequest(**claim(c.deposit_id)),
+    "IncrementDeposit": lambda c: deposits.IncrementDepositRequest(**claim(c.deposit_id)),
+    "RefundDeposit": lambda c: deposits.RefundDepositRequest(**claim(c.deposit_id)),
     "PreviewDeposit": lambda c: deposits.PreviewDepositRequest(renter_id=c.mine.renter_id, asset_kind=BIKE),
     "AddPaymentMethod": lambda c: deposits.AddPaymentMethodRequest(
         request_id=new_id(), renter_id=c.mine.renter_id, processor_token="tok_visa"
@@ -143,7 +153,7 @@ OF_THE_CALLER = {
     "ListMyFacts", "ListMyScoreUses", "ListMyDisputes", "AskEndorsement", "Endorse", "ListMyEndorsements",
     "IssueProof", "ListMyProofs",
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
-    "SetPolicy", "GetPolicy",
+    "SetPolicy", "GetPolicy", "SetProcessorOrder",
     "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""

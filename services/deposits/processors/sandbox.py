@@ -5,12 +5,14 @@ An unclear answer (a timeout, a broken connection, a 5xx) is None: ask `query`, 
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 import structlog
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.deposits.domain import (
     Capabilities,
@@ -30,8 +32,8 @@ from services.values.errors import Category, Refusal
 
 log = structlog.get_logger(__name__)
 ANSWER_SECONDS = 4.0
-_DECLINED = "declined"
-_SANDBOX = Capabilities("sandbox", timedelta(days=7), partial_captures=True)
+_DECLINED, _PENDING = "declined", "pending"
+_SANDBOX = Capabilities("sandbox", timedelta(days=7), partial_captures=True, increments=True)
 _KINDS = {"authorization": LineKind.AUTHORIZATION, "charge": LineKind.CHARGE}
 
 
@@ -44,6 +46,7 @@ class HttpProcessor:
         self._session = session
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {secret}"}
+        self._webhook = Webhook(base64.b64encode(secret.encode()).decode())
         self._timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
 
     async def attach(self, token: str, idempotency_key: str) -> Attached:
@@ -82,7 +85,15 @@ class HttpProcessor:
         status, answer = answered
         if status == 404:
             return Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
-        return _result(operation, answer["answer"]) if status == 200 else None
+        if status != 200:
+            return None
+        found = answer["answer"]
+        return await self._confirmed(operation, found) if found["status"] == _PENDING else _result(operation, found)
+
+    async def _confirmed(self, operation: Operation, first: dict[str, Any]) -> Result | None:
+        """What the renter made of an authorization that was pending at first."""
+        answered = await self._call("GET", f"/v1/authorizations/{first['id']}", None, None)
+        return _result(operation, answered[1]) if answered is not None and answered[0] == 200 else None
 
     async def inspect(self, hold: Hold) -> Seen | None:
         """The authorization as it stands at the processor."""
@@ -101,12 +112,17 @@ class HttpProcessor:
             if answered is None or answered[0] != 200:
                 raise Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", "the processor gives no report; retry")
             page, after = answered[1]["payments"], answered[1]["next_after"]
-            lines.extend(line for line in map(_line, page) if since <= line.created_at < until)
+            found = [line for payment in page for line in _lines(payment)]
+            lines.extend(line for line in found if since <= line.created_at < until)
         return lines
 
-    def read_notice(self, _headers: Mapping[str, str], _body: bytes) -> Notice:
-        """This processor sends none."""
-        raise NoticeRejected
+    def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """A webhook after Standard Webhooks, at most five minutes old; raises NoticeRejected."""
+        try:
+            said = self._webhook.verify(body, dict(headers))
+            return Notice(headers["webhook-id"], operation_id=str(said["idempotency_key"]))
+        except (WebhookVerificationError, KeyError, TypeError, ValueError):
+            raise NoticeRejected from None
 
     async def _call(
         self, method: str, path: str, body: dict[str, Any] | None, key: str | None
@@ -125,8 +141,12 @@ class HttpProcessor:
 def _request(operation: Operation) -> tuple[str, dict[str, Any]]:
     amount = operation.amount
     if operation.kind is OperationKind.CAPTURE:
-        body: dict[str, Any] = {"amount_minor": amount.amount_minor, "final": True}
+        body: dict[str, Any] = {"amount_minor": amount.amount_minor, "final": operation.final}
         return f"/v1/authorizations/{operation.reference}/captures", body
+    if operation.kind is OperationKind.INCREMENT:
+        return f"/v1/authorizations/{operation.reference}/increments", {"amount_minor": amount.amount_minor}
+    if operation.kind is OperationKind.REFUND:
+        return "/v1/refunds", {"payment": operation.reference, "amount_minor": amount.amount_minor}
     if operation.kind is OperationKind.VOID:
         return f"/v1/authorizations/{operation.reference}/void", {}
     path = "/v1/authorizations" if operation.kind is OperationKind.AUTHORIZE else "/v1/charges"
@@ -141,22 +161,31 @@ def _request(operation: Operation) -> tuple[str, dict[str, Any]]:
 def _result(operation: Operation, answer: dict[str, Any]) -> Result:
     if answer["status"] == _DECLINED:
         return Result(operation.operation_id, OperationState.DECLINED, decline_code=str(answer["decline_code"] or ""))
-    return Result(operation.operation_id, OperationState.DONE, result_ref=str(answer["id"]))
-
-
-def _line(payment: dict[str, Any]) -> ReportLine:
-    kind = _KINDS[payment["object"]]
-    moved = payment["amount_minor"] if payment["status"] != _DECLINED else 0
-    return ReportLine(
-        payment["id"],
-        kind,
-        "",
-        payment["merchant_reference"],
-        payment["currency"],
-        moved,
-        *(_parts(payment) if kind is LineKind.AUTHORIZATION else (moved, 0, 0, 0)),
-        datetime.fromisoformat(payment["created_at"]),
+    if answer["status"] == _PENDING:
+        return Result(operation.operation_id, OperationState.WANTED, renter_action=f"confirm:{answer['id']}")
+    expires_at = answer.get("expires_at")
+    return Result(
+        operation.operation_id,
+        OperationState.DONE,
+        result_ref=str(answer["id"]),
+        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
     )
+
+
+def _lines(payment: dict[str, Any]) -> list[ReportLine]:
+    """A payment and what was paid back of it."""
+    kind = _KINDS[payment["object"]]
+    moved = payment["amount_minor"] if payment["status"] not in (_DECLINED, _PENDING) else 0
+    parts = _parts(payment) if kind is LineKind.AUTHORIZATION else (moved, 0, 0, 0)
+    named = (payment["merchant_reference"], payment["currency"])
+    at = datetime.fromisoformat(payment["created_at"])
+    paid = ReportLine(payment["id"], kind, payment["idempotency_key"], *named, moved, *parts, at)
+    return [paid, *(_refund_line(refund, *named) for refund in payment["refunds"])]
+
+
+def _refund_line(refund: dict[str, Any], deposit_id: str, currency: str) -> ReportLine:
+    amount, at = refund["amount_minor"], datetime.fromisoformat(refund["created_at"])
+    return ReportLine(refund["id"], LineKind.REFUND, "", deposit_id, currency, amount, amount, 0, 0, 0, at)
 
 
 def _parts(authorization: dict[str, Any]) -> tuple[int, int, int, int]:

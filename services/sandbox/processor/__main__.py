@@ -11,6 +11,7 @@ from pathlib import Path
 
 from services.sandbox.clock import clock_arguments, clock_from
 from services.sandbox.hosting import arguments, host, tell
+from services.sandbox.processor.confirmations import Confirmations
 from services.sandbox.processor.journal import Journal
 from services.sandbox.processor.operations import Operations
 from services.sandbox.processor.routes import Routes
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument(
         "--authorization-seconds", type=float, default=_WEEK_SECONDS, help="how long an authorization holds (7 days)"
     )
+    parser.add_argument("--notify-url", default="", help="where webhooks go (nowhere)")
     clock_arguments(parser)
     options = parser.parse_args()
     clock = clock_from(parser, options)
@@ -35,8 +37,10 @@ def main() -> int:
         return 1
     with closing(journal):
         operations = Operations(journal, clock, round(options.authorization_seconds * 1000))
-        routes = Routes(operations, options.late_seconds).table()
-        return host("processor", options, routes)
+        secret = options.secret_file.read_bytes().strip() if options.secret_file.exists() else b""
+        confirmations = Confirmations(operations, options.late_seconds, options.notify_url, secret)
+        routes = Routes(operations, options.late_seconds, confirmations).table()
+        return host("processor", options, routes, beside=confirmations.run)
 
 
 def _open(home: Path) -> Journal:

@@ -31,6 +31,7 @@ class TestCard:
     authorization_decline: str | None = None
     charge_decline: str | None = None
     delivery: Delivery = Delivery.PROMPT
+    confirms: bool = False  # its authorizations are pending until the renter confirms them, which takes a while
 
     @property
     def fixed_token(self) -> str:
@@ -51,6 +52,7 @@ CARDS = (
     TestCard("timeout_before", "4000000000000119", delivery=Delivery.UNHEARD),
     TestCard("late", "4000000000000127", delivery=Delivery.LATE),
     TestCard("flaky", "4000000000000135", delivery=Delivery.STUMBLING),
+    TestCard("confirm", "4000000000003220", confirms=True),
     TestCard("charge_declined", "4000000000000341", charge_decline=DECLINED),
 )
 BY_NAME = {card.name: card for card in CARDS}

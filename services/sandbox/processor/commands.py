@@ -49,6 +49,24 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class Increment:
+    """Raise what an authorization holds."""
+
+    operation: ClassVar[str] = "increment"
+    authorization: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Pay back part of what was captured or charged."""
+
+    operation: ClassVar[str] = "refund"
+    payment: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Void:
     """Release what an authorization holds."""
 
@@ -56,4 +74,4 @@ class Void:
     authorization: str
 
 
-Command: TypeAlias = AddPaymentMethod | Pay | Capture | Void
+Command: TypeAlias = AddPaymentMethod | Pay | Capture | Increment | Refund | Void

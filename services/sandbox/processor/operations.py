@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from services.sandbox.clock import ClockMs, written
 from services.sandbox.hosting import ApiError
 from services.sandbox.processor import payments
 from services.sandbox.processor.cards import BY_FIXED_TOKEN, BY_NAME, BY_NUMBER, Delivery, TestCard
-from services.sandbox.processor.commands import AddPaymentMethod, Capture, Command, Kind, Pay, Void
+from services.sandbox.processor.commands import (
+    AddPaymentMethod,
+    Capture,
+    Command,
+    Increment,
+    Kind,
+    Pay,
+    Refund,
+    Void,
+)
 from services.sandbox.processor.journal import Journal
 from services.sandbox.processor.payments import Payment
-from services.sandbox.processor.store import Operation, Store
-from services.sandbox.processor.views import Json, card_view, payment_view
+from services.sandbox.processor.store import Operation, Refunded, Store
+from services.sandbox.processor.views import Json, card_view, payment_view, refund_view
 from services.sandbox.requests import key_reused
 from services.values.ids import new_id
 
@@ -71,7 +80,24 @@ class Operations:
         """A page of all authorizations and charges, in the order in which they came."""
         rows = await self._journal.run(lambda: self._store.payments_after(after, limit))
         more = len(rows) == limit
-        return {"payments": [self._view(row) for _, row in rows], "next_after": rows[-1][0] if more else None}
+        return {"payments": [self._reported(row) for _, row in rows], "next_after": rows[-1][0] if more else None}
+
+    def _reported(self, payment: Payment) -> Json:
+        refunds = self._store.refunds(payment.id)
+        back = replace(payment, refunded_minor=sum(refund.amount_minor for refund in refunds))
+        return self._view(back) | {
+            "idempotency_key": self._store.key_of(payment.id),
+            "refunds": [refund_view(refund) for refund in refunds],
+        }
+
+    async def pending(self) -> list[str]:
+        """Authorizations that wait for the renter."""
+        return await self._journal.run(self._store.pending)
+
+    async def confirm(self, authorization: str) -> str:
+        """The renter confirms; the idempotency key under which the authorization was asked for."""
+        await self._journal.run(lambda: self._change(payments.confirm(self._authorization(authorization))))
+        return await self._journal.run(lambda: self._store.key_of(authorization))
 
     def _once(self, key: str | None, command: Command) -> Outcome:
         fingerprint = sha256(repr(command).encode()).digest()
@@ -103,6 +129,14 @@ class Operations:
                 return BY_NAME[held.card].delivery, lambda: self._change(
                     payments.capture(held, command.amount_minor, command.final, self._clock())
                 )
+            case Increment():
+                held = self._authorization(command.authorization)
+                return BY_NAME[held.card].delivery, lambda: self._change(
+                    payments.increment(held, command.amount_minor, self._clock())
+                )
+            case Refund():
+                paid = self._payment(command.payment)
+                return BY_NAME[paid.card].delivery, lambda: self._refund(paid, command.amount_minor)
             case Void():
                 held = self._authorization(command.authorization)
                 return BY_NAME[held.card].delivery, lambda: self._change(payments.void(held, self._clock()))
@@ -123,6 +157,18 @@ class Operations:
         payment = payments.begin(new_id(_ID_PREFIX[command.kind]), command, card, self._clock(), self._lifetime_ms)
         self._store.add_payment(payment)
         return self._view(payment)
+
+    def _refund(self, payment: Payment, amount_minor: int) -> Json:
+        payments.refund(payment, amount_minor)
+        refund = Refunded(new_id("ref"), payment.id, amount_minor, self._clock())
+        self._store.add_refund(refund)
+        return refund_view(refund)
+
+    def _payment(self, payment_id: str) -> Payment:
+        payment = self._store.payment(payment_id)
+        if payment is None:
+            raise ApiError(404, "payment_not_found", "there is no payment with this id")
+        return payment
 
     def _change(self, payment: Payment) -> Json:
         self._store.change_payment(payment)

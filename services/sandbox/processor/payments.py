@@ -15,8 +15,9 @@ from services.sandbox.processor.commands import Kind, Pay
 
 
 class Status(StrEnum):
-    """Where a payment stands: the first is open, the others are ends."""
+    """Where a payment stands: the first waits, the second is open, the others are ends."""
 
+    PENDING = "pending"  # the renter has not confirmed it
     AUTHORIZED = "authorized"
     CAPTURED = "captured"  # by its final capture, or by captures up to its amount
     VOIDED = "voided"  # by a void; what was captured before stays captured
@@ -43,6 +44,7 @@ class Payment:
     decline_code: str | None
     created_ms: int
     expires_ms: int | None
+    refunded_minor: int = 0
 
     @property
     def open_minor(self) -> int:
@@ -56,7 +58,7 @@ def begin(payment_id: str, command: Pay, card: TestCard, now_ms: int, lifetime_m
     """A new payment, declined when its card declines its kind. An authorization lapses after `lifetime_ms`."""
     charge = command.kind == Kind.CHARGE
     decline_code = card.charge_decline if charge else card.authorization_decline
-    accepted = Status.SUCCEEDED if charge else Status.AUTHORIZED
+    accepted = Status.SUCCEEDED if charge else Status.PENDING if card.confirms else Status.AUTHORIZED
     return Payment(
         id=payment_id,
         kind=command.kind,
@@ -97,15 +99,36 @@ def capture(payment: Payment, amount_minor: int, final: bool, now_ms: int) -> Pa
     return replace(captured, status=Status.CAPTURED, released_minor=payment.released_minor + rest_minor)
 
 
-def void(payment: Payment, now_ms: int) -> Payment:
-    """Release all that is open. Errors: as `capture`, less amount_too_large."""
+def confirm(payment: Payment) -> Payment:
+    """The renter has confirmed a pending authorization."""
+    return replace(payment, status=Status.AUTHORIZED) if payment.status == Status.PENDING else payment
+
+
+def increment(payment: Payment, amount_minor: int, now_ms: int) -> Payment:
+    """Hold more. Errors: as `void`."""
     _require_open(payment := as_of(payment, now_ms))
+    return replace(payment, amount_minor=payment.amount_minor + amount_minor)
+
+
+def refund(payment: Payment, amount_minor: int) -> Payment:
+    """Pay back part of what was taken. Errors: 409 amount_too_large."""
+    if payment.refunded_minor + amount_minor > payment.captured_minor:
+        raise ApiError(409, "amount_too_large", "amount_minor: more than what was taken and not paid back")
+    return replace(payment, refunded_minor=payment.refunded_minor + amount_minor)
+
+
+def void(payment: Payment, now_ms: int) -> Payment:
+    """Release all that is open, or withdraw what waits for the renter. Errors: as `capture`, less amount_too_large."""
+    payment = confirm(as_of(payment, now_ms))
+    _require_open(payment)
     return replace(payment, status=Status.VOIDED, released_minor=payment.released_minor + payment.open_minor)
 
 
 def _require_open(payment: Payment) -> None:
     if payment.status == Status.EXPIRED:
         raise ApiError(409, "authorization_expired", "the authorization has lapsed")
+    if payment.status == Status.PENDING:
+        raise ApiError(409, "authorization_pending", "the renter has not confirmed it")
     if payment.status == Status.DECLINED:
         raise ApiError(409, "authorization_declined", "the authorization was declined")
     if payment.status != Status.AUTHORIZED:

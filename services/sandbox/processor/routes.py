@@ -8,7 +8,8 @@ from aiohttp import web
 
 from services.sandbox.hosting import answer, never_answer, wait_until_closing
 from services.sandbox.processor.cards import Delivery
-from services.sandbox.processor.commands import AddPaymentMethod, Capture, Command, Kind, Pay, Void
+from services.sandbox.processor.commands import AddPaymentMethod, Capture, Command, Increment, Kind, Pay, Refund, Void
+from services.sandbox.processor.confirmations import Confirmations
 from services.sandbox.processor.operations import Operations
 from services.sandbox.requests import Body, body_of, checked_key, idempotency_key, invalid
 
@@ -20,10 +21,11 @@ _PAGE, _LARGEST_PAGE = 500, 1000
 
 
 class Routes:
-    """The handlers; `late_seconds` is how long a late answer takes."""
+    """The handlers; `late_seconds` is how long a late answer takes, and a renter who has to confirm."""
 
-    def __init__(self, operations: Operations, late_seconds: float) -> None:
+    def __init__(self, operations: Operations, late_seconds: float, confirmations: Confirmations) -> None:
         self._operations, self._late_seconds = operations, late_seconds
+        self._confirmations = confirmations
 
     def table(self) -> list[web.RouteDef]:
         """Every call there is."""
@@ -33,7 +35,9 @@ class Routes:
             web.post("/v1/authorizations", self._authorize),
             web.get("/v1/authorizations/{id}", self._authorization),
             web.post("/v1/authorizations/{id}/captures", self._capture),
+            web.post("/v1/authorizations/{id}/increments", self._increment),
             web.post("/v1/authorizations/{id}/void", self._void),
+            web.post("/v1/refunds", self._refund),
             web.post("/v1/charges", self._charge),
             web.get("/v1/operations", self._operation),
             web.get("/v1/report", self._report),
@@ -64,12 +68,23 @@ class Routes:
         command = Capture(request.match_info["id"], body.amount("amount_minor"), body.flag("final"))
         return await self._perform(request, command, idempotency_key(request))
 
+    async def _increment(self, request: web.Request) -> web.Response:
+        body = await body_of(request, "amount_minor")
+        command = Increment(request.match_info["id"], body.amount("amount_minor"))
+        return await self._perform(request, command, idempotency_key(request))
+
+    async def _refund(self, request: web.Request) -> web.Response:
+        body = await body_of(request, "payment", "amount_minor")
+        command = Refund(body.text("payment", _NAME, "a payment's id"), body.amount("amount_minor"))
+        return await self._perform(request, command, idempotency_key(request))
+
     async def _void(self, request: web.Request) -> web.Response:
         await body_of(request)
         return await self._perform(request, Void(request.match_info["id"]), idempotency_key(request))
 
     async def _perform(self, request: web.Request, command: Command, key: str | None) -> web.Response:
         outcome = await self._operations.perform(key, command)
+        self._confirmations.wake()
         if outcome.answer is None or outcome.delivery == Delivery.LOST:
             return await never_answer(request)
         if outcome.delivery == Delivery.LATE:

@@ -18,6 +18,15 @@ CREATE TABLE IF NOT EXISTS payments (
     CHECK (captured_minor + released_minor + expired_minor <= amount_minor)
 ) STRICT;
 
+-- What was paid back of payments.
+CREATE TABLE IF NOT EXISTS refunds (
+    id TEXT PRIMARY KEY,
+    payment TEXT NOT NULL REFERENCES payments (id),
+    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+    created_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS refunds_of ON refunds (payment);
+
 -- Tokens made from test card numbers: the card's name in the table of test cards, never its number.
 CREATE TABLE IF NOT EXISTS tokens (
     token TEXT PRIMARY KEY,
@@ -38,3 +47,5 @@ CREATE TABLE IF NOT EXISTS operations (
     answer TEXT NOT NULL,
     created_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS operations_that_made ON operations (answer ->> 'id')
+WHERE operation IN ('authorization', 'charge');

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.sandbox.processor.commands import Kind
@@ -21,6 +21,16 @@ class Operation:
     operation: str
     fingerprint: bytes
     answer: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """What was paid back of a payment."""
+
+    id: str
+    payment: str
+    amount_minor: int
     created_ms: int
 
 
@@ -86,13 +96,51 @@ class Store:
 
     def change_payment(self, payment: Payment) -> None:
         self._execute(
-            "UPDATE payments SET status = ?, captured_minor = ?, released_minor = ?, expired_minor = ? WHERE id = ?",
-            (payment.status, payment.captured_minor, payment.released_minor, payment.expired_minor, payment.id),
+            "UPDATE payments SET status = ?, amount_minor = ?, captured_minor = ?, released_minor = ?,"
+            " expired_minor = ? WHERE id = ?",
+            (
+                payment.status,
+                payment.amount_minor,
+                payment.captured_minor,
+                payment.released_minor,
+                payment.expired_minor,
+                payment.id,
+            ),
+        )
+
+    def add_refund(self, refund: Refunded) -> None:
+        self._execute(
+            "INSERT INTO refunds (id, payment, amount_minor, created_ms) VALUES (?, ?, ?, ?)",
+            (refund.id, refund.payment, refund.amount_minor, refund.created_ms),
+        )
+
+    def refunds(self, payment: str) -> list[Refunded]:
+        rows = self._execute(
+            "SELECT id, payment, amount_minor, created_ms FROM refunds WHERE payment = ? ORDER BY created_ms, id",
+            (payment,),
+        ).fetchall()
+        return [Refunded(*row) for row in rows]
+
+    def pending(self) -> list[str]:
+        """Authorizations that wait for the renter."""
+        return [str(row[0]) for row in self._execute("SELECT id FROM payments WHERE status = 'pending'").fetchall()]
+
+    def key_of(self, payment: str) -> str:
+        """The idempotency key under which a payment was made."""
+        return (
+            self._text(
+                "SELECT idempotency_key FROM operations"
+                " WHERE operation IN ('authorization', 'charge') AND answer ->> 'id' = ?",
+                payment,
+            )
+            or ""
         )
 
     def payment(self, payment_id: str) -> Payment | None:
         row = self._execute(f"SELECT {_PAYMENT} FROM payments WHERE id = ?", (payment_id,)).fetchone()
-        return None if row is None else _payment(row)
+        if row is None:
+            return None
+        return replace(_payment(row), refunded_minor=sum(refund.amount_minor for refund in self.refunds(payment_id)))
 
     def payments_after(self, seq: int, limit: int) -> list[tuple[int, Payment]]:
         """At most `limit` payments that came after the one numbered `seq`, with their numbers."""

@@ -7,6 +7,7 @@ from typing import Any
 from services.sandbox.clock import written
 from services.sandbox.processor.cards import BRAND, TestCard
 from services.sandbox.processor.payments import Payment
+from services.sandbox.processor.store import Refunded
 
 Json = dict[str, Any]
 
@@ -25,13 +26,26 @@ def payment_view(payment: Payment) -> Json:
         "created_at": written(payment.created_ms),
     }
     if payment.expires_ms is None:
-        return view
+        return view | {"refunded_minor": payment.refunded_minor}
     return view | {
         "captured_minor": payment.captured_minor,
         "released_minor": payment.released_minor,
         "expired_minor": payment.expired_minor,
         "open_minor": payment.open_minor,
         "expires_at": written(payment.expires_ms),
+        "refunded_minor": payment.refunded_minor,
+    }
+
+
+def refund_view(refund: Refunded) -> Json:
+    """A refund."""
+    return {
+        "id": refund.id,
+        "object": "refund",
+        "status": "succeeded",
+        "payment": refund.payment,
+        "amount_minor": refund.amount_minor,
+        "created_at": written(refund.created_ms),
     }
 
 

@@ -75,7 +75,7 @@ async def check_answers_and_repeats(processor: StandIn, method: str, acknowledge
         payment = by_reference[answer["merchant_reference"]]
         assert payment["id"] == answer["id"]
         if key.startswith("take_"):
-            assert payment == answer
+            assert payment == answer | {"idempotency_key": payment["idempotency_key"], "refunds": []}
 
 
 async def test_an_unclear_answer_is_cleared_up_after_the_crash(tmp_path: Path) -> None:
