@@ -24,6 +24,7 @@ from services.deposits.domain import (
     Seen,
 )
 from services.deposits.operations import (
+    Billing,
     Changing,
     Claiming,
     Lapsing,
@@ -266,6 +267,7 @@ class Desk:
         self.securing = Securing(self.store, self.scoring, self.identity, self._launch, self.clock, self.real)
         self.settling = Settling(changing)
         self.claiming = Claiming(changing)
+        self.billing = Billing(changing)
         self.lapsing = Lapsing(changing, processors, self.breakers)
         self.remaking = Remaking(changing, self.scoring, self.identity)
         self.processing = Processing(changing, processors, self.breakers)

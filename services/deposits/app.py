@@ -13,6 +13,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from freehold.deposits.v1 import (
+    billing_service_pb2,
+    billing_service_pb2_grpc,
     deposits_internal_service_pb2,
     deposits_internal_service_pb2_grpc,
     deposits_service_pb2,
@@ -22,6 +24,7 @@ from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInte
 from services.deposits.clients import IdentityClient, RentalEvents, ScoringClient, ScoringEvents
 from services.deposits.domain import Deposit, Notice, Operation
 from services.deposits.operations import (
+    Billing,
     Changing,
     Claiming,
     Lapsing,
@@ -37,10 +40,12 @@ from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.processors.sandbox import HttpProcessor
 from services.deposits.servicer import ACCESS, LIMITS, PublicServicer
+from services.deposits.servicer_billing import ACCESS as BILLING_ACCESS
+from services.deposits.servicer_billing import BillingServicer
 from services.deposits.servicer_internal import InternalServicer
 from services.deposits.servicer_notices import NoticeDoor
 from services.deposits.store import Store
-from services.deposits.sweeper import LAPSE_SECONDS, SWEEP_SECONDS, RefundQueue, Runner
+from services.deposits.sweeper import BILL_SECONDS, LAPSE_SECONDS, SWEEP_SECONDS, RefundQueue, Runner
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
 from services.runtime.breakers import NeighbourBreaker
@@ -145,10 +150,12 @@ class House:
         breakers = {name: NeighbourBreaker(name) for name in processors}
         changing = Changing(store, capabilities, self._launch, clock, real)
         self.runner = Runner(Processing(changing, processors, breakers), self.tasks, self._tell)
+        billing = Billing(changing)
         lapsing = Lapsing(changing, processors, breakers)
         self.sweepers = [
             Sweeper("processor_operations", self.runner.sweep, SWEEP_SECONDS),
             Sweeper("lapsing_holds", lapsing.sweep, LAPSE_SECONDS),
+            Sweeper("bills", billing.sweep, BILL_SECONDS),
             Sweeper("refund_queue", RefundQueue(lapsing, clock).measure, LAPSE_SECONDS),
         ]
         self._changing = changing
@@ -159,6 +166,7 @@ class House:
         self.public = PublicServicer(Policies(store, clock), securing, methods, claiming, reading)
         remaking = Remaking(changing, self.scoring, self.identity)
         self.internal = _internal(securing, Settling(changing), remaking)
+        self.bills = BillingServicer(billing)
 
     def _launch(self, operations: Sequence[Operation]) -> None:
         self.runner.launch(operations)
@@ -192,6 +200,12 @@ class House:
             ACCESS,
             LIMITS,
         )
+        billing = PublicService(
+            billing_service_pb2.DESCRIPTOR.services_by_name["BillingService"],
+            billing_service_pb2_grpc.add_BillingServiceServicer_to_server,
+            self.bills,
+            BILLING_ACCESS,
+        )
         internal = InternalService(
             deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],
             deposits_internal_service_pb2_grpc.add_DepositsInternalServiceServicer_to_server,
@@ -199,7 +213,7 @@ class House:
             INTERNAL_CALLERS,
         )
         return Server(
-            SERVICE, settings, self.credentials.authenticate, [public], [internal, self.holder.service], tracer
+            SERVICE, settings, self.credentials.authenticate, [public, billing], [internal, self.holder.service], tracer
         )
 
     async def close(self, patience: float) -> None:

@@ -19,6 +19,7 @@ _waiting = _meter.create_gauge("freehold.refund_queue.waiting", unit="{deposit}"
 
 SWEEP_SECONDS = 1.0
 LAPSE_SECONDS = 5.0
+BILL_SECONDS = 5.0
 
 
 class Runner:

@@ -7,6 +7,8 @@ the same role it does not exist.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,7 @@ import pytest_asyncio
 from test_every_rpc import RPCS, Rpc
 from town import Town, new_id, refused
 
+from freehold.deposits.v1 import billing_service_pb2 as bills
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
@@ -33,7 +36,7 @@ from services.values.errors import Category, Refusal
 BIKE, CNY = "ASSET_KIND_BIKE", "CNY"
 NOT_THERE = {"RENTER_NOT_FOUND", "RENTAL_NOT_FOUND", "DEPOSIT_NOT_FOUND", "ASSET_NOT_FOUND", "CALLER_NOT_ALLOWED"}
 NOT_THERE |= {"RENTER_NOT_LINKED", "CODE_INVALID", "REFRESH_TOKEN_INVALID", "PRICE_PLAN_NOT_FOUND"}
-NOT_THERE |= {"EXPORT_NOT_FOUND", "ERASURE_NOT_FOUND"}
+NOT_THERE |= {"EXPORT_NOT_FOUND", "ERASURE_NOT_FOUND", "BILL_NOT_FOUND"}
 NOT_THERE |= {"FACT_NOT_FOUND", "DISPUTE_NOT_FOUND", "ENDORSEMENT_NOT_FOUND"}
 
 
@@ -66,9 +69,10 @@ class Cast:
 @pytest_asyncio.fixture(scope="module")
 async def cast(town: Town) -> Cast:
     """The cast, with a rental that is over."""
-    mine, theirs = await town.new_person(score=650), await town.new_person(score=640)
+    mine, theirs = await town.new_person(score=650, card="tok_charge_declined"), await town.new_person(score=640)
     started = await town.start(mine.renter_id, await town.new_bike())
     await town.end(started.rental_id)
+    await _bill(town, started.deposit_id)
     at_scoring = await _at_scoring(town, mine)
     export = privacy.ExportMyDataRequest(request_id=new_id())
     export_id = (await town.api.call(town.api.privacy.ExportMyData, export, mine.token)).export.export_id
@@ -79,6 +83,16 @@ async def cast(town: Town) -> Cast:
     other = await town.other_partner()
     rental_and_more = (started.rental_id, started.deposit_id, export_id, erasure_id)
     return Cast(town, mine, theirs, other, *rental_and_more, *at_scoring)
+
+
+async def _bill(town: Town, deposit_id: str) -> None:
+    """Waits until what is owed has become a bill."""
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(Refusal):
+                await town.api.call(town.api.bills.GetBill, bills.GetBillRequest(deposit_id=deposit_id), town.key)
+                return
+            await asyncio.sleep(0.2)
 
 
 async def _at_scoring(town: Town, whose: Renter) -> tuple[str, str, str, str]:
@@ -127,6 +141,19 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "CaptureDeposit": lambda c: deposits.CaptureDepositRequest(**claim(c.deposit_id)),
     "IncrementDeposit": lambda c: deposits.IncrementDepositRequest(**claim(c.deposit_id)),
     "RefundDeposit": lambda c: deposits.RefundDepositRequest(**claim(c.deposit_id)),
+    "GetBill": lambda c: bills.GetBillRequest(deposit_id=c.deposit_id),
+    "PayBill": lambda c: bills.PayBillRequest(request_id=new_id(), deposit_id=c.deposit_id),
+    "AgreeInstalments": lambda c: bills.AgreeInstalmentsRequest(
+        request_id=new_id(), deposit_id=c.deposit_id, parts=2, interval_days=7
+    ),
+    "StopBill": lambda c: bills.StopBillRequest(request_id=new_id(), deposit_id=c.deposit_id),
+    "ResumeBill": lambda c: bills.ResumeBillRequest(request_id=new_id(), deposit_id=c.deposit_id),
+    "DisputeBill": lambda c: bills.DisputeBillRequest(
+        request_id=new_id(), deposit_id=c.deposit_id, reason="BILL_DISPUTE_REASON_WRONG_AMOUNT"
+    ),
+    "ProposeWriteOff": lambda c: bills.ProposeWriteOffRequest(
+        request_id=new_id(), deposit_id=c.deposit_id, reason="a test"
+    ),
     "PreviewDeposit": lambda c: deposits.PreviewDepositRequest(renter_id=c.mine.renter_id, asset_kind=BIKE),
     "AddPaymentMethod": lambda c: deposits.AddPaymentMethodRequest(
         request_id=new_id(), renter_id=c.mine.renter_id, processor_token="tok_visa"
@@ -154,7 +181,7 @@ OF_THE_CALLER = {
     "IssueProof", "ListMyProofs",
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
     "SetPolicy", "GetPolicy", "SetProcessorOrder",
-    "ListDeposits", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
+    "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""
 

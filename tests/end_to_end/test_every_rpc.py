@@ -11,6 +11,7 @@ from google.protobuf import message_factory
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from town import Town, new_id, refused
 
+from freehold.deposits.v1 import billing_service_pb2 as billing
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
@@ -24,6 +25,7 @@ from freehold.scoring.v1 import proof_service_pb2 as proofs
 from freehold.scoring.v1 import scorecard_service_pb2 as scorecards
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
+from services.deposits.servicer_billing import ACCESS as BILLING
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
@@ -50,6 +52,7 @@ NEED_NOTHING = {
     "CompareChallenger",
     "ListRentals",
     "ListDeposits",
+    "ListBills",
     "ListConsents",
     "ListAccesses",
     "GetTokenKeys",
@@ -65,6 +68,7 @@ SERVICES = [
     ("scoring", scorecards.DESCRIPTOR.services_by_name["ScorecardService"], SCORECARD_ACCESS),
     ("scoring", proofs.DESCRIPTOR.services_by_name["ProofService"], PROOF_ACCESS),
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
+    ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""

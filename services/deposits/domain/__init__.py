@@ -1,5 +1,6 @@
 """Policies, deposits, processor operations and the ledger: the rules of money, without I/O."""
 
+from services.deposits.domain.bills import Bill, BillChange, BillState, Instalment, Means
 from services.deposits.domain.changes import (
     Again,
     Change,
@@ -37,6 +38,9 @@ __all__ = [
     "Account",
     "AdmittanceOutcome",
     "Again",
+    "Bill",
+    "BillChange",
+    "BillState",
     "Capabilities",
     "Change",
     "Deposit",
@@ -44,7 +48,9 @@ __all__ = [
     "Entry",
     "Hold",
     "HoldEvent",
+    "Instalment",
     "LineKind",
+    "Means",
     "Moment",
     "Notice",
     "NoticeRejected",

@@ -149,6 +149,7 @@ class Deposit:
     compensation_limit_minor: int = 0
     compensated_minor: int = 0
     refunded_minor: int = 0
+    written_off_minor: int = 0
     holds: tuple[Hold, ...] = ()
     renter_action: str = ""
 

@@ -20,6 +20,7 @@ class Account(StrEnum):
     PROCESSOR_RECEIVABLE = "processor_receivable"  # captured or charged; the processor owes it
     RENTER_RECEIVABLE = "renter_receivable"  # fares that the renter owes
     PARTNER_PAYABLE = "partner_payable"  # fares that are owed to the partner
+    BAD_DEBT = "bad_debt"  # fares that were given up; the partner bears them
 
 
 class TransferKind(StrEnum):
@@ -33,6 +34,9 @@ class TransferKind(StrEnum):
     PAID = "PAID"
     INCREMENTED = "INCREMENTED"
     REFUNDED = "REFUNDED"
+    CREDITED = "CREDITED"
+    WRITTEN_OFF = "WRITTEN_OFF"
+    CURED = "CURED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,9 @@ _PAIRS = {
     TransferKind.PAID: ((Account.PROCESSOR_RECEIVABLE, Account.RENTER_RECEIVABLE),),
     TransferKind.INCREMENTED: ((Account.PROCESSOR_AUTHORIZED, Account.DEPOSITS_HELD),),
     TransferKind.REFUNDED: ((Account.PARTNER_PAYABLE, Account.PROCESSOR_RECEIVABLE),),
+    TransferKind.CREDITED: ((Account.PARTNER_PAYABLE, Account.RENTER_RECEIVABLE),),
+    TransferKind.WRITTEN_OFF: ((Account.BAD_DEBT, Account.RENTER_RECEIVABLE),),
+    TransferKind.CURED: ((Account.RENTER_RECEIVABLE, Account.BAD_DEBT),),
 }
 """Debit and credit of each movement."""
 

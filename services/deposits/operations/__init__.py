@@ -1,5 +1,6 @@
 """The use cases of deposits."""
 
+from services.deposits.operations.billing import Billing
 from services.deposits.operations.changing import Changing
 from services.deposits.operations.claiming import Claiming
 from services.deposits.operations.lapsing import Lapsing
@@ -12,6 +13,7 @@ from services.deposits.operations.securing import Securing
 from services.deposits.operations.settling import Settling
 
 __all__ = [
+    "Billing",
     "Changing",
     "Claiming",
     "Lapsing",

@@ -10,11 +10,16 @@ from typing import Protocol
 from services.deposits.domain import (
     AdmittanceOutcome,
     Again,
+    Bill,
+    BillChange,
+    BillState,
     Capabilities,
     Change,
     Deposit,
     DepositState,
     Hold,
+    Instalment,
+    Means,
     Moment,
     Notice,
     Operation,
@@ -124,14 +129,6 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """Where and on what a renter can be asked for money."""
-
-    processor: str
-    payment_ref: str
-
-
-@dataclass(frozen=True, slots=True)
 class PaymentMethod:
     """A processor's reference, described for people."""
 
@@ -207,6 +204,9 @@ class RenterAtPartner:
 Transition = Callable[[Deposit, Sequence[Operation]], "Change | Refusal"]
 
 
+BillTransition = Callable[[Bill, Deposit, Sequence[Operation]], "BillChange | Refusal"]
+
+
 class Store(Protocol):
     """What deposits keeps."""
 
@@ -228,6 +228,21 @@ class Store(Protocol):
         self, request: Request, partner_id: str, processors: Sequence[str], author: str, now: datetime
     ) -> None: ...
     async def read_processor_order(self, partner_id: str) -> tuple[str, ...]: ...
+    async def open_bills(self, now: datetime, schedule: Sequence[Instalment], limit: int) -> int: ...
+    async def due_bills(self, now: datetime, limit: int) -> list[tuple[str, Means]]: ...
+    async def means_of(self, renter_id: str, payment_method_id: str) -> Means | None: ...
+    async def change_bill(
+        self,
+        request: Request | None,
+        deposit_id: str,
+        transition: BillTransition,
+        now: datetime,
+        lease_until: datetime,
+    ) -> tuple[BillChange, Deposit] | Refusal: ...
+    async def read_bill(self, deposit_id: str) -> tuple[Bill, Deposit] | None: ...
+    async def list_bills(
+        self, partner_id: str, renter_id: str, state: BillState | None, before: str, limit: int
+    ) -> list[tuple[Bill, Deposit]]: ...
     async def lapsing_holds(self, soon: datetime, now: datetime, limit: int) -> list[Hold]: ...
     async def looked_at(self, hold_id: str, again: datetime | None) -> None: ...
     async def refund_queue(self) -> RefundQueue: ...

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from services.deposits.domain import (
     Change,
+    Means,
     Moment,
     Operation,
     OperationKind,
@@ -23,7 +24,7 @@ from services.deposits.domain import (
     wait_for_renter,
 )
 from services.deposits.operations.changing import LEASE, Changing
-from services.deposits.operations.ports import NOT_DONE, Breaker, Leased, Means, Processor, Transition
+from services.deposits.operations.ports import NOT_DONE, Breaker, Leased, Processor, Transition
 from services.values.errors import Refusal
 
 CONCURRENCY = 32

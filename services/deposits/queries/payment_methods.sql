@@ -22,9 +22,12 @@ INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, cre
 VALUES ($1, $2, 'scoring', $3, $4, $5, $6, $6, 0);
 
 -- name: unpaid_deposits
--- A renter's deposits whose charge is owed.
-SELECT deposit_id FROM deposits
-WHERE bucket = $1 AND renter_id = $2 AND payment_status IN ('DUE', 'FAILED') ORDER BY deposit_id;
+-- A renter's deposits whose charge is owed, and neither disputed nor being paid in instalments.
+SELECT d.deposit_id FROM deposits d
+WHERE d.bucket = $1 AND d.renter_id = $2 AND d.payment_status IN ('DUE', 'FAILED')
+  AND NOT EXISTS (SELECT 1 FROM bills b
+                  WHERE b.bucket = d.bucket AND b.deposit_id = d.deposit_id AND b.state IN ('DISPUTED', 'INSTALMENTS'))
+ORDER BY d.deposit_id;
 
 -- name: other_means
 -- What else a renter could be asked on: at processors that were not tried for this deposit, the partner's order first.

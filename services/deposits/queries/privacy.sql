@@ -37,6 +37,25 @@ SELECT t.transfer_id, t.deposit_id, t.partner_id, t.kind, t.occurred_at, e.posit
 FROM ledger_transfers t JOIN ledger_entries e ON e.bucket = t.bucket AND e.transfer_id = t.transfer_id
 WHERE t.bucket = $1 AND t.renter_id = $2 ORDER BY t.transfer_id, e.position;
 
+-- name: privacy_export_holds
+-- Every authorization at a processor.
+SELECT h.hold_id, h.deposit_id, h.processor, h.authorized_minor, h.captured_minor, h.released_minor, h.expired_minor,
+       h.open_minor, h.credit_minor, h.expires_at
+FROM holds h WHERE h.bucket = $1 AND h.renter_id = $2 ORDER BY h.hold_id;
+
+-- name: privacy_export_bills
+-- Every bill and how it was collected.
+SELECT b.deposit_id, b.partner_id, b.state, b.opened_at, b.attempts, b.schedule, b.dispute_reason
+FROM bills b WHERE b.bucket = $1 AND b.renter_id = $2 ORDER BY b.deposit_id;
+
+-- name: privacy_keep_holds
+-- The books stay; the processor's name for the authorization goes.
+UPDATE holds SET reference = '' WHERE bucket = $1 AND renter_id = $2;
+
+-- name: privacy_keep_bills
+-- The books stay; why it was disputed goes.
+UPDATE bills SET dispute_reason = '' WHERE bucket = $1 AND renter_id = $2;
+
 -- name: privacy_keep_deposits
 -- The books stay; the score behind a decision, its reasons and the means of payment go.
 UPDATE deposits SET score = NULL, reason_codes = '{}', payment_ref = '' WHERE bucket = $1 AND renter_id = $2;

@@ -3,7 +3,8 @@
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
        d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
-       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor
+       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor,
+       d.written_off_minor
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id;
 
@@ -18,7 +19,8 @@ WHERE o.state = 'WANTED' AND NOT o.given_up AND o.renter_action <> '' LIMIT 1;
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
        d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
-       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor
+       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor,
+       d.written_off_minor
 FROM deposits d
 WHERE d.partner_id = $1 AND ($2 = '' OR d.renter_id = $2) AND ($3 = '' OR d.state = $3)
   AND ($4 = '' OR d.deposit_id < $4)
@@ -29,7 +31,8 @@ ORDER BY d.deposit_id DESC LIMIT $5;
 SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
        d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
-       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor
+       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor,
+       d.written_off_minor
 FROM deposits d
 WHERE d.bucket = $1 AND d.renter_id = $2 AND ($3 = '' OR d.state = $3) AND ($4 = '' OR d.deposit_id < $4)
 ORDER BY d.deposit_id DESC LIMIT $5;
@@ -65,7 +68,7 @@ FULL JOIN (SELECT bucket, renter_id, -sum(balance_minor) AS held_minor FROM ledg
 WHERE coalesce(d.open_minor, 0) <> coalesce(l.held_minor, 0)
 UNION ALL
 SELECT 'the ledger is owed another amount than the deposits: ' || coalesce(d.renter_id, l.renter_id)
-FROM (SELECT bucket, renter_id, sum(charged_minor - paid_minor) AS owed_minor FROM deposits
+FROM (SELECT bucket, renter_id, sum(charged_minor - paid_minor - written_off_minor) AS owed_minor FROM deposits
       GROUP BY bucket, renter_id) d
 FULL JOIN (SELECT bucket, renter_id, sum(balance_minor) AS owed_minor FROM ledger_balances
            WHERE account = 'renter_receivable' GROUP BY bucket, renter_id) l

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from services.deposits.store.bills import Bills
 from services.deposits.store.lapsing import Lapsing
 from services.deposits.store.payment_methods import PaymentMethods
 from services.deposits.store.policies import Policies
@@ -15,7 +16,7 @@ from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
 
-class Store(Policies, PaymentMethods, Securing, Remaking, Lapsing, Reading):
+class Store(Policies, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading):
     """Implements the `Store` that operations need, a part per file.
 
     Args:

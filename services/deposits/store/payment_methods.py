@@ -8,7 +8,8 @@ from typing import Any
 
 import asyncpg
 
-from services.deposits.operations.ports import Means, PaymentMethod
+from services.deposits.domain import Means
+from services.deposits.operations.ports import PaymentMethod
 from services.deposits.store.rows import Part
 from services.runtime.requests import claim, find
 from services.values.ids import bucket_of, new_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.rental.domain.facts import Fact, FactKind, return_kind
@@ -117,6 +117,10 @@ def _owes(rental: Rental) -> bool:
     return rental.charge is not None and rental.charge.amount_minor > 0
 
 
+PAID_LATE_AFTER = timedelta(hours=24)
+"""A charge that was paid so long after the rental ended was paid late."""
+
+
 def _paid(rental: Rental, settlement: Settlement, at: datetime, **fields: Any) -> Change:
     """RETURNED with the payment moved on; SETTLED once the deposit is closed and all is paid. PAID stays PAID."""
     status = rental.payment_status
@@ -142,6 +146,13 @@ def _payment_facts(rental: Rental, status: PaymentStatus, at: datetime) -> tuple
     if status is PaymentStatus.WRITTEN_OFF and rental.payment_status is not PaymentStatus.WRITTEN_OFF:
         return (rental.fact(FactKind.PAYMENT_WRITTEN_OFF, at),)
     if status is PaymentStatus.PAID and rental.payment_status is not PaymentStatus.PAID:
-        cured = rental.payment_failed_at is not None
-        return (rental.fact(FactKind.PAYMENT_CURED if cured else FactKind.PAYMENT_ON_TIME, at),)
+        return (rental.fact(_paid_how(rental, at), at),)
     return ()
+
+
+def _paid_how(rental: Rental, at: datetime) -> FactKind:
+    """What failed or was given up is cured; what was merely owed for over a day is late."""
+    if rental.payment_failed_at is not None or rental.payment_status is PaymentStatus.WRITTEN_OFF:
+        return FactKind.PAYMENT_CURED
+    late = rental.ended_at is not None and at - rental.ended_at > PAID_LATE_AFTER
+    return FactKind.PAYMENT_LATE if late else FactKind.PAYMENT_ON_TIME

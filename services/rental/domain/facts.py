@@ -20,6 +20,7 @@ class FactKind(StrEnum):
     PAYMENT_ON_TIME = "PAYMENT_ON_TIME"
     PAYMENT_FAILED = "PAYMENT_FAILED"
     PAYMENT_CURED = "PAYMENT_CURED"
+    PAYMENT_LATE = "PAYMENT_LATE"
     PAYMENT_WRITTEN_OFF = "PAYMENT_WRITTEN_OFF"
 
 
@@ -30,6 +31,7 @@ _SUFFIX: Mapping[FactKind, str] = {
     FactKind.PAYMENT_ON_TIME: "paid",
     FactKind.PAYMENT_FAILED: "failed",
     FactKind.PAYMENT_CURED: "paid",
+    FactKind.PAYMENT_LATE: "paid",
     FactKind.PAYMENT_WRITTEN_OFF: "written_off",
 }
 

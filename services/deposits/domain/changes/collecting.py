@@ -16,14 +16,14 @@ def collect(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -
     processor that captures in parts is asked; with others the claim waits for the settlement. A hold that is on its way
     back is left alone.
     """
-    owed = deposit.charged_minor - deposit.paid_minor - _under_way(operations)
+    owed = deposit.charged_minor - deposit.paid_minor - deposit.written_off_minor - _under_way(operations)
     wanted: list[Operation] = []
     for hold in reversed(usable_holds(deposit, operations)):
         captured = _take(deposit, hold, owed, operations, moment)
         owed -= captured.amount.amount_minor if captured and captured.kind is OperationKind.CAPTURE else 0
         wanted += [captured] if captured else []
     if owed > 0 and deposit.settled_at is not None and _can_bill(deposit, moment):
-        wanted.append(_charge(deposit, owed, moment))
+        wanted.append(charge(deposit, owed, moment))
     return tuple(wanted)
 
 
@@ -58,7 +58,8 @@ def _can_bill(deposit: Deposit, moment: Moment) -> bool:
     return bool(deposit.payment_ref) and moment.capabilities[deposit.processor].charges
 
 
-def _charge(deposit: Deposit, amount_minor: int, moment: Moment) -> Operation:
+def charge(deposit: Deposit, amount_minor: int, moment: Moment) -> Operation:
+    """The charge of an amount on the deposit's means of payment."""
     return Operation(
         moment.new_id("opn", deposit.deposit_id),
         deposit.deposit_id,

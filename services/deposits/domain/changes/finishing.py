@@ -135,8 +135,9 @@ def _charged(
     if result.state is not OperationState.DONE:
         return Outcome(deposit.but(decline_code=result.decline_code))
     paid = operation.amount.amount_minor
-    changed = deposit.but(paid_minor=deposit.paid_minor + paid)
-    return Outcome(changed, (), _transfers(deposit, [(TransferKind.PAID, paid)]))
+    cured = min(paid, deposit.written_off_minor)
+    changed = deposit.but(paid_minor=deposit.paid_minor + paid, written_off_minor=deposit.written_off_minor - cured)
+    return Outcome(changed, (), _transfers(deposit, [(TransferKind.CURED, cured), (TransferKind.PAID, paid)]))
 
 
 def _incremented(

@@ -34,12 +34,12 @@ def standing(deposit: Deposit, operations: Sequence[Operation], moment: Moment) 
 
 
 def _payment_status(deposit: Deposit, operations: Sequence[Operation]) -> PaymentStatus:
-    if deposit.payment_status is PaymentStatus.WRITTEN_OFF and deposit.paid_minor < deposit.charged_minor:
-        return PaymentStatus.WRITTEN_OFF
     if not deposit.charged_minor:
         return PaymentStatus.NONE
     if deposit.paid_minor >= deposit.charged_minor:
         return PaymentStatus.PAID
+    if deposit.written_off_minor:
+        return PaymentStatus.WRITTEN_OFF
     if any(o.kind in _COLLECTING for o in wanted_of(operations)):
         return PaymentStatus.IN_PROGRESS
     tried = any(o.kind is OperationKind.CHARGE and o.state is OperationState.DECLINED for o in operations)

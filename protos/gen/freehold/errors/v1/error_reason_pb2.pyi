@@ -344,6 +344,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[NOT_FOUND] No such payment processor is set up here.
     Example: AddPaymentMethod with "stripe" where no Stripe account is configured.
     """
+    ERROR_REASON_BILL_NOT_FOUND: _ErrorReason.ValueType  # 314
+    """[NOT_FOUND] No such bill, or not of this partner or renter. Example: GetBill of a rental that is paid from its hold."""
+    ERROR_REASON_BILL_NOT_OPEN: _ErrorReason.ValueType  # 315
+    """[FAILED_PRECONDITION] The bill's state does not allow it. `state` is in the metadata.
+    Example: PayBill of a bill that is paid.
+    """
+    ERROR_REASON_BILL_DISPUTED: _ErrorReason.ValueType  # 316
+    """[FAILED_PRECONDITION] The renter disputes the bill: nothing is collected until the partner has answered.
+    Example: AgreeInstalments while it is disputed.
+    """
+    ERROR_REASON_CREDIT_TOO_LARGE: _ErrorReason.ValueType  # 317
+    """[FAILED_PRECONDITION] More than what is owed and not being paid.
+    Example: ResolveBillDispute with a credit above the bill.
+    """
+    ERROR_REASON_APPROVAL_BY_ANOTHER: _ErrorReason.ValueType  # 318
+    """[PERMISSION_DENIED] Somebody else has to approve what this caller proposed.
+    Example: ApproveWriteOff by whoever called ProposeWriteOff.
+    """
     ERROR_REASON_ASSET_NOT_FOUND: _ErrorReason.ValueType  # 400
     """[NOT_FOUND] No asset of this partner has that code.
     Example: a mistyped code.
@@ -703,6 +721,24 @@ Example: RefundDeposit of a fare that is still unpaid.
 ERROR_REASON_PROCESSOR_NOT_FOUND: ErrorReason.ValueType  # 313
 """[NOT_FOUND] No such payment processor is set up here.
 Example: AddPaymentMethod with "stripe" where no Stripe account is configured.
+"""
+ERROR_REASON_BILL_NOT_FOUND: ErrorReason.ValueType  # 314
+"""[NOT_FOUND] No such bill, or not of this partner or renter. Example: GetBill of a rental that is paid from its hold."""
+ERROR_REASON_BILL_NOT_OPEN: ErrorReason.ValueType  # 315
+"""[FAILED_PRECONDITION] The bill's state does not allow it. `state` is in the metadata.
+Example: PayBill of a bill that is paid.
+"""
+ERROR_REASON_BILL_DISPUTED: ErrorReason.ValueType  # 316
+"""[FAILED_PRECONDITION] The renter disputes the bill: nothing is collected until the partner has answered.
+Example: AgreeInstalments while it is disputed.
+"""
+ERROR_REASON_CREDIT_TOO_LARGE: ErrorReason.ValueType  # 317
+"""[FAILED_PRECONDITION] More than what is owed and not being paid.
+Example: ResolveBillDispute with a credit above the bill.
+"""
+ERROR_REASON_APPROVAL_BY_ANOTHER: ErrorReason.ValueType  # 318
+"""[PERMISSION_DENIED] Somebody else has to approve what this caller proposed.
+Example: ApproveWriteOff by whoever called ProposeWriteOff.
 """
 ERROR_REASON_ASSET_NOT_FOUND: ErrorReason.ValueType  # 400
 """[NOT_FOUND] No asset of this partner has that code.
