@@ -11,7 +11,7 @@ from services.rental.domain.facts import Fact, FactKind, return_kind
 from services.rental.domain.ids import RentalId
 from services.rental.domain.moments import Moment
 from services.rental.domain.pricing import PriceTerms, price
-from services.rental.domain.refusals import CALLER_CANCELLED, rental_not_active, rental_not_cancellable
+from services.rental.domain.refusals import CALLER_CANCELLED, HOLD_EXPIRED, rental_not_active, rental_not_cancellable
 from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, changed
 from services.rental.domain.starting import cancelled
 from services.rental.domain.states import OVER, DepositState, FollowUp, PaymentStatus, RentalState, Step
@@ -30,12 +30,16 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class DepositEvent:
-    """The same, told by deposits when it changes; events of one rental are ordered by `occurred_at`."""
+    """The same, told by deposits when it changes; events of one rental are ordered by `occurred_at`.
+
+    `hold_expired`: the processor holds nothing any more (`hold.expired`).
+    """
 
     event_id: str
     rental_id: RentalId
     settlement: Settlement
     occurred_at: datetime
+    hold_expired: bool = False
 
 
 def returned(rental: Rental, closed_by: ClosedBy, terms: PriceTerms, moment: Moment) -> Change | None:
@@ -91,9 +95,14 @@ def deposit_cancelled(rental: Rental, state: DepositState) -> Change | None:
     return changed(rental, security=security, **_DONE)
 
 
-def told(rental: Rental, event: DepositEvent) -> Change | None:
-    """An event of deposits: applied unless a later one was. A REQUESTED rental waits for its own answer instead."""
+def told(rental: Rental, event: DepositEvent, moment: Moment) -> Change | None:
+    """An event of deposits: applied unless a later one was. A REQUESTED rental waits for its own answer instead.
+
+    A hold that expired closes the hand-over: what was not handed over yet is cancelled.
+    """
     stale = rental.deposit_event_at is not None and event.occurred_at < rental.deposit_event_at
+    if event.hold_expired and rental.state is RentalState.REQUESTED:
+        return cancelled(rental, HOLD_EXPIRED, moment)
     if stale or rental.state in (RentalState.REQUESTED, RentalState.SETTLED):
         return None
     at = event.occurred_at

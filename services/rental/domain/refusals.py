@@ -9,6 +9,7 @@ from services.values.errors import Category, Refusal
 
 CALLER_CANCELLED = "CALLER_CANCELLED"
 NOT_ACTIVE_IN_TIME = "NOT_ACTIVE_IN_TIME"
+HOLD_EXPIRED = "HOLD_EXPIRED"
 
 _START: Mapping[str, tuple[Category, str]] = {
     "RENTER_NOT_FOUND": (Category.NOT_FOUND, "no such renter"),
@@ -23,6 +24,7 @@ _START: Mapping[str, tuple[Category, str]] = {
     "PAYMENT_METHOD_NOT_FOUND": (Category.NOT_FOUND, "the renter has no such payment method"),
     "PAYMENT_DECLINED": (Category.FAILED_PRECONDITION, "the processor declined the deposit"),
     "CURRENCY_MISMATCH": (Category.FAILED_PRECONDITION, "the price plan and the policy differ in currency"),
+    HOLD_EXPIRED: (Category.FAILED_PRECONDITION, "the hold lapsed before the asset was handed over"),
     NOT_ACTIVE_IN_TIME: (Category.FAILED_PRECONDITION, "the rental did not become active in time; nobody is billed"),
 }
 _TEMPORARY = frozenset({Category.UNAVAILABLE, Category.RESOURCE_EXHAUSTED, Category.DEADLINE_EXCEEDED})

@@ -84,7 +84,9 @@ class ClosingRentals:
             first = {events[at].rental_id: at for at in reversed(waiting)}
             rentals = await self._store.read(list(first))
             known = {at: rentals[rental_id] for rental_id, at in first.items() if rental_id in rentals}
-            await self._changing.apply([(rental, partial(told, event=events[at])) for at, rental in known.items()])
+            moment = self._changing.moment()
+            decisions = [(rental, partial(told, event=events[at], moment=moment)) for at, rental in known.items()]
+            await self._changing.apply(decisions)
             for at in known:
                 outcomes[at] = None
             waiting = [at for at in waiting if at not in first.values()]

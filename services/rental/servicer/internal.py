@@ -39,4 +39,5 @@ def _decode(event: pb.DepositEvent) -> DepositEvent | Refusal:
         rental_id=RentalId(event.rental_id),
         settlement=Settlement(state, status),
         occurred_at=moment(event.occurred_at),
+        hold_expired=event.hold_event == pb.HOLD_EVENT_EXPIRED,
     )

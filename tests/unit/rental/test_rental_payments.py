@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -51,7 +52,7 @@ def play(rental: Rental, *news: Settlement | DepositEvent) -> tuple[Rental, list
     facts: list[FactKind] = []
     for item in news:
         change: Change | None = (
-            told(rental, item) if isinstance(item, DepositEvent) else settled(rental, item, moment(now=NOON))
+            told(rental, item, moment()) if isinstance(item, DepositEvent) else settled(rental, item, moment(now=NOON))
         )
         if change is not None:
             rental = change.after
@@ -80,6 +81,32 @@ def test_a_failed_payment_that_is_made_good_is_cured() -> None:
     rental, facts = play(a_returned(), *news)
     assert rental.state is RentalState.SETTLED
     assert facts == [FactKind.PAYMENT_FAILED, FactKind.PAYMENT_CURED]
+
+
+def test_what_is_given_up_is_told_and_paying_it_cures_the_record() -> None:
+    given_up = Settlement(DepositState.CLOSED, PaymentStatus.WRITTEN_OFF)
+    rental, facts = play(a_returned(), event(FAILED, 21), event(given_up, 22), event(given_up, 23))
+    assert (rental.state, rental.payment_status) == (RentalState.RETURNED, PaymentStatus.WRITTEN_OFF)
+    assert facts == [FactKind.PAYMENT_FAILED, FactKind.PAYMENT_WRITTEN_OFF]
+    rental, facts = play(rental, event(PAID, 24))
+    assert (rental.state, facts) == (RentalState.SETTLED, [FactKind.PAYMENT_CURED])
+
+
+def test_what_was_owed_for_over_a_day_was_paid_late() -> None:
+    due = Settlement(DepositState.CLOSED, PaymentStatus.DUE)
+    _, facts = play(a_returned(), event(due, 21), event(PAID, 10 + 24 * 60 + 1))
+    assert facts == [FactKind.PAYMENT_LATE]
+    _, facts = play(a_returned(), event(due, 21), event(PAID, 10 + 24 * 60))
+    assert facts == [FactKind.PAYMENT_ON_TIME]
+
+
+def test_a_hold_that_expired_closes_the_hand_over_and_nothing_else() -> None:
+    gone = replace(event(OPEN, 5), hold_expired=True)
+    waiting = after(secured(a_rental(), a_security(a_rental(), DepositState.PENDING), moment()))
+    cancelled = after(told(waiting, gone, moment()))
+    assert (cancelled.state, cancelled.cancel_reason) == (RentalState.CANCELLED, "HOLD_EXPIRED")
+    riding = after(secured(a_rental(), a_security(a_rental(), DepositState.HELD), moment()))
+    assert after(told(riding, gone, moment())).state is RentalState.ACTIVE
 
 
 def test_an_older_event_does_not_undo_a_newer_one() -> None:

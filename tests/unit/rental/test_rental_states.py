@@ -68,8 +68,8 @@ DECISIONS = {
     "returned": lambda r: returned(r, END, TERMS, moment(now=LATER)),
     "cancelled": lambda r: caller_cancelled(r, CANCEL, moment(now=LATER)),
     "paid": lambda r: settled(r, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()),
-    "told paid": lambda r: told(r, event(DepositState.CLOSED, PaymentStatus.PAID)),
-    "told failed": lambda r: told(r, event(DepositState.WAIVED, PaymentStatus.FAILED)),
+    "told paid": lambda r: told(r, event(DepositState.CLOSED, PaymentStatus.PAID), moment()),
+    "told failed": lambda r: told(r, event(DepositState.WAIVED, PaymentStatus.FAILED), moment()),
     "deposit cancelled": lambda r: deposit_cancelled(r, DepositState.CANCELLED),
 }
 MOVES = {

@@ -394,6 +394,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The rental was cancelled because it did not become active in time; nobody is billed.
     Example: StartRental repeated after the deposit took over 60 s.
     """
+    ERROR_REASON_HOLD_EXPIRED: _ErrorReason.ValueType  # 408
+    """[FAILED_PRECONDITION] The hold lapsed at the processor before the asset was handed over; nobody is billed.
+    Example: StartRental repeated after the authorization has expired.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -771,5 +775,9 @@ Example: CancelRental after the grace minute.
 ERROR_REASON_RENTAL_CANCELLED: ErrorReason.ValueType  # 407
 """[FAILED_PRECONDITION] The rental was cancelled because it did not become active in time; nobody is billed.
 Example: StartRental repeated after the deposit took over 60 s.
+"""
+ERROR_REASON_HOLD_EXPIRED: ErrorReason.ValueType  # 408
+"""[FAILED_PRECONDITION] The hold lapsed at the processor before the asset was handed over; nobody is billed.
+Example: StartRental repeated after the authorization has expired.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
