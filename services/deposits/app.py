@@ -156,7 +156,7 @@ class House:
             Sweeper("processor_operations", self.runner.sweep, SWEEP_SECONDS),
             Sweeper("lapsing_holds", lapsing.sweep, LAPSE_SECONDS),
             Sweeper("bills", billing.sweep, BILL_SECONDS),
-            Sweeper("refund_queue", RefundQueue(lapsing, clock).measure, LAPSE_SECONDS),
+            Sweeper("refund_queue", RefundQueue(lapsing, real).measure, LAPSE_SECONDS),
         ]
         self._changing = changing
         self.notices = NoticeDoor(processors, self._hasten)

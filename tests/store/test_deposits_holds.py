@@ -278,7 +278,7 @@ async def test_money_that_is_to_go_back_is_in_the_queue_until_it_has(desk: Desk)
     desk.processor.mood = "down"
     await settle(desk, deposit, 100)
     queue = await desk.lapsing.refund_queue()
-    assert (queue.waiting, queue.oldest) == (1, desk.clock.now())
+    assert (queue.waiting, queue.oldest) == (1, desk.real.now())
     desk.processor.mood = "ok"
     await desk.sweep()
     assert (await desk.lapsing.refund_queue()).waiting == 0

@@ -23,6 +23,8 @@ from services.values.money import Money
 
 SCHEDULE_DAYS = (1, 3, 7, 14, 28)
 """Days after which an attempt is made; after the last one the attempts stop."""
+OWED = (PaymentStatus.DUE, PaymentStatus.FAILED)
+"""What has a payment status like this after the rental gets a bill."""
 MOST_MISSES = 2
 """So many instalments in a row that fail end the agreement."""
 

@@ -22,7 +22,6 @@ CREATE TABLE holds (
 ) WITH (fillfactor = 80);
 CREATE INDEX holds_of ON holds (bucket, deposit_id);
 CREATE INDEX holds_lapsing ON holds (expires_at) WHERE open_minor > 0;
-CREATE INDEX deposits_to_give_back ON deposits (settled_at) WHERE open_minor > 0;
 CREATE INDEX holds_looked_at ON holds (look_at) WHERE look_at IS NOT NULL;
 
 ALTER TABLE deposits DROP CONSTRAINT deposits_check1;

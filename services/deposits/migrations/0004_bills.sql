@@ -22,5 +22,8 @@ CREATE INDEX bills_of_partner ON bills (partner_id, deposit_id);
 CREATE INDEX bills_of_renter ON bills (bucket, renter_id, deposit_id);
 CREATE INDEX bills_unpaid ON bills (bucket, deposit_id) WHERE state <> 'PAID';
 
-CREATE INDEX deposits_owing ON deposits (bucket, deposit_id) WHERE payment_status IN ('DUE', 'FAILED');
 ALTER TABLE deposits ADD COLUMN written_off_minor bigint NOT NULL DEFAULT 0 CHECK (written_off_minor >= 0);
+
+INSERT INTO bills (bucket, deposit_id, renter_id, partner_id, state, opened_at, schedule)
+SELECT bucket, deposit_id, renter_id, partner_id, 'STOPPED', decided_at, '[]' FROM deposits
+WHERE payment_status IN ('DUE', 'FAILED') AND settled_at IS NOT NULL;

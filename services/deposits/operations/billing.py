@@ -1,4 +1,4 @@
-"""Collecting what renters owe: bills are opened, attempted on their schedule, and changed by whom they concern."""
+"""Collecting what renters owe: bills are attempted on their schedule, and changed by whom they concern."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Billing:
         self._store = changing.store
 
     async def sweep(self) -> int:
-        """Opens bills for what is owed, and makes the attempts that are due; answers how many there were."""
+        """Makes the attempts that are due, and closes what is paid; answers how many attempts there were."""
         moment = self._changing.moment()
-        opened = await self._store.open_bills(moment.now, rules.schedule_from(moment.now), BATCH)
+        await self._store.close_bills()
         due = await self._store.due_bills(moment.now, BATCH)
         for deposit_id, means in due:
             await self._change(None, deposit_id, _attempting(means, moment), moment)
-        return opened + len(due)
+        return len(due)
 
     async def get(self, caller: Caller, deposit_id: str) -> BillOf:
         """One bill. Raises BILL_NOT_FOUND, also for somebody else's."""

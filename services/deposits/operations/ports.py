@@ -18,7 +18,6 @@ from services.deposits.domain import (
     Deposit,
     DepositState,
     Hold,
-    Instalment,
     Means,
     Moment,
     Notice,
@@ -176,7 +175,7 @@ class TrialBalance:
 
 @dataclass(frozen=True, slots=True)
 class RefundQueue:
-    """Deposits whose rental is over and of which something is still held, and since when the oldest waits."""
+    """Money that is to go back and has not, and since when (real time) the oldest waits."""
 
     waiting: int
     oldest: datetime | None
@@ -228,7 +227,7 @@ class Store(Protocol):
         self, request: Request, partner_id: str, processors: Sequence[str], author: str, now: datetime
     ) -> None: ...
     async def read_processor_order(self, partner_id: str) -> tuple[str, ...]: ...
-    async def open_bills(self, now: datetime, schedule: Sequence[Instalment], limit: int) -> int: ...
+    async def close_bills(self) -> None: ...
     async def due_bills(self, now: datetime, limit: int) -> list[tuple[str, Means]]: ...
     async def means_of(self, renter_id: str, payment_method_id: str) -> Means | None: ...
     async def change_bill(

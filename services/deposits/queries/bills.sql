@@ -1,17 +1,3 @@
--- name: open_bills
--- What is owed and not being collected gets a bill; one that was paid is opened again.
-INSERT INTO bills AS b (bucket, deposit_id, renter_id, partner_id, state, opened_at, schedule, next_attempt_at)
-SELECT d.bucket, d.deposit_id, d.renter_id, d.partner_id, 'OPEN', $1, $2, $3
-FROM deposits d
-WHERE d.payment_status IN ('DUE', 'FAILED') AND d.settled_at IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM bills o
-                  WHERE o.bucket = d.bucket AND o.deposit_id = d.deposit_id AND o.state <> 'PAID')
-ORDER BY d.bucket, d.deposit_id LIMIT $4
-ON CONFLICT (bucket, deposit_id) DO UPDATE
-SET state = 'OPEN', opened_at = excluded.opened_at, schedule = excluded.schedule,
-    next_attempt_at = excluded.next_attempt_at, attempts = 0, misses = 0, expected_minor = 0
-WHERE b.state = 'PAID';
-
 -- name: close_bills
 -- Bills whose debt is paid.
 UPDATE bills b SET state = 'PAID', schedule = '[]', next_attempt_at = NULL, dispute_reason = '', proposed_by = ''

@@ -26,7 +26,8 @@ FROM holds h JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
 ORDER BY h.hold_id;
 
 -- name: write_changes
--- Everything that n changes write, in one statement: deposits, holds, operations, ledger, exposures, events.
+-- Everything that n changes write, in one statement: deposits, holds, operations, ledger, bills, exposures, events.
+-- A bill is opened for what becomes owed; one that was paid is opened again.
 WITH updated AS (
     UPDATE deposits d
     SET state = i.state, processor = i.processor, payment_ref = i.payment_ref, decline_code = i.decline_code,
@@ -91,6 +92,15 @@ WITH updated AS (
     ORDER BY i.bucket, i.renter_id, i.account, i.currency
     ON CONFLICT (bucket, renter_id, account, currency) DO UPDATE
     SET balance_minor = b.balance_minor + excluded.balance_minor
+), billed AS (
+    INSERT INTO bills AS b (bucket, deposit_id, renter_id, partner_id, state, opened_at, schedule, next_attempt_at)
+    SELECT i.bucket, i.deposit_id, i.renter_id, i.partner_id, 'OPEN', $10, i.schedule, i.next_attempt_at
+    FROM jsonb_to_recordset($13::jsonb) AS i (
+        bucket int, deposit_id text, renter_id text, partner_id text, schedule jsonb, next_attempt_at timestamptz)
+    ON CONFLICT (bucket, deposit_id) DO UPDATE
+    SET state = 'OPEN', opened_at = excluded.opened_at, schedule = excluded.schedule,
+        next_attempt_at = excluded.next_attempt_at, attempts = 0, misses = 0, expected_minor = 0
+    WHERE b.state = 'PAID'
 ), exposed AS (
     UPDATE exposures e SET open_count = e.open_count - i.ended
     FROM (SELECT x.bucket, x.renter_id, count(*)::int AS ended

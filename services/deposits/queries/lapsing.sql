@@ -13,6 +13,6 @@ ORDER BY h.expires_at LIMIT $3;
 UPDATE holds SET look_at = $3 WHERE bucket = $1 AND hold_id = $2;
 
 -- name: refund_queue
--- Ended rentals of which something is still held.
-SELECT count(*) AS waiting, min(coalesce(settled_at, closed_at)) AS oldest FROM deposits
-WHERE open_minor > 0 AND (settled_at IS NOT NULL OR state IN ('CANCELLED', 'WAIVED'));
+-- Money that is to go back, or whose last capture gives it back, and since when (real time) the oldest waits.
+SELECT count(*) AS waiting, min(o.created_at) AS oldest FROM processor_operations o
+WHERE o.state = 'WANTED' AND o.kind IN ('VOID', 'CAPTURE') AND NOT o.given_up;

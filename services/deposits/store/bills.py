@@ -9,7 +9,7 @@ from typing import Any
 from services.deposits.domain import Bill, BillChange, BillState, Change, Deposit, Instalment, Means
 from services.deposits.domain.bills import bill_not_found
 from services.deposits.operations.ports import BillTransition
-from services.deposits.store.changes import Changes
+from services.deposits.store.changes import Changes, instalment_row
 from services.deposits.store.rows import buckets, deposit_of
 from services.runtime.requests import claim, find
 from services.values.errors import Refusal
@@ -18,14 +18,11 @@ from services.values.requests import Request
 
 
 class Bills(Changes):
-    """Opens, changes, closes and reads bills."""
+    """Changes, closes and reads bills."""
 
-    async def open_bills(self, now: datetime, schedule: Sequence[Instalment], limit: int) -> int:
-        """Opens bills for what is owed and closes those that are paid; answers how many were opened."""
+    async def close_bills(self) -> None:
+        """Closes those that are paid."""
         await self._db.execute(self._sql.close_bills)
-        rows = [_instalment_row(one) for one in schedule]
-        opened = await self._db.execute(self._sql.open_bills, now, rows, schedule[0].due_at, limit)
-        return int(opened.rsplit(" ", 1)[-1])
 
     async def due_bills(self, now: datetime, limit: int) -> list[tuple[str, Means]]:
         rows = await self._db.fetch(self._sql.due_bills, now, limit)
@@ -78,7 +75,7 @@ class Bills(Changes):
             bill.attempts,
             bill.misses,
             bill.expected_minor,
-            [_instalment_row(one) for one in bill.schedule],
+            [instalment_row(one) for one in bill.schedule],
             bill.next_attempt_at,
             bill.dispute_reason,
             bill.proposed_by,
@@ -113,7 +110,3 @@ def _bill_of(row: Any) -> Bill:
         Instalment(datetime.fromisoformat(one["due_at"]), one["amount_minor"]) for one in fields["schedule"]
     )
     return Bill(**fields)
-
-
-def _instalment_row(one: Instalment) -> dict[str, Any]:
-    return {"due_at": one.due_at.isoformat(), "amount_minor": one.amount_minor}

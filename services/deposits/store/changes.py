@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.deposits.domain import Change, Deposit, Hold, Notice, Operation
+from services.deposits.domain import Change, Deposit, Hold, Instalment, Notice, Operation
+from services.deposits.domain.bills import OWED, schedule_from
 from services.deposits.domain.policies import deposit_not_found
 from services.deposits.operations.ports import Leased, Transition
 from services.deposits.store.rows import Part, buckets, deposit_of, operation_of
@@ -98,6 +99,7 @@ class Changes(Part):
             now,
             [_hold_row(c.deposit, hold) for c in changes for hold in _changed_holds(before, c.deposit)],
             [{"bucket": bucket_of(i), "operation_id": i} for c in changes for i in c.given_up],
+            [_bill_row(c.deposit, now) for c in changes if _becomes_owed(before, c.deposit)],
         )
 
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]:
@@ -169,6 +171,27 @@ def _result_row(result: Any) -> dict[str, Any]:
 def _changed_holds(before: dict[str, Deposit], after: Deposit) -> list[Hold]:
     known = before[after.deposit_id].holds
     return [hold for hold in after.holds if hold not in known]
+
+
+def _becomes_owed(before: dict[str, Deposit], after: Deposit) -> bool:
+    owed = after.settled_at is not None and after.payment_status in OWED
+    return owed and before[after.deposit_id].payment_status not in OWED
+
+
+def _bill_row(deposit: Deposit, now: datetime) -> dict[str, Any]:
+    schedule = schedule_from(now)
+    return {
+        **_renter_row(deposit),
+        "deposit_id": deposit.deposit_id,
+        "partner_id": deposit.partner_id,
+        "schedule": [instalment_row(one) for one in schedule],
+        "next_attempt_at": schedule[0].due_at.isoformat(),
+    }
+
+
+def instalment_row(one: Instalment) -> dict[str, Any]:
+    """An attempt to come, as it is stored."""
+    return {"due_at": one.due_at.isoformat(), "amount_minor": one.amount_minor}
 
 
 def _hold_row(deposit: Deposit, hold: Hold) -> dict[str, Any]:
