@@ -84,8 +84,17 @@ def places_of(home: Path) -> Places:
     user = _unprivileged_user()
     if user is not None and not _may_enter(user, home):
         _admit(user, home)
-    root = home / "postgres" if user is None or _may_reach(user, home) else apart(home)
+    root = _root_of(home, user)
     return Places(home, root, _sockets(root), _package(user) / "pginstall" / "bin", user)
+
+
+def _root_of(home: Path, user: pwd.struct_passwd | None) -> Path:
+    """In the home if the server's user reaches it, else apart; what was chosen once stays, whatever becomes of modes."""
+    inside, outside = home / "postgres", apart(home)
+    for chosen in (outside, inside):
+        if chosen.exists():
+            return chosen
+    return inside if user is None or _may_reach(user, home) else outside
 
 
 def apart(home: Path) -> Path:
