@@ -89,7 +89,7 @@ def places_of(home: Path) -> Places:
 
 
 def _root_of(home: Path, user: pwd.struct_passwd | None) -> Path:
-    """In the home if the server's user reaches it, else apart; what was chosen once stays, whatever becomes of modes."""
+    """In the home if the server's user reaches it, else apart; what was chosen once stays, whatever modes become."""
     inside, outside = home / "postgres", apart(home)
     for chosen in (outside, inside):
         if chosen.exists():
