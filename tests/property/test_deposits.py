@@ -4,7 +4,7 @@ crashes leaves the books right.
 A hypothesis state machine drives the use cases over a real database, with two processors. After each step: every
 transfer and currency sums to zero, balances are their entries, authorized = captured + released + expired + open,
 captured ≤ held, one outcome per request id, and no key acted twice; in the end the ledger is what the processors have.
-60 interleavings in `make test`, 500 in CI, 10,000 in the soak, which writes docs/results/.
+60 interleavings in `make test`, 10,000 in the soak, which writes docs/results/.
 """
 
 from __future__ import annotations
