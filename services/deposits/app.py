@@ -39,6 +39,7 @@ from services.deposits.operations import (
 from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.processors.sandbox import HttpProcessor
+from services.deposits.processors.stripe import StripeProcessor, StripeSettings
 from services.deposits.servicer import ACCESS, LIMITS, PublicServicer
 from services.deposits.servicer_billing import ACCESS as BILLING_ACCESS
 from services.deposits.servicer_billing import BillingServicer
@@ -58,7 +59,6 @@ from services.runtime.personal_data import DataHolder
 from services.runtime.queries import load_queries
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.service import run
-from services.runtime.settings import ServiceSettings
 from services.runtime.sweeper import Sweeper
 from services.runtime.tasks import Tasks
 from services.runtime.telemetry import Tracer
@@ -72,7 +72,7 @@ INTERNAL_CALLERS["Deliver"] = frozenset({"scoring"})
 """Which services may call what."""
 
 
-class Settings(ServiceSettings):
+class Settings(StripeSettings):
     """Deposits' settings, from FREEHOLD_DEPOSITS_…"""
 
     model_config = SettingsConfigDict(env_prefix="FREEHOLD_DEPOSITS_", frozen=True, extra="ignore")
@@ -119,8 +119,11 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
 def _processors(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Processor]:
     """The payment processors that are set up, by name."""
     secret = settings.processor_secret.get_secret_value()
-    sandbox: Processor = HttpProcessor(session, settings.processor_url, secret)
-    return {"sandbox": sandbox}
+    processors: dict[str, Processor] = {"sandbox": HttpProcessor(session, settings.processor_url, secret)}
+    if settings.stripe_secrets is not None:
+        secrets, features = settings.stripe_secrets, settings.stripe_features
+        processors["stripe"] = StripeProcessor(session, settings.stripe_url, secrets, features, SystemClock())
+    return processors
 
 
 class House:

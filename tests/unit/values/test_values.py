@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.values.errors import Category, Refusal, invalid
-from services.values.ids import BUCKETS, bucket_of, is_id, new_id, new_id_of, new_renter_id
+from services.values.ids import BUCKETS, bucket_of, is_id, made_at, new_id, new_id_of, new_renter_id
 from services.values.money import Money, zero
 
 
@@ -32,6 +33,13 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
     made = [new_id("ptn") for _ in range(1000)]
     assert made == sorted(made)
     assert len(set(made)) == 1000
+
+
+def test_an_id_tells_when_it_was_made() -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    made = made_at(new_id_of("opn", new_renter_id("rnt")))
+    assert before <= made <= datetime.now(UTC)
+    assert made_at(new_id("ptn")) >= made
 
 
 @pytest.mark.parametrize(
