@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from stand_ins import StandIn, start
+from stripe_bench import start_stripe
 
 
 @pytest.fixture(scope="session")
@@ -30,5 +31,12 @@ async def carrier(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sta
 @pytest.fixture(scope="session")
 async def bureau(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StandIn]:
     running = await start("bureau", tmp_path_factory.mktemp("sandbox") / "home", "--late-seconds", "0.3")
+    yield running
+    await running.stop()
+
+
+@pytest.fixture(scope="session")
+async def stripe(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StandIn]:
+    running = await start_stripe(tmp_path_factory.mktemp("sandbox"))
     yield running
     await running.stop()

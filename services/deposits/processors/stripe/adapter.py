@@ -105,7 +105,7 @@ class StripeProcessor:
             if operation.kind is OperationKind.REFUND:
                 return await self._refund(operation)
             return await self._on_hold(operation)
-        except Unclear:
+        except (Unclear, Refused):
             return None
 
     async def query(self, operation: Operation) -> Result | None:
@@ -198,14 +198,8 @@ class StripeProcessor:
             _log(operation, refused)
             if operation.kind is OperationKind.INCREMENT:
                 return declined(operation, refused.code)
-        return await self._after_a_refusal(operation)
-
-    async def _after_a_refusal(self, operation: Operation) -> Result | None:
-        result = await self.query(operation)
-        if reading.is_not_done(result) or result is None:
-            log.error("processor_hold_stuck", operation_id=operation.operation_id, operation_kind=operation.kind)
-            return None
-        return result
+        after = reading.of_hold(operation, await self._gateway.intent(operation.reference))
+        return None if reading.is_not_done(after) else after
 
     async def _change(self, operation: Operation) -> Result | None:
         reference, key = operation.reference, operation.operation_id
