@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from services.deposits.domain import Hold, LineKind, Operation, OperationKind, OperationState, Result, Seen
+from services.deposits.domain import Hold, LineKind, Operation, OperationKind, OperationState, ReportLine, Result, Seen
 from services.deposits.operations.ports import NOT_DONE, Processor
 from services.values.ids import new_id_of, new_renter_id
 from services.values.money import Money
@@ -38,14 +38,12 @@ class Bench:
     currency: str = "CNY"
     renter_id: str = field(default_factory=lambda: new_renter_id("rnt"))
 
-    def asked(
-        self, kind: OperationKind, reference: str, amount: int = HELD_MINOR, *, final: bool = True, hold_id: str = ""
-    ) -> Operation:
+    def asked(self, kind: OperationKind, reference: str, amount: int = HELD_MINOR, *, final: bool = True) -> Operation:
         """A fresh operation."""
         names = (new_id_of("opn", self.renter_id), new_id_of("dep", self.renter_id))
         processor = self.processor.capabilities.name
         money = Money(self.currency, amount)
-        return Operation(*names, kind, money, reference, processor=processor, final=final, hold_id=hold_id)
+        return Operation(*names, kind, money, reference, processor=processor, final=final)
 
     async def done(self, operation: Operation) -> Result:
         """It is done, and the processor says the same when it is asked later."""
@@ -160,7 +158,7 @@ async def the_report_names_our_operations_within_its_window(bench: Bench) -> Non
     assert await bench.processor.report(later, later + timedelta(hours=1)) == []
 
 
-async def _lines(bench: Bench, *operations: Operation):  # type: ignore[no-untyped-def]
+async def _lines(bench: Bench, *operations: Operation) -> list[ReportLine]:
     now = datetime.now(UTC)
     report = await bench.processor.report(now - timedelta(minutes=5), now + timedelta(minutes=5))
     by_id = {line.operation_id: line for line in report}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,8 +62,8 @@ class Stripe:
 class StripeBench(Bench):
     """A bench with Stripe's own: other cards, and a clock."""
 
-    stripe: Stripe = None  # type: ignore[assignment]
-    clock: Clock = None  # type: ignore[assignment]
+    stripe: Stripe = field(kw_only=True)
+    clock: Clock = field(kw_only=True)
 
     async def card(self, method: str) -> str:
         """A test card as a renter's payment method; of those that cannot be saved, with the customer of another."""
@@ -112,3 +112,14 @@ async def start_stripe(folder: Path, *arguments: str, notify_url: str = "") -> S
         secret.write_text(WEBHOOK_SECRET)
         options += ["--notify-url", notify_url, "--notify-secret-file", str(secret)]
     return await start("stripe", folder / "home", *options)
+
+
+@asynccontextmanager
+async def running_stripe(folder: Path, *arguments: str, notify_url: str = "") -> AsyncIterator[StandIn]:
+    """The same for one test, which may kill it."""
+    process = await start_stripe(folder, *arguments, notify_url=notify_url)
+    try:
+        yield process
+    finally:
+        if process.process.returncode is None:
+            await process.kill()

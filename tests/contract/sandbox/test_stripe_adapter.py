@@ -14,7 +14,7 @@ import stripe as sdk
 import structlog
 from processor_conformance import CHECKS, Check
 from stand_ins import StandIn
-from stripe_bench import StripeBench, bench_of, start_stripe
+from stripe_bench import StripeBench, bench_of, running_stripe
 
 from services.deposits.domain import LineKind, Operation, OperationKind, OperationState
 from services.deposits.operations.ports import NOT_DONE
@@ -295,8 +295,7 @@ async def test_a_refund_that_is_pending_is_asked_about_again_and_one_that_failed
 
 
 async def test_a_hold_that_nobody_captured_has_lapsed(tmp_path: Path) -> None:
-    process = await start_stripe(tmp_path, "--hold-seconds", "1")
-    async with bench_of(process) as bench:
+    async with running_stripe(tmp_path, "--hold-seconds", "1") as process, bench_of(process) as bench:
         _, reference = await bench.held()
         async with asyncio.timeout(10):
             while (await bench.seen(reference)).open_minor:
@@ -310,12 +309,10 @@ async def test_a_hold_that_nobody_captured_has_lapsed(tmp_path: Path) -> None:
         now = datetime.now(UTC)
         lines = await bench.processor.report(now - timedelta(minutes=1), now + timedelta(minutes=1))
         assert [line.kind for line in lines] == [LineKind.AUTHORIZATION], "what went back uncaptured is no refund"
-    await process.kill()
 
 
 async def test_stripe_that_is_gone_is_unclear(tmp_path: Path) -> None:
-    process = await start_stripe(tmp_path)
-    async with bench_of(process) as bench:
+    async with running_stripe(tmp_path) as process, bench_of(process) as bench:
         authorize, reference = await bench.held()
         await process.kill()
         assert await bench.processor.perform(authorize) is None

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import stripe as sdk
 from stand_ins import StandIn
-from stripe_bench import WEBHOOK_SECRET, StripeBench, bench_of, start_stripe
+from stripe_bench import WEBHOOK_SECRET, StripeBench, bench_of, running_stripe
 
 from services.cli.home import free_port_base
 from services.deposits.domain import Notice, NoticeRejected, OperationKind, OperationState
@@ -60,9 +60,8 @@ def port() -> int:
 @pytest.fixture
 async def telling(tmp_path: Path, port: int) -> AsyncIterator[StandIn]:
     url = f"http://127.0.0.1:{port}/processors/stripe/notices"
-    running = await start_stripe(tmp_path, "--hold-seconds", "2", notify_url=url)
-    yield running
-    await running.kill()
+    async with running_stripe(tmp_path, "--hold-seconds", "2", notify_url=url) as running:
+        yield running
 
 
 def sign(body: str, secret: str = WEBHOOK_SECRET, ago: int = 0) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import StandIn, start
-from stripe_bench import bench_of, start_stripe
+from stand_ins import StandIn
+from stripe_bench import bench_of, running_stripe
 
 from services.deposits.domain import OperationKind
 from services.sandbox.stripe.forms import parse
@@ -95,13 +95,11 @@ async def test_the_parts_of_a_hold_add_up_at_every_moment(stripe: StandIn) -> No
 
 
 async def test_what_was_acknowledged_outlives_kill_9(tmp_path: Path) -> None:
-    process = await start_stripe(tmp_path)
-    async with bench_of(process) as bench:
+    async with running_stripe(tmp_path) as process, bench_of(process) as bench:
         authorize, reference = await bench.held()
         await process.kill()
-    again = await start("stripe", tmp_path / "home")
-    async with bench_of(again) as after:
+    async with running_stripe(tmp_path) as again, bench_of(again) as after:
         assert (await after.seen(reference)).open_minor == 9900
         assert (await after.done(authorize)).result_ref == reference
         await after.done(after.asked(OperationKind.CAPTURE, reference, 100))
-    assert await again.stop() == (0, "")
+        assert await again.stop() == (0, "")
