@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.deposits.domain import (
     AdmittanceOutcome,
+    AssuranceLevel,
     Capabilities,
     Deposit,
     Hold,
@@ -27,6 +28,7 @@ from services.deposits.operations import (
     Billing,
     Changing,
     Claiming,
+    Explaining,
     Lapsing,
     PaymentMethods,
     Policies,
@@ -76,6 +78,7 @@ class ScriptedScoring:
     """Answers by score; a person without one cannot be assessed. `down` makes it silent."""
 
     scores: dict[str, int] = field(default_factory=dict)
+    bad_records: set[str] = field(default_factory=set)
     down: bool = False
     frames: int = 0
 
@@ -87,19 +90,23 @@ class ScriptedScoring:
         score = self.scores.get(question.renter_id)
         if score is None:
             return Answer(AdmittanceOutcome.CANNOT_ASSESS, ("TOO_FEW_FACTS",), "test-1", None)
-        if score > question.threshold:
-            return Answer(AdmittanceOutcome.ADMITTED, (), "test-1", score)
-        return Answer(AdmittanceOutcome.NOT_ADMITTED, ("SHORT_HISTORY",), "test-1", score)
+        if question.renter_id in self.bad_records and question.clean_record_years:
+            return Answer(AdmittanceOutcome.NOT_ADMITTED, ("BAD_RECORD",), "test-1", score)
+        lines = (question.threshold, *question.higher)
+        tier = sum(score > line for line in lines)
+        outcome = AdmittanceOutcome.ADMITTED if tier else AdmittanceOutcome.NOT_ADMITTED
+        return Answer(outcome, () if tier == len(lines) else ("SHORT_HISTORY",), "test-1", score, 0, tier)
 
 
 @dataclass
 class ScriptedIdentity:
-    """Everybody is linked and consents unless listed."""
+    """Everybody is linked and consents unless listed; `assurance` is everybody's."""
 
     strangers: set[str] = field(default_factory=set)
+    assurance: AssuranceLevel = AssuranceLevel.DOCUMENT_CHECKED
 
     async def check(self, renter_id: str, partner_id: str) -> RenterAtPartner:
-        return RenterAtPartner(linked=renter_id not in self.strangers, scoring_consent=True)
+        return RenterAtPartner(renter_id not in self.strangers, scoring_consent=True, assurance=self.assurance)
 
 
 @dataclass
@@ -274,6 +281,7 @@ class Desk:
         self.policies = Policies(self.store, self.clock)
         self.methods = PaymentMethods(changing, processors, self.identity)
         self.reading = Reading(self.store)
+        self.explaining = Explaining(self.store, self.clock)
         self.partner_id = new_id("ptn")
 
     def _launch(self, operations: Sequence[Operation]) -> None:
