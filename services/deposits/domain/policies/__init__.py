@@ -15,6 +15,7 @@ from services.deposits.domain.policies.changing import (
 )
 from services.deposits.domain.policies.deciding import (
     ASSURANCE_TOO_LOW,
+    EXPOSURE_CAP_REACHED,
     NO_SCORING_CONSENT,
     SCORING_UNAVAILABLE,
     DecidedBy,
@@ -49,6 +50,7 @@ __all__ = [
     "BOUNDS",
     "CHANGES_WINDOW",
     "DEFAULT_MAX_OPEN_WAIVED",
+    "EXPOSURE_CAP_REACHED",
     "MOST_CHANGES",
     "MOST_LINES",
     "MOST_PREVIEWED",
