@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from services.deposits.domain import (
     AdmittanceOutcome,
@@ -19,6 +20,7 @@ from services.deposits.domain import (
     Operation,
     OperationKind,
     OperationState,
+    Policy,
     PolicyDraft,
     ReportLine,
     Result,
@@ -38,6 +40,7 @@ from services.deposits.operations import (
     Securing,
     Settling,
 )
+from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import (
     NOT_DONE,
     Answer,
@@ -292,6 +295,11 @@ class Desk:
         draft = PolicyDraft(self.partner_id, "BIKE", threshold, Money("CNY", DEPOSIT_MINOR), max_open_waived, "a test")
         await self.policies.set(new_id("req"), draft, draft.partner_id)
 
+    async def draw(self, author: str = "", **terms: Any) -> Policy:
+        """Sets a policy for bikes, that of `open` but for these terms."""
+        draft = PolicyDraft(self.partner_id, "BIKE", 600, Money("CNY", DEPOSIT_MINOR), 3, "a test")
+        return await self.policies.set(new_id("req"), replace(draft, **terms), author or self.partner_id)
+
     async def person(self, score: int | None = None, card: bool = True) -> str:
         """A renter with a score and a payment method."""
         renter_id = new_renter_id("rnt")
@@ -304,9 +312,10 @@ class Desk:
     async def add_card(self, renter_id: str, card: str = "visa", processor: str = "sandbox") -> None:
         await self.methods.add(Caller(Role.RENTER, renter_id), new_id("req"), renter_id, card, processor)
 
-    def item(self, renter_id: str, rental_id: str = "", consent: bool = True) -> SecureItem:
+    def item(self, renter_id: str, rental_id: str = "", consent: bool = True, **circumstances: Any) -> SecureItem:
         rental_id = rental_id or new_id_of("rtl", renter_id)
-        return SecureItem(rental_id, renter_id, self.partner_id, "BIKE", "", consent)
+        around = Circumstances(**circumstances)
+        return SecureItem(rental_id, renter_id, self.partner_id, "BIKE", "", consent, circumstances=around)
 
     async def put_right(self, renter_id: str, event_id: str = "") -> Refusal | None:
         """Scoring tells that a person's facts were put right."""
