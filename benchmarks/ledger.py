@@ -32,6 +32,7 @@ from services.deposits.domain import (
     finish,
 )
 from services.deposits.operations import Changing, Settling
+from services.deposits.operations.policy_ports import Cap
 from services.deposits.operations.ports import Decision, Transition
 from services.deposits.operations.settling import SettleItem
 from services.deposits.store import Store
@@ -118,7 +119,7 @@ def _decision(renter: str, partner: str, now: datetime) -> Decision:
     )  # fmt: skip
     key = new_id_of("opn", renter)
     operation = Operation(key, deposit.deposit_id, OperationKind.AUTHORIZE, Money("CNY", HELD), "pm_1", hold_id=key)
-    return Decision(deposit, False, 3, operation)
+    return Decision(deposit, False, Cap(3), operation)
 
 
 async def ledger(home: Path, seconds: float) -> dict[str, Any]:

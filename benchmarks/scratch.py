@@ -49,7 +49,9 @@ async def _open_business(dsns: Mapping[str, str], names: Names, key_hash: bytes)
         ],
         "deposits": [
             (
-                "INSERT INTO policies VALUES ($1, 'BIKE', 1, 'pol_1', 600, 'CNY', 9900, 100, 'bench', 'bench', now())",
+                "INSERT INTO policies (partner_id, asset_kind, version, policy_id, threshold, currency, deposit_minor,"
+                " max_open_waived, reason, author, effective_at, created_at)"
+                " VALUES ($1, 'BIKE', 1, 'pol_1', 600, 'CNY', 9900, 100, 'bench', 'bench', now(), now())",
                 (partner,),
             )
         ],

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from services.deposits.domain import (
     AdmittanceOutcome,
+    AssuranceLevel,
     Capabilities,
     Deposit,
     Hold,
@@ -18,6 +20,7 @@ from services.deposits.domain import (
     Operation,
     OperationKind,
     OperationState,
+    Policy,
     PolicyDraft,
     ReportLine,
     Result,
@@ -27,6 +30,7 @@ from services.deposits.operations import (
     Billing,
     Changing,
     Claiming,
+    Explaining,
     Lapsing,
     PaymentMethods,
     Policies,
@@ -36,6 +40,7 @@ from services.deposits.operations import (
     Securing,
     Settling,
 )
+from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import (
     NOT_DONE,
     Answer,
@@ -76,6 +81,7 @@ class ScriptedScoring:
     """Answers by score; a person without one cannot be assessed. `down` makes it silent."""
 
     scores: dict[str, int] = field(default_factory=dict)
+    bad_records: set[str] = field(default_factory=set)
     down: bool = False
     frames: int = 0
 
@@ -87,19 +93,23 @@ class ScriptedScoring:
         score = self.scores.get(question.renter_id)
         if score is None:
             return Answer(AdmittanceOutcome.CANNOT_ASSESS, ("TOO_FEW_FACTS",), "test-1", None)
-        if score > question.threshold:
-            return Answer(AdmittanceOutcome.ADMITTED, (), "test-1", score)
-        return Answer(AdmittanceOutcome.NOT_ADMITTED, ("SHORT_HISTORY",), "test-1", score)
+        if question.renter_id in self.bad_records and question.clean_record_years:
+            return Answer(AdmittanceOutcome.NOT_ADMITTED, ("BAD_RECORD",), "test-1", score)
+        lines = (question.threshold, *question.higher)
+        tier = sum(score > line for line in lines)
+        outcome = AdmittanceOutcome.ADMITTED if tier else AdmittanceOutcome.NOT_ADMITTED
+        return Answer(outcome, () if tier == len(lines) else ("SHORT_HISTORY",), "test-1", score, 0, tier)
 
 
 @dataclass
 class ScriptedIdentity:
-    """Everybody is linked and consents unless listed."""
+    """Everybody is linked and consents unless listed; `assurance` is everybody's."""
 
     strangers: set[str] = field(default_factory=set)
+    assurance: AssuranceLevel = AssuranceLevel.DOCUMENT_CHECKED
 
     async def check(self, renter_id: str, partner_id: str) -> RenterAtPartner:
-        return RenterAtPartner(linked=renter_id not in self.strangers, scoring_consent=True)
+        return RenterAtPartner(renter_id not in self.strangers, scoring_consent=True, assurance=self.assurance)
 
 
 @dataclass
@@ -274,6 +284,7 @@ class Desk:
         self.policies = Policies(self.store, self.clock)
         self.methods = PaymentMethods(changing, processors, self.identity)
         self.reading = Reading(self.store)
+        self.explaining = Explaining(self.store, self.clock)
         self.partner_id = new_id("ptn")
 
     def _launch(self, operations: Sequence[Operation]) -> None:
@@ -283,6 +294,11 @@ class Desk:
         """Sets a policy for bikes."""
         draft = PolicyDraft(self.partner_id, "BIKE", threshold, Money("CNY", DEPOSIT_MINOR), max_open_waived, "a test")
         await self.policies.set(new_id("req"), draft, draft.partner_id)
+
+    async def draw(self, author: str = "", **terms: Any) -> Policy:
+        """Sets a policy for bikes, that of `open` but for these terms."""
+        draft = PolicyDraft(self.partner_id, "BIKE", 600, Money("CNY", DEPOSIT_MINOR), 3, "a test")
+        return await self.policies.set(new_id("req"), replace(draft, **terms), author or self.partner_id)
 
     async def person(self, score: int | None = None, card: bool = True) -> str:
         """A renter with a score and a payment method."""
@@ -296,9 +312,10 @@ class Desk:
     async def add_card(self, renter_id: str, card: str = "visa", processor: str = "sandbox") -> None:
         await self.methods.add(Caller(Role.RENTER, renter_id), new_id("req"), renter_id, card, processor)
 
-    def item(self, renter_id: str, rental_id: str = "", consent: bool = True) -> SecureItem:
+    def item(self, renter_id: str, rental_id: str = "", consent: bool = True, **circumstances: Any) -> SecureItem:
         rental_id = rental_id or new_id_of("rtl", renter_id)
-        return SecureItem(rental_id, renter_id, self.partner_id, "BIKE", "", consent)
+        around = Circumstances(**circumstances)
+        return SecureItem(rental_id, renter_id, self.partner_id, "BIKE", "", consent, circumstances=around)
 
     async def put_right(self, renter_id: str, event_id: str = "") -> Refusal | None:
         """Scoring tells that a person's facts were put right."""

@@ -19,6 +19,8 @@ from freehold.deposits.v1 import (
     deposits_internal_service_pb2_grpc,
     deposits_service_pb2,
     deposits_service_pb2_grpc,
+    policy_service_pb2,
+    policy_service_pb2_grpc,
 )
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
 from services.deposits.clients import IdentityClient, RentalEvents, ScoringClient, ScoringEvents
@@ -27,6 +29,7 @@ from services.deposits.operations import (
     Billing,
     Changing,
     Claiming,
+    Explaining,
     Lapsing,
     PaymentMethods,
     Policies,
@@ -45,6 +48,8 @@ from services.deposits.servicer_billing import ACCESS as BILLING_ACCESS
 from services.deposits.servicer_billing import BillingServicer
 from services.deposits.servicer_internal import InternalServicer
 from services.deposits.servicer_notices import NoticeDoor
+from services.deposits.servicer_policies import ACCESS as POLICY_ACCESS
+from services.deposits.servicer_policies import PolicyServicer
 from services.deposits.store import Store
 from services.deposits.sweeper import BILL_SECONDS, LAPSE_SECONDS, SWEEP_SECONDS, RefundQueue, Runner
 from services.runtime.authenticators import RemoteCredentials
@@ -166,7 +171,9 @@ class House:
         securing = Securing(store, self.scoring, self.identity, self._launch, clock, real)
         methods = PaymentMethods(changing, processors, self.identity)
         claiming, reading = Claiming(changing), Reading(store)
-        self.public = PublicServicer(Policies(store, clock), securing, methods, claiming, reading)
+        policies = Policies(store, clock)
+        self.public = PublicServicer(policies, securing, methods, claiming, reading)
+        self.policies = PolicyServicer(policies, Explaining(store, clock))
         remaking = Remaking(changing, self.scoring, self.identity)
         self.internal = _internal(securing, Settling(changing), remaking)
         self.bills = BillingServicer(billing)
@@ -209,15 +216,20 @@ class House:
             self.bills,
             BILLING_ACCESS,
         )
+        policies = PublicService(
+            policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
+            policy_service_pb2_grpc.add_PolicyServiceServicer_to_server,
+            self.policies,
+            POLICY_ACCESS,
+        )
         internal = InternalService(
             deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],
             deposits_internal_service_pb2_grpc.add_DepositsInternalServiceServicer_to_server,
             self.internal,
             INTERNAL_CALLERS,
         )
-        return Server(
-            SERVICE, settings, self.credentials.authenticate, [public, billing], [internal, self.holder.service], tracer
-        )
+        doors = ([public, billing, policies], [internal, self.holder.service])
+        return Server(SERVICE, settings, self.credentials.authenticate, *doors, tracer)
 
     async def close(self, patience: float) -> None:
         """Lets processor operations end, then the streams."""

@@ -18,7 +18,7 @@ from freehold.rental.v1.rental_internal_service_pb2_grpc import RentalInternalSe
 from freehold.scoring.v1 import fact_pb2
 from freehold.scoring.v1 import scoring_internal_service_pb2 as scoring
 from freehold.scoring.v1.scoring_internal_service_pb2_grpc import ScoringInternalServiceStub
-from services.deposits.domain import AdmittanceOutcome
+from services.deposits.domain import AdmittanceOutcome, AssuranceLevel
 from services.deposits.operations.ports import Answer, Question, RenterAtPartner
 from services.runtime.frames import FrameClient
 from services.runtime.outbox import OutboxRow
@@ -51,6 +51,8 @@ class ScoringClient:
                 threshold=question.threshold,
                 purpose=scoring.PURPOSE_DEPOSIT_WAIVER,
                 traceparent=question.traceparent,
+                higher_thresholds=question.higher,
+                clean_record_years=question.clean_record_years,
             )
             for question in questions
         ]
@@ -65,7 +67,8 @@ class ScoringClient:
 def _answer(result: scoring.AdmitResult) -> Answer:
     outcome = AdmittanceOutcome(scoring.Outcome.Name(result.outcome).removeprefix("OUTCOME_"))
     score = result.score if result.HasField("score") else None
-    return Answer(outcome, tuple(result.reason_codes), result.model_version, score, result.facts_version)
+    codes = tuple(result.reason_codes)
+    return Answer(outcome, codes, result.model_version, score, result.facts_version, result.tier)
 
 
 class IdentityClient:
@@ -94,7 +97,10 @@ class IdentityClient:
         ]
         results = await self._frames.ask(items, CHECK_SECONDS)
         return [
-            r if isinstance(r, Refusal) else of_item_status(r.status) or RenterAtPartner(r.linked, r.scoring_consent)
+            r
+            if isinstance(r, Refusal)
+            else of_item_status(r.status)
+            or RenterAtPartner(r.linked, r.scoring_consent, AssuranceLevel(r.assurance_level))
             for r in results
         ]
 

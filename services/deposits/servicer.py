@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from freehold.assets.v1 import asset_kind_pb2
 from freehold.deposits.v1 import deposits_service_pb2 as pb
 from freehold.deposits.v1.deposits_service_pb2_grpc import DepositsServiceServicer
 from freehold.money.v1 import money_pb2
-from services.deposits.domain import AdmittanceOutcome, Deposit, DepositState, Policy, PolicyDraft
+from services.deposits.domain import Deposit, DepositState
 from services.deposits.operations import Claiming, PaymentMethods, Policies, Reading, Securing
 from services.deposits.operations.payment_methods import DEFAULT_PROCESSOR
+from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import PaymentMethod
+from services.deposits.servicer_encoding import draft_from, kind_of, money_of, outcome_pb, policy_pb, timestamp_pb
 from services.runtime.interceptors import Context, current_call
 from services.runtime.rates import Limit
 from services.values.access import ALL_STAFF, MANAGERS, SERVING, Reach, Rule
 from services.values.callers import Caller
 from services.values.money import Money
+
+__all__ = ["ACCESS", "LIMITS", "PublicServicer", "kind_of", "outcome_pb", "timestamp_pb"]
 
 ACCESS = {
     "SetPolicy": Rule(partner=Reach.OWN, scope="POLICIES", staff=MANAGERS),
@@ -58,24 +59,20 @@ class PublicServicer(DepositsServiceServicer):
 
     async def SetPolicy(self, request: pb.SetPolicyRequest, context: Context) -> pb.SetPolicyResponse:
         caller = current_call().caller
-        draft = PolicyDraft(
-            caller.partner_id or caller.id,
-            kind_of(request.asset_kind),
-            request.threshold,
-            Money(request.deposit.currency_code, request.deposit.amount_minor),
-            request.max_open_waived,
-            request.reason,
-        )
-        return pb.SetPolicyResponse(policy=_policy(await self._policies.set(request.request_id, draft, caller.id)))
+        draft = draft_from(caller.partner_id or caller.id, request)
+        return pb.SetPolicyResponse(policy=policy_pb(await self._policies.set(request.request_id, draft, caller.id)))
 
     async def GetPolicy(self, request: pb.GetPolicyRequest, context: Context) -> pb.GetPolicyResponse:
         kind = kind_of(request.asset_kind)
-        policy = await self._policies.get(current_call().caller, request.partner_id, kind, request.version)
-        return pb.GetPolicyResponse(policy=_policy(policy))
+        scope = (request.city, request.asset_class)
+        policy = await self._policies.get(current_call().caller, request.partner_id, kind, request.version, *scope)
+        return pb.GetPolicyResponse(policy=policy_pb(policy))
 
     async def PreviewDeposit(self, request: pb.PreviewDepositRequest, context: Context) -> pb.PreviewDepositResponse:
         partner_id, kind = current_call().caller.id, kind_of(request.asset_kind)
-        preview = await self._securing.preview(partner_id, request.renter_id, kind)
+        rent = money_of(request.monthly_rent) if request.HasField("monthly_rent") else None
+        asset = Circumstances(request.city, request.asset_class, rent)
+        preview = await self._securing.preview(partner_id, request.renter_id, kind, asset)
         return pb.PreviewDepositResponse(
             outcome=outcome_pb(preview.outcome),
             waived=preview.waived,
@@ -162,43 +159,8 @@ class PublicServicer(DepositsServiceServicer):
 def _claim(
     request: pb.CaptureDepositRequest | pb.IncrementDepositRequest | pb.RefundDepositRequest,
 ) -> tuple[Caller, str, str, Money, str]:
-    amount = Money(request.amount.currency_code, request.amount.amount_minor)
-    return current_call().caller, request.request_id, request.deposit_id, amount, request.reason
-
-
-def kind_of(value: asset_kind_pb2.AssetKind.ValueType) -> str:
-    """The kind's name without its prefix."""
-    return asset_kind_pb2.AssetKind.Name(value).removeprefix("ASSET_KIND_")
-
-
-def outcome_pb(outcome: AdmittanceOutcome) -> pb.AdmittanceOutcome.ValueType:
-    """The outcome on the wire; NONE is unspecified."""
-    if outcome is AdmittanceOutcome.NONE:
-        return pb.ADMITTANCE_OUTCOME_UNSPECIFIED
-    return pb.AdmittanceOutcome.Value(f"ADMITTANCE_OUTCOME_{outcome}")
-
-
-def timestamp_pb(moment: datetime) -> Timestamp:
-    """A moment on the wire."""
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp
-
-
-def _policy(policy: Policy) -> pb.Policy:
-    draft = policy.draft
-    return pb.Policy(
-        policy_id=policy.policy_id,
-        partner_id=draft.partner_id,
-        asset_kind=asset_kind_pb2.AssetKind.Value(f"ASSET_KIND_{draft.asset_kind}"),
-        version=policy.version,
-        threshold=draft.threshold,
-        deposit=money_pb2.Money(currency_code=draft.deposit.currency, amount_minor=draft.deposit.amount_minor),
-        max_open_waived=draft.max_open_waived,
-        reason=draft.reason,
-        author=policy.author,
-        effective_at=timestamp_pb(policy.effective_at),
-    )
+    asked = (request.request_id, request.deposit_id)
+    return current_call().caller, *asked, money_of(request.amount), request.reason
 
 
 def _payment_method(method: PaymentMethod) -> pb.PaymentMethod:

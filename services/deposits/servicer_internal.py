@@ -11,12 +11,13 @@ from freehold.deposits.v1 import deposits_internal_service_pb2 as pb
 from freehold.deposits.v1 import deposits_service_pb2
 from freehold.deposits.v1.deposits_internal_service_pb2_grpc import DepositsInternalServiceServicer
 from freehold.money.v1 import money_pb2
-from services.deposits.domain import Deposit, DepositState
+from services.deposits.domain import AssuranceLevel, Deposit, DepositState
 from services.deposits.operations import Remaking
+from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import SecureItem
 from services.deposits.operations.remaking import PutRight
 from services.deposits.operations.settling import CancelItem, SettleItem
-from services.deposits.servicer import kind_of, outcome_pb
+from services.deposits.servicer_encoding import kind_of, money_of, outcome_pb
 from services.runtime.batching import Batcher
 from services.runtime.frames import Push, serve_frames
 from services.runtime.interceptors import Context
@@ -109,6 +110,12 @@ def _secure_item(item: pb.SecureDepositItem) -> SecureItem:
         item.payment_method_id,
         item.scoring_consent,
         item.traceparent,
+        Circumstances(
+            item.city,
+            item.asset_class,
+            money_of(item.monthly_rent) if item.HasField("monthly_rent") else None,
+            AssuranceLevel(item.assurance_level),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from freehold.assets.v1 import asset_kind_pb2
 from freehold.deposits.v1 import deposits_service_pb2
+from freehold.identity.v1 import identity_service_pb2
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import rental_service_pb2
 from freehold.scoring.v1 import fact_pb2
@@ -17,6 +18,7 @@ from services.rental.domain import (
     AdmittanceOutcome,
     AssetKind,
     AssetState,
+    AssuranceLevel,
     DepositState,
     FactKind,
     PaymentStatus,
@@ -49,6 +51,7 @@ RENTAL_STATES = EnumMap(rental_service_pb2.RentalState, RentalState, "RENTAL_STA
 DEPOSIT_STATES = EnumMap(deposits_service_pb2.DepositState, DepositState, "DEPOSIT_STATE_")
 PAYMENT_STATUSES = EnumMap(deposits_service_pb2.PaymentStatus, PaymentStatus, "PAYMENT_STATUS_")
 OUTCOMES = EnumMap(deposits_service_pb2.AdmittanceOutcome, AdmittanceOutcome, "ADMITTANCE_OUTCOME_")
+ASSURANCE_LEVELS = EnumMap(identity_service_pb2.AssuranceLevel, AssuranceLevel, "ASSURANCE_LEVEL_")
 FACT_KINDS = EnumMap(fact_pb2.FactKind, FactKind, "FACT_KIND_")
 
 

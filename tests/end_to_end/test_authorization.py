@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from town import Town, new_id, refused
 
 from freehold.deposits.v1 import billing_service_pb2 as bills
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
+from freehold.deposits.v1 import policy_service_pb2 as policies
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.money.v1 import money_pb2
@@ -36,7 +38,7 @@ from services.values.errors import Category, Refusal
 BIKE, CNY = "ASSET_KIND_BIKE", "CNY"
 NOT_THERE = {"RENTER_NOT_FOUND", "RENTAL_NOT_FOUND", "DEPOSIT_NOT_FOUND", "ASSET_NOT_FOUND", "CALLER_NOT_ALLOWED"}
 NOT_THERE |= {"RENTER_NOT_LINKED", "CODE_INVALID", "REFRESH_TOKEN_INVALID", "PRICE_PLAN_NOT_FOUND"}
-NOT_THERE |= {"EXPORT_NOT_FOUND", "ERASURE_NOT_FOUND", "BILL_NOT_FOUND"}
+NOT_THERE |= {"EXPORT_NOT_FOUND", "ERASURE_NOT_FOUND", "BILL_NOT_FOUND", "POLICY_NOT_FOUND"}
 NOT_THERE |= {"FACT_NOT_FOUND", "DISPUTE_NOT_FOUND", "ENDORSEMENT_NOT_FOUND"}
 
 
@@ -50,6 +52,7 @@ class Cast:
     other_key: str
     rental_id: str
     deposit_id: str
+    policy_id: str
     export_id: str
     erasure_id: str
     fact_id: str
@@ -81,8 +84,18 @@ async def cast(town: Town) -> Cast:
     cancel = privacy.CancelErasureRequest(request_id=new_id(), erasure_id=erasure_id)
     await town.api.call(town.api.privacy.CancelErasure, cancel, mine.token)
     other = await town.other_partner()
-    rental_and_more = (started.rental_id, started.deposit_id, export_id, erasure_id)
+    policy_id = await _scheduled(town)
+    rental_and_more = (started.rental_id, started.deposit_id, policy_id, export_id, erasure_id)
     return Cast(town, mine, theirs, other, *rental_and_more, *at_scoring)
+
+
+async def _scheduled(town: Town) -> str:
+    """A version of a policy for next week."""
+    request = deposits.SetPolicyRequest(request_id=new_id(), asset_kind=BIKE, threshold=610)
+    request.deposit.CopyFrom(money_pb2.Money(currency_code=CNY, amount_minor=9900))
+    request.reason, request.city = "a test", "matrix"
+    request.effective_at.FromDatetime(town.ready.clock.now() + timedelta(days=7))
+    return (await town.api.call(town.api.deposits.SetPolicy, request, town.key)).policy.policy_id
 
 
 async def _bill(town: Town, deposit_id: str) -> None:
@@ -141,6 +154,8 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "CaptureDeposit": lambda c: deposits.CaptureDepositRequest(**claim(c.deposit_id)),
     "IncrementDeposit": lambda c: deposits.IncrementDepositRequest(**claim(c.deposit_id)),
     "RefundDeposit": lambda c: deposits.RefundDepositRequest(**claim(c.deposit_id)),
+    "CancelPolicy": lambda c: policies.CancelPolicyRequest(request_id=new_id(), policy_id=c.policy_id, reason="a test"),
+    "ExplainDecision": lambda c: policies.ExplainDecisionRequest(deposit_id=c.deposit_id),
     "GetBill": lambda c: bills.GetBillRequest(deposit_id=c.deposit_id),
     "PayBill": lambda c: bills.PayBillRequest(request_id=new_id(), deposit_id=c.deposit_id),
     "AgreeInstalments": lambda c: bills.AgreeInstalmentsRequest(
@@ -180,7 +195,7 @@ OF_THE_CALLER = {
     "ListMyFacts", "ListMyScoreUses", "ListMyDisputes", "AskEndorsement", "Endorse", "ListMyEndorsements",
     "IssueProof", "ListMyProofs",
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
-    "SetPolicy", "GetPolicy", "SetProcessorOrder",
+    "SetPolicy", "GetPolicy", "ListPolicies", "SetProcessorOrder",
     "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""

@@ -94,6 +94,8 @@ def _of_scores() -> set[str]:
         "NO_SCORING_CONSENT",
         "SCORING_UNAVAILABLE",
         "EXPOSURE_CAP_REACHED",
+        "BAD_RECORD",
+        "ASSURANCE_TOO_LOW",
     }
 
 

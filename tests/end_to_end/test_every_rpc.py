@@ -13,6 +13,7 @@ from town import Town, new_id, refused
 
 from freehold.deposits.v1 import billing_service_pb2 as billing
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
+from freehold.deposits.v1 import policy_service_pb2 as policies
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.identity.v1 import staff_service_pb2 as staff
@@ -26,6 +27,7 @@ from freehold.scoring.v1 import scorecard_service_pb2 as scorecards
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
 from services.deposits.servicer_billing import ACCESS as BILLING
+from services.deposits.servicer_policies import ACCESS as POLICIES
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
@@ -35,7 +37,7 @@ from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
-READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters")
+READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain")
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
@@ -53,6 +55,7 @@ NEED_NOTHING = {
     "ListRentals",
     "ListDeposits",
     "ListBills",
+    "ListPolicies",
     "ListConsents",
     "ListAccesses",
     "GetTokenKeys",
@@ -69,6 +72,7 @@ SERVICES = [
     ("scoring", proofs.DESCRIPTOR.services_by_name["ProofService"], PROOF_ACCESS),
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
     ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING),
+    ("deposits", policies.DESCRIPTOR.services_by_name["PolicyService"], POLICIES),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""

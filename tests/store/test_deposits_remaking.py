@@ -110,7 +110,7 @@ async def test_the_ride_is_billed_as_a_waived_one_even_while_the_hold_is_on_its_
 async def test_the_line_is_the_one_that_it_was_decided_under(desk: Desk) -> None:
     renter = await desk.person(590)
     item, _ = await held(desk, renter)
-    stricter = PolicyDraft(desk.partner_id, "BIKE", 700, Money("CNY", DEPOSIT_MINOR), 3, "stricter")
+    stricter = PolicyDraft(desk.partner_id, "BIKE", 650, Money("CNY", DEPOSIT_MINOR), 3, "stricter")
     await desk.policies.set(new_id("req"), stricter, desk.partner_id)
     desk.scoring.scores[renter] = 640
     await desk.put_right(renter)

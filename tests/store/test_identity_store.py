@@ -15,7 +15,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.identity.domain import MOST_CODES, MOST_TRIES, SCORING, Person, RenterState, Standing, Verdict
+from services.identity.domain import (
+    MOST_CODES,
+    MOST_TRIES,
+    SCORING,
+    AssuranceLevel,
+    Person,
+    RenterState,
+    Standing,
+    Verdict,
+)
 from services.identity.domain.documents import DocumentType
 from services.identity.keys import create_keys, load_keys
 from services.identity.operations import Access, Accounts, Checks, Consents, Partners, Renters
@@ -370,12 +379,15 @@ async def test_n_people_are_checked_in_one_read_in_order(desk: Desk) -> None:
     asked = [(adult, one, "BIKE"), (nobody, one, "BIKE"), (adult, two, "BIKE"), (minor, one, "BIKE")]
     asked += [(minor, one, "E_BIKE"), (adult, "", "")]
     answers = await desk.checks.check([Check(*item) for item in asked])
-    assert answers[0] == Standing(verified=True, linked=True, old_enough=True, scoring_consent=True)
+    checked = AssuranceLevel.DOCUMENT_CHECKED
     assert isinstance(answers[1], Refusal)
-    assert answers[2] == Standing(verified=True, linked=False, old_enough=True, scoring_consent=False)
-    assert answers[3] == Standing(verified=True, linked=True, old_enough=True, scoring_consent=False)
-    assert answers[4] == Standing(verified=True, linked=True, old_enough=False, scoring_consent=False)
-    assert answers[5] == Standing(verified=True, linked=False, old_enough=True, scoring_consent=True)
+    assert [answers[n] for n in (0, 2, 3, 4, 5)] == [
+        Standing(verified=True, linked=True, old_enough=True, scoring_consent=True, assurance_level=checked),
+        Standing(verified=True, linked=False, old_enough=True, scoring_consent=False, assurance_level=checked),
+        Standing(verified=True, linked=True, old_enough=True, scoring_consent=False, assurance_level=checked),
+        Standing(verified=True, linked=True, old_enough=False, scoring_consent=False, assurance_level=checked),
+        Standing(verified=True, linked=False, old_enough=True, scoring_consent=True, assurance_level=checked),
+    ]
 
 
 async def test_a_key_is_shown_once_works_and_ends(desk: Desk) -> None:

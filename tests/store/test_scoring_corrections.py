@@ -17,7 +17,7 @@ from services.runtime.key_ring import create_next_key
 from services.scoring.domain import Fact, FactKind, FactState, NegativeRecord, Outcome, Use, assess, observe, summarise
 from services.scoring.domain.disputes import DAYS_TO_DECIDE, DisputeState
 from services.scoring.domain.records import PROFILE_FIELDS, years_after
-from services.scoring.operations import Ruling
+from services.scoring.operations import DEPOSIT_WAIVER, Question, Ruling
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_renter_id
 from tests.scoring_desk import MODEL, NOON, Desk, history
@@ -206,6 +206,23 @@ async def test_what_a_register_and_a_person_say_is_sealed_and_the_person_reads_i
     (found,), _ = await desk.facts.list_mine(renter, 10, "")
     assert (found.recorded.state, found.statement) == (FactState.DISPUTED, words)
     assert (await desk.facts.set_statement(renter, "s2", "court", "")).statement == ""
+
+
+async def test_a_bad_record_counts_for_its_years_and_not_while_it_is_disputed(desk: Desk, renter: str) -> None:
+    await desk.scoring.deliver([*history(renter, 720), court(renter, NOON - 365 * DAY)])
+
+    async def codes(years: int) -> tuple[str, ...]:
+        (answer,) = await desk.scoring.admit([Question(renter, 450, DEPOSIT_WAIVER, (), years)])
+        assert not isinstance(answer, Refusal)
+        return answer.reason_codes
+
+    assert [await codes(years) for years in (0, 1, 2, 5)] == [(), (), ("BAD_RECORD",), ("BAD_RECORD",)]
+    case = await desk.disputes.open(renter, "d1", "court", "", "not me")
+    assert await codes(5) == ()
+    await desk.disputes.decide("r1", case.dispute.dispute_id, Ruling(DisputeState.REJECTED, desk.ann, REASON))
+    assert await codes(5) == ("BAD_RECORD",)
+    desk.hands.time += 7 * 366 * DAY
+    assert await codes(5) == (), "it has run out, written down or not"
 
 
 async def test_what_is_sealed_moves_under_a_new_key(desk: Desk, renter: str) -> None:

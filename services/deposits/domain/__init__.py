@@ -30,7 +30,15 @@ from services.deposits.domain.deposits import (
     Result,
 )
 from services.deposits.domain.ledger import Account, Entry, Transfer, TransferKind
-from services.deposits.domain.policies import Policy, PolicyDraft, payment_method_required, policy_not_found
+from services.deposits.domain.policies import (
+    AssuranceLevel,
+    Policy,
+    PolicyDraft,
+    PolicyState,
+    Ruling,
+    payment_method_required,
+    policy_not_found,
+)
 from services.deposits.domain.processors import Capabilities, Hold, LineKind, Notice, NoticeRejected, ReportLine, Seen
 from services.deposits.domain.uses import ScoreUse, UseKind
 
@@ -38,6 +46,7 @@ __all__ = [
     "Account",
     "AdmittanceOutcome",
     "Again",
+    "AssuranceLevel",
     "Bill",
     "BillChange",
     "BillState",
@@ -60,8 +69,10 @@ __all__ = [
     "PaymentStatus",
     "Policy",
     "PolicyDraft",
+    "PolicyState",
     "ReportLine",
     "Result",
+    "Ruling",
     "ScoreUse",
     "Seen",
     "Transfer",

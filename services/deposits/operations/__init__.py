@@ -3,6 +3,7 @@
 from services.deposits.operations.billing import Billing
 from services.deposits.operations.changing import Changing
 from services.deposits.operations.claiming import Claiming
+from services.deposits.operations.explaining import Explaining
 from services.deposits.operations.lapsing import Lapsing
 from services.deposits.operations.payment_methods import PaymentMethods
 from services.deposits.operations.policies import Policies
@@ -16,6 +17,7 @@ __all__ = [
     "Billing",
     "Changing",
     "Claiming",
+    "Explaining",
     "Lapsing",
     "PaymentMethods",
     "Policies",

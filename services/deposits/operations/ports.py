@@ -10,6 +10,7 @@ from typing import Protocol
 from services.deposits.domain import (
     AdmittanceOutcome,
     Again,
+    AssuranceLevel,
     Bill,
     BillChange,
     BillState,
@@ -22,13 +23,13 @@ from services.deposits.domain import (
     Moment,
     Notice,
     Operation,
-    Policy,
     PolicyDraft,
     ReportLine,
     Result,
     ScoreUse,
     Seen,
 )
+from services.deposits.operations.policy_ports import UNKNOWN, Cap, Circumstances, PreviewKey
 from services.values.errors import Refusal
 from services.values.requests import Request
 
@@ -44,56 +45,63 @@ class SecureItem:
     payment_method_id: str
     scoring_consent: bool
     traceparent: str = ""
+    circumstances: Circumstances = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What one read tells about an item: its deposit if there is one, else the policy and the payment method."""
+    """What one read tells about an item: its deposit if there is one, else what the most specific policy in force says,
+    and the payment method."""
 
     deposit: Deposit | None
-    policy: Policy | None
+    policy_id: str
+    draft: PolicyDraft | None
     payment_ref: str
-    open_waived: int
-    processor: str = "sandbox"
+    processor: str
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What to write for an item: a waiver if the exposure allows it, else a hold if there is something to hold on.
 
-    `use` tells scoring that its answer was used.
+    What a waiver would add to the exposure is the deposit's compensation limit. `use` tells scoring that its answer was
+    used; `circumstances` are kept, so that the decision can be explained.
     """
 
     deposit: Deposit
     wants_waiver: bool
-    max_open_waived: int
+    cap: Cap
     authorize: Operation | None
     use: ScoreUse | None = None
+    circumstances: Circumstances = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Is this person's score above this threshold?"""
+    """Is this person's score above this line, and how many of the higher ones, with no bad record in so many years?"""
 
     renter_id: str
     threshold: int
     traceparent: str = ""
+    higher: tuple[int, ...] = ()
+    clean_record_years: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Scoring's answer. `score` stays in the decision row."""
+    """Scoring's answer. `score` stays in the decision row; `tier` is how many of the lines it lies above."""
 
     outcome: AdmittanceOutcome
     reason_codes: tuple[str, ...]
     model_version: str
     score: int | None
     facts_version: int = 0
+    tier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A deposit that is held or about to be, with the threshold and the cap of the policy that it was decided under."""
+    """A deposit that is held or about to be, with what the policy says that it was decided under."""
 
     deposit_id: str
     rental_id: str
@@ -101,8 +109,7 @@ class Held:
     partner_id: str
     asset_kind: str
     pending: bool
-    threshold: int
-    max_open_waived: int
+    draft: PolicyDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ class Remade:
 
     deposit_id: str
     again: Again
-    max_open_waived: int
+    cap: Cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +201,12 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class RenterAtPartner:
-    """Identity's word: whether the person is linked to the partner, and consents to scoring there."""
+    """Identity's word: whether the person is linked to the partner, consents to scoring there, and on what grounds they
+    are believed."""
 
     linked: bool
     scoring_consent: bool
+    assurance: AssuranceLevel = AssuranceLevel.UNSPECIFIED
 
 
 Transition = Callable[[Deposit, Sequence[Operation]], "Change | Refusal"]
@@ -209,11 +218,7 @@ BillTransition = Callable[[Bill, Deposit, Sequence[Operation]], "BillChange | Re
 class Store(Protocol):
     """What deposits keeps."""
 
-    async def set_policy(
-        self, request: Request, draft: PolicyDraft, author: str, policy_id: str, now: datetime
-    ) -> Policy: ...
-    async def read_policy(self, partner_id: str, asset_kind: str, version: int) -> Policy | None: ...
-    async def known(self, items: Sequence[SecureItem]) -> list[Known]: ...
+    async def known(self, items: Sequence[SecureItem], now: datetime) -> list[Known]: ...
     async def secure(self, decisions: Sequence[Decision], lease_until: datetime) -> list[Deposit | None]: ...
     async def change(
         self, transitions: Sequence[tuple[str, Transition]], now: datetime, lease_until: datetime
@@ -249,10 +254,8 @@ class Store(Protocol):
     async def bury(self, deposit: Deposit) -> bool: ...
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]: ...
     async def postpone_operation(self, operation_id: str, until: datetime) -> None: ...
-    async def read_preview(self, partner_id: str, renter_id: str, asset_kind: str, now: datetime) -> Preview | None: ...
-    async def save_preview(
-        self, partner_id: str, renter_id: str, asset_kind: str, preview: Preview, use: ScoreUse | None, now: datetime
-    ) -> Preview: ...
+    async def read_preview(self, key: PreviewKey, now: datetime) -> Preview | None: ...
+    async def save_preview(self, key: PreviewKey, preview: Preview, use: ScoreUse | None, now: datetime) -> Preview: ...
     async def find_held(self, renter_id: str, since: datetime) -> list[Held]: ...
     async def remake(
         self,

@@ -20,7 +20,7 @@ class Reading:
     async def get(self, caller: Caller, deposit_id: str) -> Deposit:
         """One deposit, for its partner, its renter and operators. Raises DEPOSIT_NOT_FOUND."""
         deposit = await self._store.read_deposit(deposit_id)
-        if deposit is None or not _may_see(caller, deposit):
+        if deposit is None or not may_see(caller, deposit):
             raise deposit_not_found()
         return deposit
 
@@ -42,7 +42,8 @@ class Reading:
         return await self._store.trial_balance()
 
 
-def _may_see(caller: Caller, deposit: Deposit) -> bool:
+def may_see(caller: Caller, deposit: Deposit) -> bool:
+    """Whether the deposit exists for the caller: its partner's, its renter, or an operator."""
     if caller.role in _OF_A_PARTNER:
         return caller.partner_id == deposit.partner_id
     return caller.role is Role.OPERATOR or (caller.role is Role.RENTER and caller.id == deposit.renter_id)

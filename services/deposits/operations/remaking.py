@@ -1,6 +1,7 @@
 """Deciding again once a person's facts were put right: what would be waived now is waived, previews are forgotten.
 
 Only in the person's favour, and only where money is still held: a waiver is never taken back, an ended rental is over.
+A deposit that would only be smaller now stays as it is held.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.deposits.domain import AdmittanceOutcome, Again, ScoreUse, UseKind
+from services.deposits.operations.asking import Asking, ask
 from services.deposits.operations.changing import LEASE, Changing
-from services.deposits.operations.ports import Answer, Held, Identity, Question, Remade, Scoring
+from services.deposits.operations.policy_ports import cap_of
+from services.deposits.operations.ports import Answer, Held, Identity, Remade, Scoring
 from services.deposits.operations.securing import score_use
 from services.values.errors import Category, Refusal
 from services.values.ids import bucket_of
@@ -46,24 +49,26 @@ class Remaking:
         if any(one.pending for one in held):
             return Refusal(Category.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "a hold is on its way; tell it again")
         try:
-            asked = [one for one in held if await self._consents(one)]
+            askings = [await self._asking(one) for one in held]
         except Refusal as refusal:
             return None if refusal.reason == "RENTER_NOT_FOUND" else refusal
-        answers = await self._scoring.admit([Question(one.renter_id, one.threshold) for one in asked]) if asked else []
+        answers = await ask(self._scoring, askings)
         silent = next((answer for answer in answers if isinstance(answer, Refusal)), None)
         if silent is not None:
             return silent
-        await self._write(news, [(one, a) for one, a in zip(asked, answers, strict=True) if isinstance(a, Answer)])
+        await self._write(news, [(one, a) for one, a in zip(held, answers, strict=True) if isinstance(a, Answer)])
         return None
 
-    async def _consents(self, held: Held) -> bool:
-        return (await self._identity.check(held.renter_id, held.partner_id)).scoring_consent
+    async def _asking(self, held: Held) -> Asking:
+        """The person as they stand now, under the version that the deposit was decided under."""
+        person = await self._identity.check(held.renter_id, held.partner_id)
+        return Asking(held.renter_id, held.draft, person.scoring_consent, person.assurance)
 
     async def _write(self, news: PutRight, answered: Sequence[tuple[Held, Answer]]) -> None:
         moment = self._changing.moment()
         request = Request(bucket_of(news.renter_id), "scoring", "Deliver", news.event_id, fingerprint(news.renter_id))
         remade = [
-            Remade(one.deposit_id, Again(a.score, a.model_version, a.facts_version), one.max_open_waived)
+            Remade(one.deposit_id, Again(a.score, a.model_version, a.facts_version), cap_of(one.draft))
             for one, a in answered
             if a.outcome is AdmittanceOutcome.ADMITTED
         ]
@@ -75,4 +80,4 @@ class Remaking:
 
 def _use(news: PutRight, held: Held, answer: Answer, now: datetime) -> ScoreUse | None:
     use_id = f"{held.deposit_id}:{news.event_id}"
-    return score_use(UseKind.DECISION_REMADE, use_id, held, held.threshold, answer, now)
+    return score_use(UseKind.DECISION_REMADE, use_id, held, held.draft.threshold, answer, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.deposits.domain import (
@@ -11,13 +12,16 @@ from services.deposits.domain import (
     DepositState,
     Operation,
     OperationKind,
+    PolicyDraft,
     ScoreUse,
     UseKind,
     payment_method_required,
     policy_not_found,
 )
-from services.deposits.domain.policies import PREVIEW_STANDS, payment_method_not_found
+from services.deposits.domain.policies import PREVIEW_STANDS, SCORING_UNAVAILABLE, payment_method_not_found, terms
+from services.deposits.operations.asking import Asking, ask
 from services.deposits.operations.changing import LEASE
+from services.deposits.operations.policy_ports import UNKNOWN, Circumstances, PreviewKey, cap_of
 from services.deposits.operations.ports import (
     Answer,
     Decision,
@@ -25,7 +29,6 @@ from services.deposits.operations.ports import (
     Identity,
     Known,
     Preview,
-    Question,
     Scoring,
     SecureItem,
     Store,
@@ -34,9 +37,6 @@ from services.values.clock import Clock
 from services.values.errors import Category, Refusal
 from services.values.ids import new_id, new_id_of
 from services.values.money import Money
-
-NO_SCORING_CONSENT = "NO_SCORING_CONSENT"
-SCORING_UNAVAILABLE = "SCORING_UNAVAILABLE"
 
 
 class Securing:
@@ -67,9 +67,9 @@ class Securing:
 
         Item refusals: POLICY_NOT_FOUND, PAYMENT_METHOD_REQUIRED, PAYMENT_METHOD_NOT_FOUND; nothing is written then.
         """
-        known = await self._store.known(items)
-        answers = await self._answers(items, known)
         now = self._clock.now()
+        known = await self._store.known(items, now)
+        answers = await self._answers(items, known)
         drafts = [self._decide(i, k, a, now) for i, k, a in zip(items, known, answers, strict=True)]
         decisions = [draft for draft in drafts if isinstance(draft, Decision)]
         written = iter(await self._store.secure(decisions, self._real.now() + LEASE) if decisions else [])
@@ -79,102 +79,99 @@ class Securing:
         return outcomes
 
     async def _answers(self, items: Sequence[SecureItem], known: Sequence[Known]) -> list[Answer | None]:
-        """Scoring's answers for those who consent and are not decided yet."""
-        asked = [
-            Question(item.renter_id, k.policy.draft.threshold, item.traceparent)
-            for item, k in zip(items, known, strict=True)
-            if k.deposit is None and k.policy is not None and item.scoring_consent
-        ]
-        answered = iter(await self._scoring.admit(asked) if asked else [])
-        return [
-            _answer(next(answered)) if k.deposit is None and k.policy is not None and item.scoring_consent else None
+        """The answers about those who are not decided yet, each under the policy that fits."""
+        askings = [
+            None if k.deposit is not None or k.draft is None else _asking(item, k.draft)
             for item, k in zip(items, known, strict=True)
         ]
+        answered = iter(await ask(self._scoring, [asking for asking in askings if asking is not None]))
+        return [None if asking is None else _answer(next(answered)) for asking in askings]
 
     def _decide(
         self, item: SecureItem, known: Known, answer: Answer | None, now: datetime
     ) -> Decision | Deposit | Refusal:
         if known.deposit is not None:
             return known.deposit
-        if known.policy is None:
+        if known.draft is None or answer is None:
             return policy_not_found()
         if item.payment_method_id and not known.payment_ref:
             return payment_method_not_found()
-        answer = answer or _no_consent()
-        deposit = self._deposit(item, known, answer, now)
-        authorize = None
-        if known.payment_ref:
-            amount = deposit.money(deposit.amount_minor)
-            authorize = _authorize(deposit, amount)
+        deposit = _deposit(item, known, known.draft, answer, now)
+        authorize = _authorize(deposit, deposit.money(deposit.amount_minor)) if known.payment_ref else None
         admitted = answer.outcome is AdmittanceOutcome.ADMITTED
-        use = score_use(UseKind.DECISION, deposit.deposit_id, item, known.policy.draft.threshold, answer, now)
-        return Decision(deposit, admitted, known.policy.draft.max_open_waived, authorize, use)
+        use = score_use(UseKind.DECISION, deposit.deposit_id, item, known.draft.threshold, answer, now)
+        return Decision(deposit, admitted, cap_of(known.draft), authorize, use, item.circumstances)
 
-    def _deposit(self, item: SecureItem, known: Known, answer: Answer, now: datetime) -> Deposit:
-        assert known.policy is not None  # noqa: S101 (checked by _decide)
-        draft = known.policy.draft
-        return Deposit(
-            deposit_id=new_id_of("dep", item.renter_id),
-            rental_id=item.rental_id,
-            renter_id=item.renter_id,
-            partner_id=item.partner_id,
-            state=DepositState.PENDING,
-            outcome=answer.outcome,
-            reason_codes=answer.reason_codes,
-            policy_id=known.policy.policy_id,
-            model_version=answer.model_version,
-            score=answer.score,
-            currency=draft.deposit.currency,
-            amount_minor=draft.deposit.amount_minor,
-            payment_ref=known.payment_ref,
-            decided_at=now,
-            facts_version=answer.facts_version,
-            processor=known.processor,
-            compensation_limit_minor=draft.deposit.amount_minor,
-        )
-
-    async def preview(self, partner_id: str, renter_id: str, asset_kind: str) -> Preview:
-        """What would be decided under the policy in force; the first answer stands for 24 hours.
+    async def preview(
+        self, partner_id: str, renter_id: str, asset_kind: str, circumstances: Circumstances = UNKNOWN
+    ) -> Preview:
+        """What would be decided under the policy in force; the first answer of its scope stands for 24 hours.
 
         Raises:
-            Refusal: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED, UPSTREAM_UNAVAILABLE.
+            Refusal: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED, PREVIEWED_TOO_OFTEN, UPSTREAM_UNAVAILABLE.
         """
         person = await self._identity.check(renter_id, partner_id)
         if not person.linked:
             raise not_linked()
+        circumstances = replace(circumstances, assurance=person.assurance)
+        item = SecureItem("", renter_id, partner_id, asset_kind, "", person.scoring_consent, "", circumstances)
         now = self._clock.now()
-        standing = await self._store.read_preview(partner_id, renter_id, asset_kind, now)
+        (known,) = await self._store.known([item], now)
+        if known.draft is None:
+            raise policy_not_found()
+        key = PreviewKey(renter_id, partner_id, asset_kind, known.draft.asset_class, known.draft.city)
+        standing = await self._store.read_preview(key, now)
         if standing is not None:
             return standing
-        fresh, use = await self._fresh_preview(partner_id, renter_id, asset_kind, person.scoring_consent)
-        return await self._store.save_preview(partner_id, renter_id, asset_kind, fresh, use, now)
+        fresh, use = await self._fresh_preview(item, known, known.draft)
+        return await self._store.save_preview(key, fresh, use, now)
 
     async def _fresh_preview(
-        self, partner_id: str, renter_id: str, asset_kind: str, consent: bool
+        self, item: SecureItem, known: Known, draft: PolicyDraft
     ) -> tuple[Preview, ScoreUse | None]:
-        item = SecureItem("", renter_id, partner_id, asset_kind, "", consent)
-        (known,) = await self._store.known([item])
-        if known.policy is None:
-            raise policy_not_found()
-        (asked,) = await self._answers([item], [known])
-        answer = asked or _no_consent()
-        if SCORING_UNAVAILABLE in answer.reason_codes:
+        (answer,) = await ask(self._scoring, [_asking(item, draft)])
+        if isinstance(answer, Refusal):
             raise Refusal(Category.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "scoring did not answer; retry")
-        draft = known.policy.draft
-        waived = answer.outcome is AdmittanceOutcome.ADMITTED
-        amount = Money(draft.deposit.currency, 0) if waived else draft.deposit
+        said = terms(draft, answer.tier, item.circumstances.monthly_rent)
         now = self._clock.now()
         use = score_use(UseKind.PREVIEW, new_id("use"), item, draft.threshold, answer, now)
         preview = Preview(
             answer.outcome,
-            waived,
+            said.waives,
             answer.reason_codes,
-            known.policy.policy_id,
-            amount.currency,
-            amount.amount_minor,
+            known.policy_id,
+            draft.deposit.currency,
+            0 if said.waives else said.amount_minor,
             now + PREVIEW_STANDS,
         )
         return preview, use
+
+
+def _deposit(item: SecureItem, known: Known, draft: PolicyDraft, answer: Answer, now: datetime) -> Deposit:
+    said = terms(draft, answer.tier, item.circumstances.monthly_rent)
+    return Deposit(
+        deposit_id=new_id_of("dep", item.renter_id),
+        rental_id=item.rental_id,
+        renter_id=item.renter_id,
+        partner_id=item.partner_id,
+        state=DepositState.PENDING,
+        outcome=answer.outcome,
+        reason_codes=answer.reason_codes,
+        policy_id=known.policy_id,
+        model_version=answer.model_version,
+        score=answer.score,
+        currency=draft.deposit.currency,
+        amount_minor=said.amount_minor,
+        payment_ref=known.payment_ref,
+        decided_at=now,
+        facts_version=answer.facts_version,
+        processor=known.processor,
+        compensation_limit_minor=said.full_minor,
+    )
+
+
+def _asking(item: SecureItem, draft: PolicyDraft) -> Asking:
+    return Asking(item.renter_id, draft, item.scoring_consent, item.circumstances.assurance, item.traceparent)
 
 
 def _authorize(deposit: Deposit, amount: Money) -> Operation:
@@ -220,10 +217,6 @@ def _answer(answer: Answer | Refusal) -> Answer:
     if isinstance(answer, Refusal):
         return Answer(AdmittanceOutcome.CANNOT_ASSESS, (SCORING_UNAVAILABLE,), "", None)
     return answer
-
-
-def _no_consent() -> Answer:
-    return Answer(AdmittanceOutcome.CANNOT_ASSESS, (NO_SCORING_CONSENT,), "", None)
 
 
 def not_linked() -> Refusal:

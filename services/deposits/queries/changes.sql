@@ -102,9 +102,19 @@ WITH updated AS (
         next_attempt_at = excluded.next_attempt_at, attempts = 0, misses = 0, expected_minor = 0
     WHERE b.state = 'PAID'
 ), exposed AS (
-    UPDATE exposures e SET open_count = e.open_count - i.ended
-    FROM (SELECT x.bucket, x.renter_id, count(*)::int AS ended
-          FROM jsonb_to_recordset($6::jsonb) AS x (bucket int, renter_id text) GROUP BY x.bucket, x.renter_id) AS i
+    UPDATE exposures e
+    SET open_count = e.open_count - i.ended,
+        waived_minor = (SELECT coalesce(jsonb_object_agg(b.key, b.minor), '{}')
+                        FROM (SELECT m.key, sum(m.minor)::bigint AS minor
+                              FROM (SELECT w.key, w.value::bigint AS minor FROM jsonb_each_text(e.waived_minor) w
+                                    UNION ALL
+                                    SELECT w.key, -w.value::bigint FROM jsonb_each_text(i.waived_minor) w) m
+                              GROUP BY m.key HAVING sum(m.minor) <> 0) b)
+    FROM (SELECT y.bucket, y.renter_id, sum(y.ended)::int AS ended, jsonb_object_agg(y.currency, y.minor) AS waived_minor
+          FROM (SELECT x.bucket, x.renter_id, x.currency, count(*) AS ended, sum(x.waived_minor)::bigint AS minor
+                FROM jsonb_to_recordset($6::jsonb) AS x (bucket int, renter_id text, currency text, waived_minor bigint)
+                GROUP BY x.bucket, x.renter_id, x.currency) y
+          GROUP BY y.bucket, y.renter_id) AS i
     WHERE e.bucket = i.bucket AND e.renter_id = i.renter_id
 )
 INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)

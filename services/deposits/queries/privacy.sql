@@ -18,7 +18,8 @@ WHERE bucket = $1 AND renter_id = $2 ORDER BY payment_method_id;
 -- Every deposit with the decision behind it.
 SELECT deposit_id, rental_id, partner_id, state, outcome, reason_codes, policy_id, model_version, facts_version, score, currency,
        amount_minor, decline_code, authorized_minor, captured_minor, released_minor, expired_minor, open_minor,
-       charged_minor, paid_minor, payment_status, decided_at, settled_at, closed_at
+       charged_minor, paid_minor, payment_status, decided_at, settled_at, closed_at, city, asset_class,
+       monthly_rent_minor, assurance_level
 FROM deposits WHERE bucket = $1 AND renter_id = $2 ORDER BY deposit_id;
 
 -- name: privacy_export_redecisions
@@ -28,8 +29,9 @@ WHERE bucket = $1 AND renter_id = $2 ORDER BY deposit_id, remade_at;
 
 -- name: privacy_export_previews
 -- Decisions that stand for a day.
-SELECT partner_id, asset_kind, outcome, waived, reason_codes, policy_id, currency, amount_minor, stands_until
-FROM previews WHERE bucket = $1 AND renter_id = $2 ORDER BY partner_id, asset_kind;
+SELECT partner_id, asset_kind, asset_class, city, outcome, waived, reason_codes, policy_id, currency, amount_minor,
+       stands_until
+FROM previews WHERE bucket = $1 AND renter_id = $2 ORDER BY partner_id, asset_kind, asset_class, city;
 
 -- name: privacy_export_ledger
 -- Every movement of money.

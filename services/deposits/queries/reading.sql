@@ -67,6 +67,16 @@ FULL JOIN (SELECT bucket, renter_id, -sum(balance_minor) AS held_minor FROM ledg
   ON l.bucket = d.bucket AND l.renter_id = d.renter_id
 WHERE coalesce(d.open_minor, 0) <> coalesce(l.held_minor, 0)
 UNION ALL
+SELECT 'the exposure is not what is waived: ' || coalesce(w.renter_id, e.renter_id)
+FROM (SELECT bucket, renter_id, sum(n) AS open_count, jsonb_object_agg(currency, minor) AS waived_minor
+      FROM (SELECT bucket, renter_id, currency, count(*) AS n, sum(compensation_limit_minor)::bigint AS minor
+            FROM deposits WHERE state = 'WAIVED' GROUP BY bucket, renter_id, currency) d
+      GROUP BY bucket, renter_id) w
+FULL JOIN (SELECT bucket, renter_id, open_count, waived_minor FROM exposures) e
+  ON e.bucket = w.bucket AND e.renter_id = w.renter_id
+WHERE coalesce(w.open_count, 0) <> coalesce(e.open_count, 0)
+   OR coalesce(w.waived_minor, '{}') <> coalesce(e.waived_minor, '{}')
+UNION ALL
 SELECT 'the ledger is owed another amount than the deposits: ' || coalesce(d.renter_id, l.renter_id)
 FROM (SELECT bucket, renter_id, sum(charged_minor - paid_minor - written_off_minor) AS owed_minor FROM deposits
       GROUP BY bucket, renter_id) d

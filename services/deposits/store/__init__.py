@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.deposits.store.bills import Bills
+from services.deposits.store.explaining import Explaining
 from services.deposits.store.lapsing import Lapsing
 from services.deposits.store.payment_methods import PaymentMethods
-from services.deposits.store.policies import Policies
+from services.deposits.store.previews import Previews
 from services.deposits.store.reading import Reading
 from services.deposits.store.remaking import Remaking
 from services.deposits.store.securing import Securing
@@ -16,8 +17,8 @@ from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
 
-class Store(Policies, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading):
-    """Implements the `Store` that operations need, a part per file.
+class Store(Explaining, Previews, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading):
+    """Implements the `Store` and the `PolicyStore` that operations need, a part per file.
 
     Args:
         real_now: real time, for leases and the outbox.

@@ -88,11 +88,7 @@ class Changes(Part):
             [_operation_row(o) for c in changes for o in c.wanted],
             transfers,
             entries,
-            [
-                {"bucket": bucket_of(c.deposit.renter_id), "renter_id": c.deposit.renter_id}
-                for c in changes
-                if c.exposure_ends
-            ],
+            [_exposure_row(c.deposit) for c in changes if c.exposure_ends],
             [_event_row(c, now) for c in changes if c.announced],
             self._real_now(),
             lease_until,
@@ -147,6 +143,15 @@ class Changes(Part):
 
 def _renter_row(deposit: Deposit) -> dict[str, Any]:
     return {"bucket": bucket_of(deposit.renter_id), "renter_id": deposit.renter_id}
+
+
+def _exposure_row(deposit: Deposit) -> dict[str, Any]:
+    """What a waiver that ends takes off the person's exposure."""
+    return {
+        **_renter_row(deposit),
+        "currency": deposit.currency,
+        "waived_minor": deposit.compensation_limit_minor,
+    }
 
 
 def _deposit_row(deposit: Deposit) -> dict[str, Any]:

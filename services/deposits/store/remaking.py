@@ -9,6 +9,8 @@ from typing import Any
 from services.deposits.domain import Again, Change, Deposit, Moment, ScoreUse, waive
 from services.deposits.operations.ports import Held, Remade
 from services.deposits.store.changes import Changes
+from services.deposits.store.rows import draft_of
+from services.deposits.store.securing import ANY_AMOUNT
 from services.deposits.store.uses import uses_payload
 from services.runtime.requests import claim
 from services.values.ids import bucket_of, new_id
@@ -21,7 +23,7 @@ class Remaking(Changes):
     async def find_held(self, renter_id: str, since: datetime) -> list[Held]:
         """Deposits of a person that are held, or about to be, decided since then without a waiver."""
         rows = await self._db.fetch(self._sql.find_held, bucket_of(renter_id), renter_id, since)
-        return [Held(**row) for row in rows]
+        return [_held(row) for row in rows]
 
     async def remake(
         self,
@@ -63,8 +65,11 @@ class Remaking(Changes):
         change = waive(deposit, operations, remade.again, moment)
         if change.deposit == deposit:
             return None
-        key = (bucket_of(deposit.renter_id), deposit.renter_id, remade.max_open_waived)
-        return change if await connection.fetchval(self._sql.take_exposure, *key) is not None else None
+        cap = remade.cap
+        key = (bucket_of(deposit.renter_id), deposit.renter_id, cap.open_waived, deposit.currency)
+        most = ANY_AMOUNT if cap.waived_minor is None else cap.waived_minor
+        taken = await connection.fetchval(self._sql.take_exposure, *key, deposit.compensation_limit_minor, most)
+        return change if taken is not None else None
 
     async def _keep(self, connection: Any, before: Deposit, after: Deposit, event_id: str, now: datetime) -> None:
         """The decision as it is now, and beside it what it was."""
@@ -74,3 +79,8 @@ class Remaking(Changes):
         again = Again(after.score, after.model_version, after.facts_version)
         values = (after.outcome, again.score, again.model_version, again.facts_version)
         await connection.execute(self._sql.save_redecision, *key, *values)
+
+
+def _held(row: Any) -> Held:
+    whose = (row["deposit_id"], row["rental_id"], row["renter_id"], row["partner_id"])
+    return Held(*whose, row["asset_kind"], row["pending"], draft_of(row))

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.deposits.domain import (
     AdmittanceOutcome,
+    AssuranceLevel,
     Deposit,
     DepositState,
     Operation,
@@ -16,7 +17,9 @@ from services.deposits.domain import (
     PaymentStatus,
     Policy,
     PolicyDraft,
+    PolicyState,
 )
+from services.deposits.domain.policies import ApprovalReason, Tier
 from services.runtime.database import Database
 from services.runtime.queries import Queries
 from services.values.ids import bucket_of
@@ -70,14 +73,36 @@ def operation_of(row: Any) -> Operation:
     )
 
 
-def policy_of(row: Any) -> Policy:
-    """A policy from its row."""
-    draft = PolicyDraft(
+def draft_of(row: Any) -> PolicyDraft:
+    """What a policy says, from a row with its terms."""
+    return PolicyDraft(
         row["partner_id"],
         row["asset_kind"],
         row["threshold"],
         Money(row["currency"], row["deposit_minor"]),
         row["max_open_waived"],
         row["reason"],
+        row["city"],
+        row["asset_class"],
+        row["rent_multiple_tenths"],
+        tuple(Tier(*tier) for tier in row["tiers"]),
+        row["max_waived_minor"],
+        row["clean_record_years"],
+        AssuranceLevel[row["required_assurance"]],
     )
-    return Policy(row["policy_id"], row["version"], row["author"], row["effective_at"], draft)
+
+
+def policy_of(row: Any) -> Policy:
+    """A version as it stands, from its row."""
+    return Policy(
+        row["policy_id"],
+        row["version"],
+        row["author"],
+        row["effective_at"],
+        draft_of(row),
+        PolicyState(row["standing"]),
+        row["created_at"],
+        tuple(ApprovalReason(reason) for reason in row["approval_reasons"]),
+        row["ruled_by"],
+        row["ruling_reason"],
+    )

@@ -10,16 +10,20 @@ from typing import Any
 import asyncpg
 
 from services.deposits.domain import Deposit, DepositState
+from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import Decision, Known, SecureItem
-from services.deposits.store.rows import Part, buckets, deposit_of, policy_of
+from services.deposits.store.rows import Part, buckets, deposit_of, draft_of
 from services.deposits.store.uses import uses_payload
 from services.values.ids import bucket_of, new_id
+
+ANY_AMOUNT = 2**63 - 1
+"""The cap of a policy that has none by amount."""
 
 
 class Securing(Part):
     """Reads what a decision needs and writes decisions."""
 
-    async def known(self, items: Sequence[SecureItem]) -> list[Known]:
+    async def known(self, items: Sequence[SecureItem], now: datetime) -> list[Known]:
         rows = await self._db.fetch(
             self._sql.known,
             buckets(item.renter_id for item in items),
@@ -28,6 +32,9 @@ class Securing(Part):
             [item.partner_id for item in items],
             [item.asset_kind for item in items],
             [item.payment_method_id for item in items],
+            now,
+            [item.circumstances.asset_class for item in items],
+            [item.circumstances.city for item in items],
         )
         decided = await self._deposits([row["known_deposit_id"] for row in rows if row["known_deposit_id"]])
         return [_known(row, decided) for row in rows]
@@ -79,8 +86,9 @@ class Securing(Part):
 
 
 def _known(row: Any, decided: dict[str, Deposit]) -> Known:
-    policy = policy_of(row) if row["policy_id"] is not None else None
-    return Known(decided.get(row["known_deposit_id"]), policy, row["payment_ref"], row["open_waived"], row["processor"])
+    policy_id = row["policy_id"]
+    draft = draft_of(row) if policy_id is not None else None
+    return Known(decided.get(row["known_deposit_id"]), policy_id or "", draft, row["payment_ref"], row["processor"])
 
 
 def _decided(deposit: Deposit, row: Any) -> Deposit | None:
@@ -106,9 +114,22 @@ def _decision_row(decision: Decision) -> dict[str, Any]:
         "amount_minor": deposit.amount_minor,
         "payment_ref": deposit.payment_ref,
         "wants_waiver": decision.wants_waiver,
-        "max_open_waived": decision.max_open_waived,
+        "max_open_waived": decision.cap.open_waived,
+        "max_waived_minor": ANY_AMOUNT if decision.cap.waived_minor is None else decision.cap.waived_minor,
         "operation_id": decision.authorize.operation_id if decision.authorize else None,
         "facts_version": deposit.facts_version,
         "processor": deposit.processor,
         "compensation_limit_minor": deposit.compensation_limit_minor,
+        **_circumstances_row(decision.circumstances, deposit.currency),
+    }
+
+
+def _circumstances_row(circumstances: Circumstances, currency: str) -> dict[str, Any]:
+    """A rent in another currency than the deposit's decided nothing."""
+    rent = circumstances.monthly_rent
+    return {
+        "city": circumstances.city,
+        "asset_class": circumstances.asset_class,
+        "monthly_rent_minor": rent.amount_minor if rent is not None and rent.currency == currency else 0,
+        "assurance_level": circumstances.assurance.name,
     }

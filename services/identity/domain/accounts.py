@@ -74,9 +74,7 @@ class Account:
 
     def level(self) -> AssuranceLevel:
         """On what grounds the person is believed."""
-        if self.state is not RenterState.VERIFIED:
-            return AssuranceLevel.CLAIMED
-        return AssuranceLevel.DOCUMENT_CHECKED if self.face_checked_at is None else AssuranceLevel.FACE_CHECKED
+        return level_of(document=self.state is RenterState.VERIFIED, face=self.face_checked_at is not None)
 
     def as_renter(self, now: datetime) -> Renter:
         """The person as everybody else sees them."""
@@ -89,6 +87,13 @@ class Account:
             self.verified_until,
             self.merged_into,
         )
+
+
+def level_of(*, document: bool, face: bool) -> AssuranceLevel:
+    """The level of somebody whose document, or besides it the face, was checked; a face alone proves nothing."""
+    if not document:
+        return AssuranceLevel.CLAIMED
+    return AssuranceLevel.FACE_CHECKED if face else AssuranceLevel.DOCUMENT_CHECKED
 
 
 def verified_until(person: Person, now: datetime) -> datetime:

@@ -86,6 +86,7 @@ class Standing:
     linked: bool
     old_enough: bool
     scoring_consent: bool
+    assurance_level: AssuranceLevel
 
 
 def local_day(now: datetime) -> date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.identity.domain import Access, Standing, local_day, old_enough, renter_not_found
+from services.identity.domain import Access, Standing, level_of, local_day, old_enough, renter_not_found
 from services.identity.operations.ports import AccessStore, CheckedRow, RenterStore, Vault
 from services.values.clock import Clock
 from services.values.errors import Refusal
@@ -49,6 +49,7 @@ class Checks:
             linked=row.linked,
             old_enough=row.adult or self._minor_may(check, row, now),
             scoring_consent=row.consenting,
+            assurance_level=level_of(document=row.document_checked, face=row.face_checked),
         )
 
     def _minor_may(self, check: Check, row: CheckedRow, now: datetime) -> bool:

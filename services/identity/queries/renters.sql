@@ -70,6 +70,7 @@ SELECT linked_at FROM partner_links WHERE bucket = $1 AND renter_id = $2 AND par
 SELECT i.ordinal, r.adult,
        r.state = 'VERIFIED' AND r.frozen_at IS NULL AND r.merged_into = '' AND r.erasing_at IS NULL
        AND (r.verified_until IS NULL OR r.verified_until > $5) AS verified,
+       r.state = 'VERIFIED' AS document_checked, r.face_checked_at IS NOT NULL AS face_checked,
        CASE WHEN r.adult THEN NULL ELSE r.wrapped_key END AS wrapped_key,
        CASE WHEN r.adult THEN NULL ELSE r.sealed END AS sealed,
        r.key_version,

@@ -8,6 +8,7 @@ from typing import Any
 
 from freehold.assets.v1 import asset_kind_pb2
 from freehold.identity.v1 import identity_internal_service_pb2 as internal
+from freehold.identity.v1 import identity_service_pb2 as public
 from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceServicer
 from services.identity.domain import ApiKey, Standing
@@ -126,4 +127,5 @@ def _check_result(item_id: str, outcome: Standing | Refusal) -> internal.CheckRe
         linked=outcome.linked,
         old_enough=outcome.old_enough,
         scoring_consent=outcome.scoring_consent,
+        assurance_level=public.AssuranceLevel.Value(f"ASSURANCE_LEVEL_{outcome.assurance_level}"),
     )

@@ -160,7 +160,8 @@ def _checked(row: Any) -> CheckedRow | None:
     if row["adult"] is None:
         return None
     sealed = None if row["adult"] else sealed_of(row)
-    return CheckedRow(row["verified"], row["adult"], sealed, row["linked"], row["consenting"])
+    grounds = (row["verified"], row["document_checked"], row["face_checked"])
+    return CheckedRow(*grounds, row["adult"], sealed, row["linked"], row["consenting"])
 
 
 def _ids(enrolments: Sequence[Enrolment]) -> list[str]:

@@ -10,6 +10,7 @@ import grpc
 
 from freehold.deposits.v1 import deposits_internal_service_pb2 as pb
 from freehold.deposits.v1 import deposits_internal_service_pb2_grpc as rpc
+from freehold.money.v1 import money_pb2
 from services.rental.domain import (
     DepositId,
     DepositState,
@@ -19,7 +20,15 @@ from services.rental.domain import (
     Settlement,
 )
 from services.rental.operations import SecureItem
-from services.rental.wire import ASSET_KINDS, DEPOSIT_STATES, OUTCOMES, PAYMENT_STATUSES, money, timestamp
+from services.rental.wire import (
+    ASSET_KINDS,
+    ASSURANCE_LEVELS,
+    DEPOSIT_STATES,
+    OUTCOMES,
+    PAYMENT_STATUSES,
+    money,
+    timestamp,
+)
 from services.runtime.frames import FrameClient
 from services.runtime.statuses import of_item_status, upstream_unavailable
 from services.values.errors import Refusal
@@ -85,6 +94,10 @@ class DepositsClient:
             scoring_consent=item.scoring_consent,
             timeout_ms=int(left * 1000),
             traceparent=item.origin.traceparent,
+            city=item.rental.city,
+            asset_class=item.rental.asset_class,
+            monthly_rent=_rent(item.rental),
+            assurance_level=ASSURANCE_LEVELS.encode(item.assurance),
         )
 
     def _settle_item(self, rental: Rental) -> pb.SettleDepositItem:
@@ -105,6 +118,10 @@ class DepositsClient:
             renter_id=rental.renter_id,
             partner_id=rental.partner_id,
         )
+
+
+def _rent(rental: Rental) -> money_pb2.Money | None:
+    return money(Money(rental.currency, rental.monthly_rent_minor)) if rental.monthly_rent_minor else None
 
 
 def _security(result: pb.SecureDepositResult) -> Security | Refusal:

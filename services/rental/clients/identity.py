@@ -11,7 +11,7 @@ from freehold.identity.v1 import identity_internal_service_pb2 as pb
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as rpc
 from services.rental.domain import Standing
 from services.rental.operations import CheckItem
-from services.rental.wire import ASSET_KINDS
+from services.rental.wire import ASSET_KINDS, ASSURANCE_LEVELS
 from services.runtime.frames import FrameClient
 from services.runtime.statuses import of_item_status
 from services.values.errors import Refusal
@@ -51,4 +51,5 @@ class IdentityClient:
 
 def _decode(result: pb.CheckRenterResult) -> Standing | Refusal:
     refusal = of_item_status(result.status)
-    return refusal or Standing(result.verified, result.linked, result.old_enough, result.scoring_consent)
+    level = ASSURANCE_LEVELS.decode(result.assurance_level)
+    return refusal or Standing(result.verified, result.linked, result.old_enough, result.scoring_consent, level)

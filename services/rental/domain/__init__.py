@@ -42,7 +42,7 @@ from services.rental.domain.pricing import (
     price,
 )
 from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, Security, changed
-from services.rental.domain.starting import Standing, cancelled, expired, refused, secured, start_answer
+from services.rental.domain.starting import AssuranceLevel, Standing, cancelled, expired, refused, secured, start_answer
 from services.rental.domain.states import (
     TRANSITIONS,
     AdmittanceOutcome,
@@ -63,6 +63,7 @@ __all__ = [
     "AssetId",
     "AssetKind",
     "AssetState",
+    "AssuranceLevel",
     "CancelRental",
     "CatalogueCommand",
     "Change",

@@ -25,7 +25,10 @@ class AssetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A thing of a partner; `code` is unique for the partner."""
+    """A thing of a partner; `code` is unique for the partner.
+
+    City, class and monthly rent (in the plan's currency) choose its deposit; empty and 0 for none.
+    """
 
     asset_id: AssetId
     partner_id: PartnerId
@@ -34,3 +37,6 @@ class Asset:
     price_plan_id: PricePlanId
     state: AssetState
     created_at: datetime
+    city: str = ""
+    asset_class: str = ""
+    monthly_rent_minor: int = 0

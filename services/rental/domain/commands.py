@@ -40,6 +40,9 @@ class CreateAsset(CatalogueCommand):
     asset_kind: AssetKind
     code: str
     price_plan_id: PricePlanId
+    city: str = ""
+    asset_class: str = ""
+    monthly_rent_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,13 @@ _SCOPE = {"caller", "request_id", "by"}
 
 
 def fingerprint(command: Command) -> bytes:
-    """SHA-256 of a command's content without its scope (who commands, request_id): equal content, equal fingerprint."""
-    content = {field.name: getattr(command, field.name) for field in fields(command) if field.name not in _SCOPE}
+    """SHA-256 of a command's content without its scope (who commands, request_id): equal content, equal fingerprint.
+
+    What is not used is left out: a command that was sent before a field existed stays the same command.
+    """
+    content = {
+        field.name: getattr(command, field.name)
+        for field in fields(command)
+        if field.name not in _SCOPE and getattr(command, field.name) != field.default
+    }
     return sha256(json.dumps(content, sort_keys=True, default=asdict).encode()).digest()

@@ -62,9 +62,9 @@ class ClosedBy:
 class Rental:
     """One rental.
 
-    `currency` is the pinned plan's. `activate_by` and `follow_up_at` are real time, the other times are business time.
-    `fingerprint` is that of the StartRental which made it. `version` counts the changes: a change is written only over
-    the version that it was decided on.
+    `currency` is the pinned plan's; city, class and monthly rent are the asset's. `activate_by` and `follow_up_at` are
+    real time, the other times are business time. `fingerprint` is that of the StartRental which made it. `version`
+    counts the changes: a change is written only over the version that it was decided on.
     """
 
     rental_id: RentalId
@@ -93,6 +93,9 @@ class Rental:
     payment_failed_at: datetime | None = None
     deposit_event_at: datetime | None = None
     version: int = 1
+    city: str = ""
+    asset_class: str = ""
+    monthly_rent_minor: int = 0
 
     def can(self, step: Step) -> bool:
         """Whether the table has this step from the present state."""

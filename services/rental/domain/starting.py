@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from services.rental.domain.facts import FactKind
 from services.rental.domain.moments import Moment
@@ -10,6 +11,14 @@ from services.rental.domain.refusals import CALLER_CANCELLED, NOT_ACTIVE_IN_TIME
 from services.rental.domain.rentals import Change, ClosedBy, Rental, Security, changed
 from services.rental.domain.states import OVER, DepositState, FollowUp, RentalState, Step
 from services.values.errors import Refusal
+
+
+class AssuranceLevel(StrEnum):
+    """On what grounds a person is believed (`freehold.identity.v1.AssuranceLevel`); for deposits to judge."""
+
+    CLAIMED = "CLAIMED"
+    DOCUMENT_CHECKED = "DOCUMENT_CHECKED"
+    FACE_CHECKED = "FACE_CHECKED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,7 @@ class Standing:
     linked: bool
     old_enough: bool
     scoring_consent: bool
+    assurance: AssuranceLevel | None = None
 
     @property
     def objection(self) -> str | None:

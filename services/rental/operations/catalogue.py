@@ -42,5 +42,8 @@ class Catalogue:
             price_plan_id=command.price_plan_id,
             state=AssetState.AVAILABLE,
             created_at=self._clock.now(),
+            city=command.city,
+            asset_class=command.asset_class,
+            monthly_rent_minor=command.monthly_rent_minor,
         )
         return await self._store.create_asset(command, fingerprint(command), asset)

@@ -10,6 +10,7 @@ from typing import Protocol
 from services.rental.domain import (
     Asset,
     AssetKind,
+    AssuranceLevel,
     Change,
     ClosedBy,
     CreateAsset,
@@ -127,11 +128,12 @@ class CheckItem:
 
 @dataclass(frozen=True, slots=True)
 class SecureItem:
-    """Secure this rental; whether scoring may be asked was read in this very batch."""
+    """Secure this rental; consent, and on what grounds the person is believed, were read in this very batch."""
 
     rental: Rental
     scoring_consent: bool
     origin: Origin
+    assurance: AssuranceLevel | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class Starting:
         """Deposits' answer for each that may rent and still can become ACTIVE; nothing is held for the others."""
         wall = self._changing.moment().wall
         items = {
-            at: SecureItem(item.rental, item.standing.scoring_consent, item.origin)
+            at: SecureItem(item.rental, item.standing.scoring_consent, item.origin, item.standing.assurance)
             for at, item in enumerate(work)
             if isinstance(item.standing, Standing) and not item.standing.objection and wall < item.rental.activate_by
         }

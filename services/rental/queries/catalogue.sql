@@ -23,11 +23,13 @@ WHERE p.partner_id = $1 AND p.price_plan_id = $2;
 
 -- name: create_asset
 -- Makes an asset; its code is unique for the partner, its plan is the partner's.
-INSERT INTO assets (partner_id, asset_id, asset_kind, code, price_plan_id, state, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO assets (partner_id, asset_id, asset_kind, code, price_plan_id, state, created_at, city, asset_class,
+                    monthly_rent_minor)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: read_asset
 -- An asset of a partner.
-SELECT a.partner_id, a.asset_id, a.asset_kind, a.code, a.price_plan_id, a.state, a.created_at
+SELECT a.partner_id, a.asset_id, a.asset_kind, a.code, a.price_plan_id, a.state, a.created_at, a.city, a.asset_class,
+       a.monthly_rent_minor
 FROM assets a
 WHERE a.partner_id = $1 AND a.asset_id = $2;

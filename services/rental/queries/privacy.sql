@@ -11,13 +11,14 @@ WHERE r.bucket = $1 AND r.renter_id = $2
 -- Every rental.
 SELECT rental_id, partner_id, asset_id, asset_code, asset_kind, price_plan_id, currency, payment_method_id, requested_at,
        state, payment_status, deposit_id, deposit_state, outcome, reason_codes, deposit_currency, deposit_amount_minor,
-       decline_code, charge_minor, started_at, ended_at, cancelled_at, cancel_reason, payment_failed_at
+       decline_code, charge_minor, started_at, ended_at, cancelled_at, cancel_reason, payment_failed_at, city,
+       asset_class, monthly_rent_minor
 FROM rentals WHERE bucket = $1 AND renter_id = $2 ORDER BY rental_id;
 
 -- name: privacy_keep_rentals
 -- What was paid when stays for the books; where the person went, how they paid and what their app called it goes.
 UPDATE rentals
-SET version = version + 1, asset_id = '', asset_code = '', payment_method_id = NULL, start_request_id = rental_id,
+SET version = version + 1, asset_id = '', asset_code = '', city = '', payment_method_id = NULL, start_request_id = rental_id,
     closed_request_id = CASE WHEN closing IS NULL THEN NULL ELSE rental_id END, fingerprint = '', reason_codes = '{}',
     decline_code = ''
 WHERE bucket = $1 AND renter_id = $2;

@@ -40,10 +40,11 @@ claimed AS (
     UPDATE assets a SET state = 'RENTED', rental_id = w.rental_id
     FROM locked l JOIN wanted w ON w.place = l.place
     WHERE a.partner_id = l.partner_id AND a.asset_id = l.asset_id
-    RETURNING w.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id
+    RETURNING w.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id, a.city, a.asset_class,
+              a.monthly_rent_minor
 ),
 priced AS (
-    SELECT c.place, c.asset_id, c.asset_kind, c.price_plan_id, p.currency
+    SELECT c.place, c.asset_id, c.asset_kind, c.price_plan_id, c.city, c.asset_class, c.monthly_rent_minor, p.currency
     FROM claimed c
     CROSS JOIN LATERAL (
         SELECT q.currency FROM price_plans q
@@ -54,14 +55,15 @@ made AS (
     INSERT INTO rentals (
         bucket, rental_id, version, partner_id, renter_id, asset_id, asset_code, asset_kind, price_plan_id, currency,
         payment_method_id, start_request_id, fingerprint, requested_at, activate_by, state, payment_status, reason_codes,
-        decline_code, cancel_reason, follow_up, follow_up_at)
+        decline_code, cancel_reason, follow_up, follow_up_at, city, asset_class, monthly_rent_minor)
     SELECT w.bucket, w.rental_id, 1, w.partner_id, w.renter_id, p.asset_id, w.asset_code, p.asset_kind, p.price_plan_id,
            p.currency, w.payment_method_id, w.request_id, w.fingerprint, w.requested_at, w.activate_by, 'REQUESTED',
-           'NONE', '{}', '', '', 'SECURE', w.follow_up_at
+           'NONE', '{}', '', '', 'SECURE', w.follow_up_at, p.city, p.asset_class, p.monthly_rent_minor
     FROM priced p
     JOIN wanted w ON w.place = p.place
 )
-SELECT w.place, f.asset_id IS NOT NULL AS exists, p.asset_id, p.asset_kind, p.price_plan_id, p.currency
+SELECT w.place, f.asset_id IS NOT NULL AS exists, p.asset_id, p.asset_kind, p.price_plan_id, p.currency,
+       p.city, p.asset_class, p.monthly_rent_minor
 FROM wanted w
 LEFT JOIN found f ON f.place = w.place
 LEFT JOIN priced p ON p.place = w.place
@@ -81,7 +83,8 @@ SELECT r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r.asset_co
        r.currency, r.payment_method_id, r.fingerprint, r.requested_at, r.activate_by, r.state, r.payment_status,
        r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency, r.deposit_amount_minor,
        r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id, r.cancelled_at,
-       r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at
+       r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at, r.city,
+       r.asset_class, r.monthly_rent_minor
 FROM unnest($1::int[], $2::text[]) AS w (bucket, rental_id)
 JOIN rentals r ON r.bucket = w.bucket AND r.rental_id = w.rental_id;
 
@@ -93,7 +96,7 @@ SELECT w.place, r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r
        r.payment_status, r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency,
        r.deposit_amount_minor, r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id,
        r.cancelled_at, r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at,
-       p.base_minor, p.segments, p.cap_per_day_minor,
+       r.city, r.asset_class, r.monthly_rent_minor, p.base_minor, p.segments, p.cap_per_day_minor,
        EXISTS (
            SELECT 1 FROM rentals o
            WHERE o.bucket = r.bucket AND o.renter_id = r.renter_id AND o.partner_id = r.partner_id

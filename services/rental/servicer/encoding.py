@@ -80,4 +80,7 @@ def encode_asset(asset: Asset) -> pb.Asset:
         code=asset.code,
         price_plan_id=asset.price_plan_id,
         state=ASSET_STATES.encode(asset.state),
+        city=asset.city,
+        asset_class=asset.asset_class,
+        monthly_rent_minor=asset.monthly_rent_minor,
     )

@@ -92,6 +92,9 @@ class RentalServicer(rpc.RentalServiceServicer):
             asset_kind=_kind(request.asset_kind),
             code=request.code,
             price_plan_id=PricePlanId(request.price_plan_id),
+            city=request.city,
+            asset_class=request.asset_class,
+            monthly_rent_minor=request.monthly_rent_minor,
         )
         return pb.CreateAssetResponse(asset=encode_asset(await self._catalogue.create_asset(command)))
 

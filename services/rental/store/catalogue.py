@@ -44,7 +44,8 @@ class PostgresCatalogue:
 
         async def make(c: Any) -> Asset:
             values = (asset.asset_kind, asset.code, asset.price_plan_id, asset.state, asset.created_at)
-            await c.execute(_SQL.create_asset, asset.partner_id, asset.asset_id, *values)
+            scope = (asset.city, asset.asset_class, asset.monthly_rent_minor)
+            await c.execute(_SQL.create_asset, asset.partner_id, asset.asset_id, *values, *scope)
             return asset
 
         async def look(c: Any, asset_id: str) -> Asset:

@@ -156,6 +156,9 @@ def _claimed(claim: Claim, row: Row) -> Rental:
         requested_at=claim.requested_at,
         activate_by=claim.activate_by,
         follow_up_at=claim.follow_up_at,
+        city=row["city"],
+        asset_class=row["asset_class"],
+        monthly_rent_minor=row["monthly_rent_minor"],
     )
 
 

@@ -34,7 +34,7 @@ Row = Record
 _AS_THEY_ARE = (
     "rental_id", "partner_id", "renter_id", "asset_id", "asset_code", "price_plan_id", "currency", "payment_method_id",
     "fingerprint", "requested_at", "activate_by", "started_at", "ended_at", "cancelled_at", "cancel_reason",
-    "follow_up_at", "payment_failed_at", "deposit_event_at", "version",
+    "follow_up_at", "payment_failed_at", "deposit_event_at", "version", "city", "asset_class", "monthly_rent_minor",
 )  # fmt: skip
 """Columns of `rentals` that are the fields of the same name."""
 
@@ -88,6 +88,9 @@ def asset_of(row: Row) -> Asset:
         price_plan_id=row["price_plan_id"],
         state=AssetState(row["state"]),
         created_at=row["created_at"],
+        city=row["city"],
+        asset_class=row["asset_class"],
+        monthly_rent_minor=row["monthly_rent_minor"],
     )
 
 

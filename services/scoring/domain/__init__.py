@@ -1,6 +1,6 @@
 """Facts, the scorecard that turns them into points, and the decision that a score allows."""
 
-from services.scoring.domain.admittance import Admittance, Outcome, Standing, admit
+from services.scoring.domain.admittance import BAD_RECORD, Admittance, Outcome, Standing, admit
 from services.scoring.domain.behaviour import Behaviour, Observed, characteristics_of, observe, summarise
 from services.scoring.domain.calibration import Calibration, Knot
 from services.scoring.domain.consent import Consent, ConsentChange, Event, sift
@@ -12,7 +12,7 @@ from services.scoring.domain.loading import ModelError, load_model, load_scoreca
 from services.scoring.domain.merging import Panel
 from services.scoring.domain.outside import Outside, percent_at
 from services.scoring.domain.panels import BureauError, load_calibration, load_panel
-from services.scoring.domain.records import earns, expiry_of, fault_of
+from services.scoring.domain.records import earns, expiry_of, fault_of, years_before
 from services.scoring.domain.revisions import (
     Author,
     Recorded,
@@ -38,6 +38,7 @@ from services.scoring.domain.serving import Served
 from services.scoring.domain.uses import Asked, Gap, Use, gaps
 
 __all__ = [
+    "BAD_RECORD",
     "Admittance",
     "Asked",
     "Assessment",
@@ -100,4 +101,5 @@ __all__ = [
     "spread",
     "summarise",
     "suspended",
+    "years_before",
 ]

@@ -47,13 +47,15 @@ class Observed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What a person's facts amount to. `changes_at` is when a record runs out or ages, if nothing happens before."""
+    """What a person's facts amount to. `changes_at` is when a record runs out or ages, if nothing happens before;
+    `bad_record_at` is when the latest bad record happened."""
 
     values: Mapping[str, int]
     experience: int
     facts: int
     changes_at: datetime | None = None
     outside: tuple[Outside, ...] = ()
+    bad_record_at: datetime | None = None
 
 
 def observe(facts: Iterable[Fact], now: datetime) -> list[Observed]:
@@ -97,7 +99,16 @@ def summarise(observed: Iterable[Observed], now: datetime) -> Behaviour:
     ages = next_change((one.last_at for one in told), now)
     ends = [end for end in (ages, *(one.expires_at for one in every)) if end is not None]
     facts = sum(one.facts for one in every)
-    return Behaviour(values, experience, facts, min(ends, default=None), _outside(told, now))
+    bad = max((one.last_at for one in _bad_records(by_kind)), default=None)
+    return Behaviour(values, experience, facts, min(ends, default=None), _outside(told, now), bad)
+
+
+def _bad_records(by_kind: _ByKind) -> list[Observed]:
+    """What "no bad record" means: registers' entries, lost rentals, and debts that were written off and not paid. Being
+    late, or a payment that failed, is what the score is for."""
+    paid = {one.about for one in by_kind.get(FactKind.PAYMENT_CURED, ())}
+    unpaid = [one for one in by_kind.get(FactKind.PAYMENT_WRITTEN_OFF, ()) if one.about not in paid]
+    return [*by_kind.get(FactKind.NEGATIVE_RECORD, ()), *by_kind.get(FactKind.RENTAL_LOST, ()), *unpaid]
 
 
 def _outside(told: Iterable[Observed], now: datetime) -> tuple[Outside, ...]:

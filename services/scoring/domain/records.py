@@ -34,6 +34,11 @@ def years_after(moment: datetime, years: int) -> datetime:
         return moment.replace(year=moment.year + years, month=3, day=1)
 
 
+def years_before(moment: datetime, years: int) -> datetime:
+    """The same day so many years earlier; of 29 February, the day after the 28th."""
+    return years_after(moment, -years)
+
+
 def expiry_of(fact: Fact) -> datetime | None:
     """When a fact stops to count, None for never."""
     if fact.record is not None:

@@ -40,12 +40,16 @@ Past = tuple[int, datetime, str]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Is this person's score above this threshold, and above how many higher ones? For deposits only."""
+    """Is this person's score above this threshold, and above how many higher ones? For deposits only.
+
+    With `clean_record_years`, only if no bad record happened in so many years.
+    """
 
     renter_id: str
     threshold: int
     purpose: str
     higher: tuple[int, ...] = ()
+    clean_record_years: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.scoring.domain import (
+    BAD_RECORD,
     Admittance,
     Event,
     Fact,
@@ -16,6 +17,7 @@ from services.scoring.domain import (
     fault_of,
     gaps,
     improvements,
+    years_before,
 )
 from services.scoring.operations.paging import LATEST
 from services.scoring.operations.ports import (
@@ -52,7 +54,10 @@ class Scoring:
         """One decision per question: a pure read. Another purpose than deposits is PURPOSE_NOT_ALLOWED."""
         standings = await self._store.read_standings([q.renter_id for q in questions])
         fresh = await self._of_this_moment(questions, standings)
-        return [self._decide(q, fresh.get(q.renter_id, found)) for q, found in zip(questions, standings, strict=True)]
+        now = self._clock.now()
+        return [
+            self._decide(q, fresh.get(q.renter_id, found), now) for q, found in zip(questions, standings, strict=True)
+        ]
 
     async def _of_this_moment(
         self, questions: Sequence[Question], standings: Sequence[Standing | None]
@@ -64,15 +69,18 @@ class Scoring:
         found = await self._store.standings_at(people, self._cards.served, now) if people else []
         return dict(zip(people, found, strict=True))
 
-    def _decide(self, question: Question, found: Standing | None) -> Admittance | Refusal:
+    def _decide(self, question: Question, found: Standing | None, now: datetime) -> Admittance | Refusal:
         if question.purpose != DEPOSIT_WAIVER:
             return Refusal(Category.PERMISSION_DENIED, PURPOSE_NOT_ALLOWED, "the score serves deposits only")
         lines = (question.threshold, *question.higher)
         if any(line <= before for before, line in itertools.pairwise(lines)):
             return invalid("higher_thresholds", "each lies above the one before")
         standing = found or self._unknown()
-        decided = admit(standing, question.threshold, question.higher)
-        self._cards.compared(standing, question.threshold, decided)
+        years = question.clean_record_years
+        clean_since = years_before(now, years) if years else None
+        decided = admit(standing, question.threshold, question.higher, clean_since)
+        if BAD_RECORD not in decided.reason_codes:
+            self._cards.compared(standing, question.threshold, decided)
         return decided
 
     def _unknown(self) -> Standing:

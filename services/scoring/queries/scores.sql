@@ -1,7 +1,7 @@
 -- name: read_standings
 -- One row per asked person, in order; no row in `scores` gives nulls.
 SELECT i.ordinal, s.facts_open, s.score, s.reason_codes, s.model_version, s.facts_version, s.changes_at,
-       s.shadow_score, s.shadow_version
+       s.shadow_score, s.shadow_version, s.bad_record_at
 FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS i (bucket, renter_id, ordinal)
 LEFT JOIN scores s ON s.bucket = i.bucket AND s.renter_id = i.renter_id
 ORDER BY i.ordinal;
@@ -45,10 +45,12 @@ WITH saved AS (
     UPDATE scores s
     SET score = i.score, model_version = $11, assessment = i.assessment::jsonb, facts = i.facts, computed_at = $12,
         alone_score = i.alone_score, changes_at = i.changes_at, facts_version = s.facts_version + $13::int,
-        reason_codes = string_to_array(i.reason_codes, ','), shadow_score = i.shadow_score, shadow_version = $10
+        reason_codes = string_to_array(i.reason_codes, ','), shadow_score = i.shadow_score, shadow_version = $10,
+        bad_record_at = i.bad_record_at
     FROM unnest($1::int[], $2::text[], $3::int[], $4::text[], $5::int[], $6::int[], $7::timestamptz[], $8::text[],
-                $9::int[])
-      AS i (bucket, renter_id, score, assessment, facts, alone_score, changes_at, reason_codes, shadow_score)
+                $9::int[], $14::timestamptz[])
+      AS i (bucket, renter_id, score, assessment, facts, alone_score, changes_at, reason_codes, shadow_score,
+            bad_record_at)
     WHERE s.bucket = i.bucket AND s.renter_id = i.renter_id
     RETURNING s.bucket, s.renter_id, s.facts_version, s.facts, s.score
 )

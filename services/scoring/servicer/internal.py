@@ -54,7 +54,8 @@ class InternalServicer(ScoringInternalServiceServicer):
 
 def _question(item: pb.AdmitItem) -> Question:
     purpose = pb.Purpose.Name(item.purpose) if item.purpose in pb.Purpose.values() else ""
-    return Question(item.renter_id, item.threshold, purpose.removeprefix("PURPOSE_"), tuple(item.higher_thresholds))
+    lines = (item.threshold, purpose.removeprefix("PURPOSE_"), tuple(item.higher_thresholds))
+    return Question(item.renter_id, *lines, item.clean_record_years)
 
 
 def _admit_response(results: Sequence[Any]) -> pb.AdmitResponse:

@@ -101,6 +101,7 @@ class Book(Part):
             served.champion.version,
             now,
             int(facts_changed),
+            [behaviour.bad_record_at for behaviour in behaviours],
         )
         return dict(zip(people, assessments, strict=True))
 

@@ -110,6 +110,7 @@ def _standing(row: Any) -> Standing | None:
         row["changes_at"],
         row["shadow_score"],
         row["shadow_version"],
+        row["bad_record_at"],
     )
 
 
@@ -117,4 +118,5 @@ def _computed(model: Model, behaviour: Behaviour, was: Standing | None) -> Stand
     made = assess(model, behaviour)
     codes = tuple(reason.code for reason in made.reasons)
     sealed, version = (was.sealed, was.facts_version) if was else (False, 0)
-    return Standing(made.score, sealed, codes, model.version, version, behaviour.changes_at)
+    bad = behaviour.bad_record_at
+    return Standing(made.score, sealed, codes, model.version, version, behaviour.changes_at, bad_record_at=bad)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from services.deposits.operations.securing import NO_SCORING_CONSENT, SCORING_UNAVAILABLE
-from services.scoring.domain.admittance import TOO_FEW_FACTS
+from services.deposits.domain.policies import (
+    ASSURANCE_TOO_LOW,
+    EXPOSURE_CAP_REACHED,
+    NO_SCORING_CONSENT,
+    SCORING_UNAVAILABLE,
+)
+from services.scoring.domain.admittance import BAD_RECORD, TOO_FEW_FACTS
 from services.scoring.domain.scorecard import LOWER_ELSEWHERE
 from services.scoring.models import read_models
 
@@ -25,5 +30,7 @@ def test_the_page_for_partners_explains_every_reason() -> None:
         NO_SCORING_CONSENT,
         TOO_FEW_FACTS,
         SCORING_UNAVAILABLE,
-        "EXPOSURE_CAP_REACHED",
+        EXPOSURE_CAP_REACHED,
+        ASSURANCE_TOO_LOW,
+        BAD_RECORD,
     }

@@ -53,9 +53,12 @@ class Unverified:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """What one read tells of a person; `sealed` only of those who may be minors."""
+    """What one read tells of a person; `sealed` only of those who may be minors. `document_checked`, ever; `verified`
+    says that it still counts."""
 
     verified: bool
+    document_checked: bool
+    face_checked: bool
     adult: bool
     sealed: Sealed | None
     linked: bool

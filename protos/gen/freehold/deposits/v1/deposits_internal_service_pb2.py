@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from freehold.assets.v1 import asset_kind_pb2 as freehold_dot_assets_dot_v1_dot_asset__kind__pb2
 from freehold.deposits.v1 import deposits_service_pb2 as freehold_dot_deposits_dot_v1_dot_deposits__service__pb2
 from freehold.errors.v1 import item_status_pb2 as freehold_dot_errors_dot_v1_dot_item__status__pb2
+from freehold.identity.v1 import identity_service_pb2 as freehold_dot_identity_dot_v1_dot_identity__service__pb2
 from freehold.money.v1 import money_pb2 as freehold_dot_money_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4freehold/deposits/v1/deposits_internal_service.proto\x12\x14\x66reehold.deposits.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a+freehold/deposits/v1/deposits_service.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1d\x66reehold/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x0e\x44\x65liverRequest\x12>\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.freehold.deposits.v1.ScoringNewsB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\x8b\x01\n\x0bScoringNews\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x31\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"C\n\x0f\x44\x65liverResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\"Z\n\x15SecureDepositsRequest\x12\x41\n\x05items\x18\x01 \x03(\x0b\x32\'.freehold.deposits.v1.SecureDepositItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\x86\x03\n\x11SecureDepositItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12,\n\trenter_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12-\n\npartner_id\x18\x04 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ptn_[0-9a-v]{26}$\x12=\n\nasset_kind\x18\x05 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x11payment_method_id\x18\x06 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(pmt_[0-9a-v]{28})?$\x12\x17\n\x0fscoring_consent\x18\x07 \x01(\x08\x12\x1b\n\ntimeout_ms\x18\x08 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\x0btraceparent\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"T\n\x16SecureDepositsResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32).freehold.deposits.v1.SecureDepositResult\"\xd3\x02\n\x13SecureDepositResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x12\n\ndeposit_id\x18\x03 \x01(\t\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".freehold.deposits.v1.DepositState\x12\x38\n\x07outcome\x18\x05 \x01(\x0e\x32\'.freehold.deposits.v1.AdmittanceOutcome\x12\x14\n\x0creason_codes\x18\x06 \x03(\t\x12\x11\n\tpolicy_id\x18\x07 \x01(\t\x12(\n\x06\x61mount\x18\x08 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x14\n\x0c\x64\x65\x63line_code\x18\t \x01(\t\x12\x11\n\trental_id\x18\n \x01(\t\"Z\n\x15SettleDepositsRequest\x12\x41\n\x05items\x18\x01 \x03(\x0b\x32\'.freehold.deposits.v1.SettleDepositItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\x80\x02\n\x11SettleDepositItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12\x30\n\x06\x63harge\x18\x03 \x01(\x0b\x32\x18.freehold.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\x08\x65nded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\ntimeout_ms\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\x0btraceparent\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"T\n\x16SettleDepositsResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32).freehold.deposits.v1.SettleDepositResult\"\xc6\x01\n\x13SettleDepositResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".freehold.deposits.v1.DepositState\x12;\n\x0epayment_status\x18\x04 \x01(\x0e\x32#.freehold.deposits.v1.PaymentStatus\"Z\n\x15\x43\x61ncelDepositsRequest\x12\x41\n\x05items\x18\x01 \x03(\x0b\x32\'.freehold.deposits.v1.CancelDepositItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\xd8\x01\n\x11\x43\x61ncelDepositItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12,\n\trenter_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12-\n\npartner_id\x18\x04 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ptn_[0-9a-v]{26}$\x12\x1c\n\x0btraceparent\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"T\n\x16\x43\x61ncelDepositsResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32).freehold.deposits.v1.CancelDepositResult\"\x89\x01\n\x13\x43\x61ncelDepositResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".freehold.deposits.v1.DepositState2\xc4\x03\n\x17\x44\x65positsInternalService\x12o\n\x0eSecureDeposits\x12+.freehold.deposits.v1.SecureDepositsRequest\x1a,.freehold.deposits.v1.SecureDepositsResponse(\x01\x30\x01\x12o\n\x0eSettleDeposits\x12+.freehold.deposits.v1.SettleDepositsRequest\x1a,.freehold.deposits.v1.SettleDepositsResponse(\x01\x30\x01\x12o\n\x0e\x43\x61ncelDeposits\x12+.freehold.deposits.v1.CancelDepositsRequest\x1a,.freehold.deposits.v1.CancelDepositsResponse(\x01\x30\x01\x12V\n\x07\x44\x65liver\x12$.freehold.deposits.v1.DeliverRequest\x1a%.freehold.deposits.v1.DeliverResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4freehold/deposits/v1/deposits_internal_service.proto\x12\x14\x66reehold.deposits.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a+freehold/deposits/v1/deposits_service.proto\x1a$freehold/errors/v1/item_status.proto\x1a+freehold/identity/v1/identity_service.proto\x1a\x1d\x66reehold/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x0e\x44\x65liverRequest\x12>\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.freehold.deposits.v1.ScoringNewsB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\x8b\x01\n\x0bScoringNews\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x31\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"C\n\x0f\x44\x65liverResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\"Z\n\x15SecureDepositsRequest\x12\x41\n\x05items\x18\x01 \x03(\x0b\x32\'.freehold.deposits.v1.SecureDepositItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\xcc\x04\n\x11SecureDepositItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12,\n\trenter_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12-\n\npartner_id\x18\x04 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ptn_[0-9a-v]{26}$\x12=\n\nasset_kind\x18\x05 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x11payment_method_id\x18\x06 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(pmt_[0-9a-v]{28})?$\x12\x17\n\x0fscoring_consent\x18\x07 \x01(\x08\x12\x1b\n\ntimeout_ms\x18\x08 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\x0btraceparent\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12&\n\x04\x63ity\x18\n \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12-\n\x0b\x61sset_class\x18\x0b \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12.\n\x0cmonthly_rent\x18\x0c \x01(\x0b\x32\x18.freehold.money.v1.Money\x12=\n\x0f\x61ssurance_level\x18\r \x01(\x0e\x32$.freehold.identity.v1.AssuranceLevel\"T\n\x16SecureDepositsResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32).freehold.deposits.v1.SecureDepositResult\"\xd3\x02\n\x13SecureDepositResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x12\n\ndeposit_id\x18\x03 \x01(\t\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".freehold.deposits.v1.DepositState\x12\x38\n\x07outcome\x18\x05 \x01(\x0e\x32\'.freehold.deposits.v1.AdmittanceOutcome\x12\x14\n\x0creason_codes\x18\x06 \x03(\t\x12\x11\n\tpolicy_id\x18\x07 \x01(\t\x12(\n\x06\x61mount\x18\x08 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x14\n\x0c\x64\x65\x63line_code\x18\t \x01(\t\x12\x11\n\trental_id\x18\n \x01(\t\"Z\n\x15SettleDepositsRequest\x12\x41\n\x05items\x18\x01 \x03(\x0b\x32\'.freehold.deposits.v1.SettleDepositItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\x80\x02\n\x11SettleDepositItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12\x30\n\x06\x63harge\x18\x03 \x01(\x0b\x32\x18.freehold.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\x08\x65nded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\ntimeout_ms\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\x0btraceparent\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"T\n\x16SettleDepositsResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32).freehold.deposits.v1.SettleDepositResult\"\xc6\x01\n\x13SettleDepositResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".freehold.deposits.v1.DepositState\x12;\n\x0epayment_status\x18\x04 \x01(\x0e\x32#.freehold.deposits.v1.PaymentStatus\"Z\n\x15\x43\x61ncelDepositsRequest\x12\x41\n\x05items\x18\x01 \x03(\x0b\x32\'.freehold.deposits.v1.CancelDepositItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\xd8\x01\n\x11\x43\x61ncelDepositItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12,\n\trenter_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12-\n\npartner_id\x18\x04 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ptn_[0-9a-v]{26}$\x12\x1c\n\x0btraceparent\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"T\n\x16\x43\x61ncelDepositsResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32).freehold.deposits.v1.CancelDepositResult\"\x89\x01\n\x13\x43\x61ncelDepositResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".freehold.deposits.v1.DepositState2\xc4\x03\n\x17\x44\x65positsInternalService\x12o\n\x0eSecureDeposits\x12+.freehold.deposits.v1.SecureDepositsRequest\x1a,.freehold.deposits.v1.SecureDepositsResponse(\x01\x30\x01\x12o\n\x0eSettleDeposits\x12+.freehold.deposits.v1.SettleDepositsRequest\x1a,.freehold.deposits.v1.SettleDepositsResponse(\x01\x30\x01\x12o\n\x0e\x43\x61ncelDeposits\x12+.freehold.deposits.v1.CancelDepositsRequest\x1a,.freehold.deposits.v1.CancelDepositsResponse(\x01\x30\x01\x12V\n\x07\x44\x65liver\x12$.freehold.deposits.v1.DeliverRequest\x1a%.freehold.deposits.v1.DeliverResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,6 +64,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SECUREDEPOSITITEM'].fields_by_name['timeout_ms']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_SECUREDEPOSITITEM'].fields_by_name['traceparent']._loaded_options = None
   _globals['_SECUREDEPOSITITEM'].fields_by_name['traceparent']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_SECUREDEPOSITITEM'].fields_by_name['city']._loaded_options = None
+  _globals['_SECUREDEPOSITITEM'].fields_by_name['city']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
+  _globals['_SECUREDEPOSITITEM'].fields_by_name['asset_class']._loaded_options = None
+  _globals['_SECUREDEPOSITITEM'].fields_by_name['asset_class']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
   _globals['_SETTLEDEPOSITSREQUEST'].fields_by_name['items']._loaded_options = None
   _globals['_SETTLEDEPOSITSREQUEST'].fields_by_name['items']._serialized_options = b'\272H\006\222\001\003\020\200\010'
   _globals['_SETTLEDEPOSITITEM'].fields_by_name['item_id']._loaded_options = None
@@ -89,36 +94,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELDEPOSITITEM'].fields_by_name['partner_id']._serialized_options = b'\272H\026r\0242\022^ptn_[0-9a-v]{26}$'
   _globals['_CANCELDEPOSITITEM'].fields_by_name['traceparent']._loaded_options = None
   _globals['_CANCELDEPOSITITEM'].fields_by_name['traceparent']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_DELIVERREQUEST']._serialized_start=291
-  _globals['_DELIVERREQUEST']._serialized_end=371
-  _globals['_SCORINGNEWS']._serialized_start=374
-  _globals['_SCORINGNEWS']._serialized_end=513
-  _globals['_DELIVERRESPONSE']._serialized_start=515
-  _globals['_DELIVERRESPONSE']._serialized_end=582
-  _globals['_SECUREDEPOSITSREQUEST']._serialized_start=584
-  _globals['_SECUREDEPOSITSREQUEST']._serialized_end=674
-  _globals['_SECUREDEPOSITITEM']._serialized_start=677
-  _globals['_SECUREDEPOSITITEM']._serialized_end=1067
-  _globals['_SECUREDEPOSITSRESPONSE']._serialized_start=1069
-  _globals['_SECUREDEPOSITSRESPONSE']._serialized_end=1153
-  _globals['_SECUREDEPOSITRESULT']._serialized_start=1156
-  _globals['_SECUREDEPOSITRESULT']._serialized_end=1495
-  _globals['_SETTLEDEPOSITSREQUEST']._serialized_start=1497
-  _globals['_SETTLEDEPOSITSREQUEST']._serialized_end=1587
-  _globals['_SETTLEDEPOSITITEM']._serialized_start=1590
-  _globals['_SETTLEDEPOSITITEM']._serialized_end=1846
-  _globals['_SETTLEDEPOSITSRESPONSE']._serialized_start=1848
-  _globals['_SETTLEDEPOSITSRESPONSE']._serialized_end=1932
-  _globals['_SETTLEDEPOSITRESULT']._serialized_start=1935
-  _globals['_SETTLEDEPOSITRESULT']._serialized_end=2133
-  _globals['_CANCELDEPOSITSREQUEST']._serialized_start=2135
-  _globals['_CANCELDEPOSITSREQUEST']._serialized_end=2225
-  _globals['_CANCELDEPOSITITEM']._serialized_start=2228
-  _globals['_CANCELDEPOSITITEM']._serialized_end=2444
-  _globals['_CANCELDEPOSITSRESPONSE']._serialized_start=2446
-  _globals['_CANCELDEPOSITSRESPONSE']._serialized_end=2530
-  _globals['_CANCELDEPOSITRESULT']._serialized_start=2533
-  _globals['_CANCELDEPOSITRESULT']._serialized_end=2670
-  _globals['_DEPOSITSINTERNALSERVICE']._serialized_start=2673
-  _globals['_DEPOSITSINTERNALSERVICE']._serialized_end=3125
+  _globals['_DELIVERREQUEST']._serialized_start=336
+  _globals['_DELIVERREQUEST']._serialized_end=416
+  _globals['_SCORINGNEWS']._serialized_start=419
+  _globals['_SCORINGNEWS']._serialized_end=558
+  _globals['_DELIVERRESPONSE']._serialized_start=560
+  _globals['_DELIVERRESPONSE']._serialized_end=627
+  _globals['_SECUREDEPOSITSREQUEST']._serialized_start=629
+  _globals['_SECUREDEPOSITSREQUEST']._serialized_end=719
+  _globals['_SECUREDEPOSITITEM']._serialized_start=722
+  _globals['_SECUREDEPOSITITEM']._serialized_end=1310
+  _globals['_SECUREDEPOSITSRESPONSE']._serialized_start=1312
+  _globals['_SECUREDEPOSITSRESPONSE']._serialized_end=1396
+  _globals['_SECUREDEPOSITRESULT']._serialized_start=1399
+  _globals['_SECUREDEPOSITRESULT']._serialized_end=1738
+  _globals['_SETTLEDEPOSITSREQUEST']._serialized_start=1740
+  _globals['_SETTLEDEPOSITSREQUEST']._serialized_end=1830
+  _globals['_SETTLEDEPOSITITEM']._serialized_start=1833
+  _globals['_SETTLEDEPOSITITEM']._serialized_end=2089
+  _globals['_SETTLEDEPOSITSRESPONSE']._serialized_start=2091
+  _globals['_SETTLEDEPOSITSRESPONSE']._serialized_end=2175
+  _globals['_SETTLEDEPOSITRESULT']._serialized_start=2178
+  _globals['_SETTLEDEPOSITRESULT']._serialized_end=2376
+  _globals['_CANCELDEPOSITSREQUEST']._serialized_start=2378
+  _globals['_CANCELDEPOSITSREQUEST']._serialized_end=2468
+  _globals['_CANCELDEPOSITITEM']._serialized_start=2471
+  _globals['_CANCELDEPOSITITEM']._serialized_end=2687
+  _globals['_CANCELDEPOSITSRESPONSE']._serialized_start=2689
+  _globals['_CANCELDEPOSITSRESPONSE']._serialized_end=2773
+  _globals['_CANCELDEPOSITRESULT']._serialized_start=2776
+  _globals['_CANCELDEPOSITRESULT']._serialized_end=2913
+  _globals['_DEPOSITSINTERNALSERVICE']._serialized_start=2916
+  _globals['_DEPOSITSINTERNALSERVICE']._serialized_end=3368
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
 from freehold.deposits.v1 import deposits_service_pb2 as _deposits_service_pb2
 from freehold.errors.v1 import item_status_pb2 as _item_status_pb2
+from freehold.identity.v1 import identity_service_pb2 as _identity_service_pb2
 from freehold.money.v1 import money_pb2 as _money_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -145,6 +146,10 @@ class SecureDepositItem(_message.Message):
     SCORING_CONSENT_FIELD_NUMBER: _builtins.int
     TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    MONTHLY_RENT_FIELD_NUMBER: _builtins.int
+    ASSURANCE_LEVEL_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """Made by the caller, unique on the stream; the results carry it."""
     rental_id: _builtins.str
@@ -163,6 +168,16 @@ class SecureDepositItem(_message.Message):
     """What remains of the caller's deadline, milliseconds."""
     traceparent: _builtins.str
     """W3C trace context of the item."""
+    city: _builtins.str
+    """The asset's city; empty for an asset without one."""
+    asset_class: _builtins.str
+    """The asset's class; empty for an asset without one."""
+    assurance_level: _identity_service_pb2.AssuranceLevel.ValueType
+    """On what grounds the renter is believed, read in this very batch; unspecified falls short of every requirement."""
+    @_builtins.property
+    def monthly_rent(self) -> _money_pb2.Money:
+        """The asset's monthly rent; absent for an asset without one."""
+
     def __init__(
         self,
         *,
@@ -175,10 +190,14 @@ class SecureDepositItem(_message.Message):
         scoring_consent: _builtins.bool = ...,
         timeout_ms: _builtins.int = ...,
         traceparent: _builtins.str = ...,
+        city: _builtins.str = ...,
+        asset_class: _builtins.str = ...,
+        monthly_rent: _money_pb2.Money | None = ...,
+        assurance_level: _identity_service_pb2.AssuranceLevel.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["monthly_rent", b"monthly_rent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "item_id", b"item_id", "partner_id", b"partner_id", "payment_method_id", b"payment_method_id", "rental_id", b"rental_id", "renter_id", b"renter_id", "scoring_consent", b"scoring_consent", "timeout_ms", b"timeout_ms", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "assurance_level", b"assurance_level", "city", b"city", "item_id", b"item_id", "monthly_rent", b"monthly_rent", "partner_id", b"partner_id", "payment_method_id", b"payment_method_id", "rental_id", b"rental_id", "renter_id", b"renter_id", "scoring_consent", b"scoring_consent", "timeout_ms", b"timeout_ms", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

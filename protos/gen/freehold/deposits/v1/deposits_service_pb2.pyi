@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
+from freehold.identity.v1 import identity_service_pb2 as _identity_service_pb2
 from freehold.money.v1 import money_pb2 as _money_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -130,9 +131,117 @@ PAYMENT_STATUS_WRITTEN_OFF: PaymentStatus.ValueType  # 6
 """Given up; paying it all the same cures the record."""
 Global___PaymentStatus: _TypeAlias = PaymentStatus  # noqa: Y015
 
+class _PolicyState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PolicyStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PolicyState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    POLICY_STATE_UNSPECIFIED: _PolicyState.ValueType  # 0
+    """Never sent."""
+    POLICY_STATE_PROPOSED: _PolicyState.ValueType  # 1
+    """A large change that waits for somebody else's approval; it decides nothing."""
+    POLICY_STATE_SCHEDULED: _PolicyState.ValueType  # 2
+    """Accepted; comes into force at `effective_at`."""
+    POLICY_STATE_IN_FORCE: _PolicyState.ValueType  # 3
+    """Decides."""
+    POLICY_STATE_SUPERSEDED: _PolicyState.ValueType  # 4
+    """Was in force; a version with a later `effective_at` has taken its place."""
+    POLICY_STATE_REJECTED: _PolicyState.ValueType  # 5
+    """Somebody else did not approve."""
+    POLICY_STATE_CANCELLED: _PolicyState.ValueType  # 6
+    """Taken back before it came into force."""
+
+class PolicyState(_PolicyState, metaclass=_PolicyStateEnumTypeWrapper):
+    """PolicyState is where a version of a policy stands."""
+
+POLICY_STATE_UNSPECIFIED: PolicyState.ValueType  # 0
+"""Never sent."""
+POLICY_STATE_PROPOSED: PolicyState.ValueType  # 1
+"""A large change that waits for somebody else's approval; it decides nothing."""
+POLICY_STATE_SCHEDULED: PolicyState.ValueType  # 2
+"""Accepted; comes into force at `effective_at`."""
+POLICY_STATE_IN_FORCE: PolicyState.ValueType  # 3
+"""Decides."""
+POLICY_STATE_SUPERSEDED: PolicyState.ValueType  # 4
+"""Was in force; a version with a later `effective_at` has taken its place."""
+POLICY_STATE_REJECTED: PolicyState.ValueType  # 5
+"""Somebody else did not approve."""
+POLICY_STATE_CANCELLED: PolicyState.ValueType  # 6
+"""Taken back before it came into force."""
+Global___PolicyState: _TypeAlias = PolicyState  # noqa: Y015
+
+class _ApprovalReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ApprovalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ApprovalReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    APPROVAL_REASON_UNSPECIFIED: _ApprovalReason.ValueType  # 0
+    """Never sent."""
+    APPROVAL_REASON_LINE_MOVED: _ApprovalReason.ValueType  # 1
+    """The threshold or the lowest tier moves by more than 50 points."""
+    APPROVAL_REASON_BELOW_SAFE_LINE: _ApprovalReason.ValueType  # 2
+    """The threshold or the lowest tier is lowered to below the kind's safe line (docs/partners.md has the table)."""
+    APPROVAL_REASON_DEPOSIT_MOVED: _ApprovalReason.ValueType  # 3
+    """The full or the smallest deposit moves by more than half, or is counted in another way."""
+    APPROVAL_REASON_CAP_RAISED: _ApprovalReason.ValueType  # 4
+    """An exposure cap is lifted, or raised to more than twice what it was."""
+    APPROVAL_REASON_REQUIREMENT_EASED: _ApprovalReason.ValueType  # 5
+    """Less is asked of a person's record or identity."""
+
+class ApprovalReason(_ApprovalReason, metaclass=_ApprovalReasonEnumTypeWrapper):
+    """ApprovalReason says why a version needs a second person."""
+
+APPROVAL_REASON_UNSPECIFIED: ApprovalReason.ValueType  # 0
+"""Never sent."""
+APPROVAL_REASON_LINE_MOVED: ApprovalReason.ValueType  # 1
+"""The threshold or the lowest tier moves by more than 50 points."""
+APPROVAL_REASON_BELOW_SAFE_LINE: ApprovalReason.ValueType  # 2
+"""The threshold or the lowest tier is lowered to below the kind's safe line (docs/partners.md has the table)."""
+APPROVAL_REASON_DEPOSIT_MOVED: ApprovalReason.ValueType  # 3
+"""The full or the smallest deposit moves by more than half, or is counted in another way."""
+APPROVAL_REASON_CAP_RAISED: ApprovalReason.ValueType  # 4
+"""An exposure cap is lifted, or raised to more than twice what it was."""
+APPROVAL_REASON_REQUIREMENT_EASED: ApprovalReason.ValueType  # 5
+"""Less is asked of a person's record or identity."""
+Global___ApprovalReason: _TypeAlias = ApprovalReason  # noqa: Y015
+
+@_typing.final
+class PolicyTier(_message.Message):
+    """PolicyTier is a reduced deposit below the threshold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ABOVE_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    above: _builtins.int
+    """For scores strictly above this and not above the next line."""
+    percent: _builtins.int
+    """So many hundredths of the deposit, rounded down, at least one minor unit."""
+    amount_minor: _builtins.int
+    """A fixed amount, minor units of the deposit's currency; only with a fixed deposit."""
+    def __init__(
+        self,
+        *,
+        above: _builtins.int = ...,
+        percent: _builtins.int = ...,
+        amount_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "percent", b"percent", "share", b"share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["above", b"above", "amount_minor", b"amount_minor", "percent", b"percent", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_share: _TypeAlias = _typing.Literal["percent", "amount_minor"]  # noqa: Y015
+    _WhichOneofArgType_share: _TypeAlias = _typing.Literal["share", b"share"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_share) -> _WhichOneofReturnType_share | None: ...
+
+Global___PolicyTier: _TypeAlias = PolicyTier  # noqa: Y015
+
 @_typing.final
 class Policy(_message.Message):
-    """Policy is one version of a partner's rule for one kind of asset."""
+    """Policy is one version of a partner's rule for one scope of one kind of asset."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -146,6 +255,18 @@ class Policy(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
     EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    RENT_MULTIPLE_TENTHS_FIELD_NUMBER: _builtins.int
+    TIERS_FIELD_NUMBER: _builtins.int
+    MAX_WAIVED_MINOR_FIELD_NUMBER: _builtins.int
+    CLEAN_RECORD_YEARS_FIELD_NUMBER: _builtins.int
+    REQUIRED_ASSURANCE_LEVEL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    APPROVAL_REASONS_FIELD_NUMBER: _builtins.int
+    RULED_BY_FIELD_NUMBER: _builtins.int
+    RULING_REASON_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
     policy_id: _builtins.str
     """Id of this version, `pol_…`."""
     partner_id: _builtins.str
@@ -153,7 +274,7 @@ class Policy(_message.Message):
     asset_kind: _asset_kind_pb2.AssetKind.ValueType
     """The kind of asset."""
     version: _builtins.int
-    """1, 2, 3 … per partner and kind."""
+    """1, 2, 3 … per partner and kind, over all scopes."""
     threshold: _builtins.int
     """The deposit is waived for scores strictly above this."""
     max_open_waived: _builtins.int
@@ -162,13 +283,47 @@ class Policy(_message.Message):
     """Why it was changed, in the partner's words."""
     author: _builtins.str
     """Who changed it: the partner's id, or that of somebody of its staff."""
+    city: _builtins.str
+    """Only for assets in this city; empty for all."""
+    asset_class: _builtins.str
+    """Only for assets of this class; empty for all."""
+    rent_multiple_tenths: _builtins.int
+    """The deposit as tenths of the asset's monthly rent: 10 is one month. 0 means the fixed deposit."""
+    max_waived_minor: _builtins.int
+    """Deposits waived to one renter and open at a time come to no more than this across partners, minor units of the
+    deposit's currency; above it a deposit is taken. 0 means no cap.
+    """
+    clean_record_years: _builtins.int
+    """Nothing is waived or reduced for a person with a bad record in so many years; 0 means not asked. Bad records are
+    registers' entries, lost rentals, and debts that were written off and not paid.
+    """
+    required_assurance_level: _identity_service_pb2.AssuranceLevel.ValueType
+    """Nothing is waived or reduced below this level; unspecified means any."""
+    state: Global___PolicyState.ValueType
+    """Where it stands now."""
+    ruled_by: _builtins.str
+    """Who approved, rejected or cancelled it; empty when nobody has."""
+    ruling_reason: _builtins.str
+    """Why, in their words."""
     @_builtins.property
     def deposit(self) -> _money_pb2.Money:
-        """The deposit that is taken otherwise."""
+        """The deposit that is taken otherwise; with `rent_multiple_tenths` only for assets that have no monthly rent."""
 
     @_builtins.property
     def effective_at(self) -> _timestamp_pb2.Timestamp:
-        """Since when it is in force."""
+        """Since when it is in force, or will be. Of two versions of a scope the one with the later moment decides."""
+
+    @_builtins.property
+    def tiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyTier]:
+        """Reduced deposits below the threshold, the lowest line first."""
+
+    @_builtins.property
+    def approval_reasons(self) -> _containers.RepeatedScalarFieldContainer[Global___ApprovalReason.ValueType]:
+        """Why it needs, or needed, a second person; empty when it does not."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
 
     def __init__(
         self,
@@ -183,10 +338,22 @@ class Policy(_message.Message):
         reason: _builtins.str = ...,
         author: _builtins.str = ...,
         effective_at: _timestamp_pb2.Timestamp | None = ...,
+        city: _builtins.str = ...,
+        asset_class: _builtins.str = ...,
+        rent_multiple_tenths: _builtins.int = ...,
+        tiers: _abc.Iterable[Global___PolicyTier] | None = ...,
+        max_waived_minor: _builtins.int = ...,
+        clean_record_years: _builtins.int = ...,
+        required_assurance_level: _identity_service_pb2.AssuranceLevel.ValueType = ...,
+        state: Global___PolicyState.ValueType = ...,
+        approval_reasons: _abc.Iterable[Global___ApprovalReason.ValueType] | None = ...,
+        ruled_by: _builtins.str = ...,
+        ruling_reason: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit", "effective_at", b"effective_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deposit", b"deposit", "effective_at", b"effective_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "author", b"author", "deposit", b"deposit", "effective_at", b"effective_at", "max_open_waived", b"max_open_waived", "partner_id", b"partner_id", "policy_id", b"policy_id", "reason", b"reason", "threshold", b"threshold", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_reasons", b"approval_reasons", "asset_class", b"asset_class", "asset_kind", b"asset_kind", "author", b"author", "city", b"city", "clean_record_years", b"clean_record_years", "created_at", b"created_at", "deposit", b"deposit", "effective_at", b"effective_at", "max_open_waived", b"max_open_waived", "max_waived_minor", b"max_waived_minor", "partner_id", b"partner_id", "policy_id", b"policy_id", "reason", b"reason", "rent_multiple_tenths", b"rent_multiple_tenths", "required_assurance_level", b"required_assurance_level", "ruled_by", b"ruled_by", "ruling_reason", b"ruling_reason", "state", b"state", "threshold", b"threshold", "tiers", b"tiers", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -309,11 +476,13 @@ class Deposit(_message.Message):
     """What the renter's app needs to have a pending hold confirmed there; empty when nothing waits for the renter."""
     @_builtins.property
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Up to four reason codes: scoring's, or EXPOSURE_CAP_REACHED, NO_SCORING_CONSENT, SCORING_UNAVAILABLE."""
+        """Up to four reason codes: scoring's, or EXPOSURE_CAP_REACHED, NO_SCORING_CONSENT, SCORING_UNAVAILABLE, BAD_RECORD,
+        ASSURANCE_TOO_LOW.
+        """
 
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
-        """The deposit's amount under the policy, waived or not."""
+        """The deposit's amount under the policy: the full one, also when it was waived, or a tier's reduced one."""
 
     @_builtins.property
     def decided_at(self) -> _timestamp_pb2.Timestamp:
@@ -414,19 +583,47 @@ class SetPolicyRequest(_message.Message):
     DEPOSIT_FIELD_NUMBER: _builtins.int
     MAX_OPEN_WAIVED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    RENT_MULTIPLE_TENTHS_FIELD_NUMBER: _builtins.int
+    TIERS_FIELD_NUMBER: _builtins.int
+    MAX_WAIVED_MINOR_FIELD_NUMBER: _builtins.int
+    CLEAN_RECORD_YEARS_FIELD_NUMBER: _builtins.int
+    REQUIRED_ASSURANCE_LEVEL_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command: 1 to 64 letters, digits, "_" or "-"."""
     asset_kind: _asset_kind_pb2.AssetKind.ValueType
     """The kind of asset."""
     threshold: _builtins.int
-    """Waive strictly above this score, 350 to 950."""
+    """Waive strictly above this score, within the kind's bounds."""
     max_open_waived: _builtins.int
     """Cap on open waived rentals of one renter; 0 means 3."""
     reason: _builtins.str
     """Why, 1 to 500 characters."""
+    city: _builtins.str
+    """Only for assets in this city; empty for all."""
+    asset_class: _builtins.str
+    """Only for assets of this class; empty for all."""
+    rent_multiple_tenths: _builtins.int
+    """The deposit as tenths of the asset's monthly rent, 0 for the fixed deposit; within the kind's bounds."""
+    max_waived_minor: _builtins.int
+    """Cap on what is waived to one renter and open at a time, minor units of the deposit's currency; 0 means none."""
+    clean_record_years: _builtins.int
+    """Nothing is waived or reduced for a person with a bad record in so many years; 0 means not asked."""
+    required_assurance_level: _identity_service_pb2.AssuranceLevel.ValueType
+    """Nothing is waived or reduced below this level; unspecified means any."""
     @_builtins.property
     def deposit(self) -> _money_pb2.Money:
-        """The deposit otherwise, at least one minor unit."""
+        """The deposit otherwise, within the kind's bounds."""
+
+    @_builtins.property
+    def tiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyTier]:
+        """Reduced deposits below the threshold, at most four: lines ascend to the threshold, amounts descend."""
+
+    @_builtins.property
+    def effective_at(self) -> _timestamp_pb2.Timestamp:
+        """From when on, at most 366 days ahead; absent for at once."""
 
     def __init__(
         self,
@@ -437,10 +634,18 @@ class SetPolicyRequest(_message.Message):
         deposit: _money_pb2.Money | None = ...,
         max_open_waived: _builtins.int = ...,
         reason: _builtins.str = ...,
+        city: _builtins.str = ...,
+        asset_class: _builtins.str = ...,
+        rent_multiple_tenths: _builtins.int = ...,
+        tiers: _abc.Iterable[Global___PolicyTier] | None = ...,
+        max_waived_minor: _builtins.int = ...,
+        clean_record_years: _builtins.int = ...,
+        required_assurance_level: _identity_service_pb2.AssuranceLevel.ValueType = ...,
+        effective_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit", "effective_at", b"effective_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "deposit", b"deposit", "max_open_waived", b"max_open_waived", "reason", b"reason", "request_id", b"request_id", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "clean_record_years", b"clean_record_years", "deposit", b"deposit", "effective_at", b"effective_at", "max_open_waived", b"max_open_waived", "max_waived_minor", b"max_waived_minor", "reason", b"reason", "rent_multiple_tenths", b"rent_multiple_tenths", "request_id", b"request_id", "required_assurance_level", b"required_assurance_level", "threshold", b"threshold", "tiers", b"tiers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -455,7 +660,7 @@ class SetPolicyResponse(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def policy(self) -> Global___Policy:
-        """The policy now in force."""
+        """The new version; `state` says whether it is in force, scheduled or waits for approval."""
 
     def __init__(
         self,
@@ -479,22 +684,30 @@ class GetPolicyRequest(_message.Message):
     ASSET_KIND_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     PARTNER_ID_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
     asset_kind: _asset_kind_pb2.AssetKind.ValueType
     """The kind of asset."""
     version: _builtins.int
-    """The version; 0 means the one in force."""
+    """The version; 0 means the one in force for an asset of this city and class."""
     partner_id: _builtins.str
     """Operators name the partner; a partner's own key and its staff need not."""
+    city: _builtins.str
+    """The asset's city; empty for an asset without one."""
+    asset_class: _builtins.str
+    """The asset's class; empty for an asset without one."""
     def __init__(
         self,
         *,
         asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
         version: _builtins.int = ...,
         partner_id: _builtins.str = ...,
+        city: _builtins.str = ...,
+        asset_class: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "partner_id", b"partner_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "partner_id", b"partner_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -532,19 +745,33 @@ class PreviewDepositRequest(_message.Message):
 
     RENTER_ID_FIELD_NUMBER: _builtins.int
     ASSET_KIND_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    MONTHLY_RENT_FIELD_NUMBER: _builtins.int
     renter_id: _builtins.str
     """The renter, `rnt_…`."""
     asset_kind: _asset_kind_pb2.AssetKind.ValueType
     """The kind of asset."""
+    city: _builtins.str
+    """The asset's city; empty for an asset without one."""
+    asset_class: _builtins.str
+    """The asset's class; empty for an asset without one."""
+    @_builtins.property
+    def monthly_rent(self) -> _money_pb2.Money:
+        """The asset's monthly rent, for a policy that counts in rents; the first answer's amount stands with it."""
+
     def __init__(
         self,
         *,
         renter_id: _builtins.str = ...,
         asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        city: _builtins.str = ...,
+        asset_class: _builtins.str = ...,
+        monthly_rent: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["monthly_rent", b"monthly_rent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "renter_id", b"renter_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "monthly_rent", b"monthly_rent", "renter_id", b"renter_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

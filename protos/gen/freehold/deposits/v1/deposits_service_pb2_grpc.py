@@ -108,15 +108,20 @@ class DepositsServiceServicer:
     """
 
     def SetPolicy(self, request, context):
-        """SetPolicy puts a new version of the partner's policy for one kind into force at once. At most six changes in
-        24 hours. Callers: partners, staff (owners, managers). Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
+        """SetPolicy makes a new version of the partner's policy for one scope: a kind of asset, in one city or in all, of one
+        class or of all. It is in force at once or from `effective_at`; a large change waits for somebody else's approval
+        (PolicyService.ApprovePolicy), and says so in `state`. At most six changes of one kind in 24 hours, whatever their
+        scopes. Callers: partners, staff (owners, managers). Errors: POLICY_OUT_OF_BOUNDS, POLICY_CHANGED_TOO_OFTEN,
+        TOO_MANY_POLICY_LINES, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicy(self, request, context):
-        """GetPolicy tells the policy in force, or one version. Callers: partners and staff (their own), operators.
+        """GetPolicy tells the policy in force for an asset, or one version. Of the policies in force the most specific one that
+        fits the asset decides: its class and city, before its class, before its city, before the kind alone.
+        Callers: partners and staff (their own), operators.
         Errors: POLICY_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -125,8 +130,9 @@ class DepositsServiceServicer:
 
     def PreviewDeposit(self, request, context):
         """PreviewDeposit tells whether a renter's deposit would be waived under the policy in force. The first answer
-        stands for 24 hours, so previews teach nothing about a score that decisions would not. Callers: partners
-        (linked renters). Errors: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED.
+        of a policy's scope stands for 24 hours, and no more than three scopes of a kind answer about one renter in that time,
+        so previews teach nothing about a score that decisions would not. Callers: partners (linked renters).
+        Errors: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED, PREVIEWED_TOO_OFTEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

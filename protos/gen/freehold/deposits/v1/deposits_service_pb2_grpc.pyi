@@ -38,17 +38,23 @@ class DepositsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DepositsServiceAsyncStub: ...
     SetPolicy: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.SetPolicyRequest, _deposits_service_pb2.SetPolicyResponse]
-    """SetPolicy puts a new version of the partner's policy for one kind into force at once. At most six changes in
-    24 hours. Callers: partners, staff (owners, managers). Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
+    """SetPolicy makes a new version of the partner's policy for one scope: a kind of asset, in one city or in all, of one
+    class or of all. It is in force at once or from `effective_at`; a large change waits for somebody else's approval
+    (PolicyService.ApprovePolicy), and says so in `state`. At most six changes of one kind in 24 hours, whatever their
+    scopes. Callers: partners, staff (owners, managers). Errors: POLICY_OUT_OF_BOUNDS, POLICY_CHANGED_TOO_OFTEN,
+    TOO_MANY_POLICY_LINES, REQUEST_ID_REUSED.
     """
     GetPolicy: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.GetPolicyRequest, _deposits_service_pb2.GetPolicyResponse]
-    """GetPolicy tells the policy in force, or one version. Callers: partners and staff (their own), operators.
+    """GetPolicy tells the policy in force for an asset, or one version. Of the policies in force the most specific one that
+    fits the asset decides: its class and city, before its class, before its city, before the kind alone.
+    Callers: partners and staff (their own), operators.
     Errors: POLICY_NOT_FOUND.
     """
     PreviewDeposit: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.PreviewDepositRequest, _deposits_service_pb2.PreviewDepositResponse]
     """PreviewDeposit tells whether a renter's deposit would be waived under the policy in force. The first answer
-    stands for 24 hours, so previews teach nothing about a score that decisions would not. Callers: partners
-    (linked renters). Errors: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED.
+    of a policy's scope stands for 24 hours, and no more than three scopes of a kind answer about one renter in that time,
+    so previews teach nothing about a score that decisions would not. Callers: partners (linked renters).
+    Errors: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED, PREVIEWED_TOO_OFTEN.
     """
     AddPaymentMethod: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.AddPaymentMethodRequest, _deposits_service_pb2.AddPaymentMethodResponse]
     """AddPaymentMethod keeps a processor's token for deposits and bills; card numbers are refused. The first one
@@ -107,17 +113,23 @@ class DepositsServiceAsyncStub(DepositsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SetPolicy: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.SetPolicyRequest, _deposits_service_pb2.SetPolicyResponse]  # type: ignore[assignment]
-    """SetPolicy puts a new version of the partner's policy for one kind into force at once. At most six changes in
-    24 hours. Callers: partners, staff (owners, managers). Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
+    """SetPolicy makes a new version of the partner's policy for one scope: a kind of asset, in one city or in all, of one
+    class or of all. It is in force at once or from `effective_at`; a large change waits for somebody else's approval
+    (PolicyService.ApprovePolicy), and says so in `state`. At most six changes of one kind in 24 hours, whatever their
+    scopes. Callers: partners, staff (owners, managers). Errors: POLICY_OUT_OF_BOUNDS, POLICY_CHANGED_TOO_OFTEN,
+    TOO_MANY_POLICY_LINES, REQUEST_ID_REUSED.
     """
     GetPolicy: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.GetPolicyRequest, _deposits_service_pb2.GetPolicyResponse]  # type: ignore[assignment]
-    """GetPolicy tells the policy in force, or one version. Callers: partners and staff (their own), operators.
+    """GetPolicy tells the policy in force for an asset, or one version. Of the policies in force the most specific one that
+    fits the asset decides: its class and city, before its class, before its city, before the kind alone.
+    Callers: partners and staff (their own), operators.
     Errors: POLICY_NOT_FOUND.
     """
     PreviewDeposit: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.PreviewDepositRequest, _deposits_service_pb2.PreviewDepositResponse]  # type: ignore[assignment]
     """PreviewDeposit tells whether a renter's deposit would be waived under the policy in force. The first answer
-    stands for 24 hours, so previews teach nothing about a score that decisions would not. Callers: partners
-    (linked renters). Errors: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED.
+    of a policy's scope stands for 24 hours, and no more than three scopes of a kind answer about one renter in that time,
+    so previews teach nothing about a score that decisions would not. Callers: partners (linked renters).
+    Errors: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED, PREVIEWED_TOO_OFTEN.
     """
     AddPaymentMethod: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.AddPaymentMethodRequest, _deposits_service_pb2.AddPaymentMethodResponse]  # type: ignore[assignment]
     """AddPaymentMethod keeps a processor's token for deposits and bills; card numbers are refused. The first one
@@ -179,8 +191,11 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _deposits_service_pb2.SetPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deposits_service_pb2.SetPolicyResponse, _abc.Awaitable[_deposits_service_pb2.SetPolicyResponse]]:
-        """SetPolicy puts a new version of the partner's policy for one kind into force at once. At most six changes in
-        24 hours. Callers: partners, staff (owners, managers). Errors: POLICY_CHANGED_TOO_OFTEN, REQUEST_ID_REUSED.
+        """SetPolicy makes a new version of the partner's policy for one scope: a kind of asset, in one city or in all, of one
+        class or of all. It is in force at once or from `effective_at`; a large change waits for somebody else's approval
+        (PolicyService.ApprovePolicy), and says so in `state`. At most six changes of one kind in 24 hours, whatever their
+        scopes. Callers: partners, staff (owners, managers). Errors: POLICY_OUT_OF_BOUNDS, POLICY_CHANGED_TOO_OFTEN,
+        TOO_MANY_POLICY_LINES, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -189,7 +204,9 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _deposits_service_pb2.GetPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deposits_service_pb2.GetPolicyResponse, _abc.Awaitable[_deposits_service_pb2.GetPolicyResponse]]:
-        """GetPolicy tells the policy in force, or one version. Callers: partners and staff (their own), operators.
+        """GetPolicy tells the policy in force for an asset, or one version. Of the policies in force the most specific one that
+        fits the asset decides: its class and city, before its class, before its city, before the kind alone.
+        Callers: partners and staff (their own), operators.
         Errors: POLICY_NOT_FOUND.
         """
 
@@ -200,8 +217,9 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_deposits_service_pb2.PreviewDepositResponse, _abc.Awaitable[_deposits_service_pb2.PreviewDepositResponse]]:
         """PreviewDeposit tells whether a renter's deposit would be waived under the policy in force. The first answer
-        stands for 24 hours, so previews teach nothing about a score that decisions would not. Callers: partners
-        (linked renters). Errors: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED.
+        of a policy's scope stands for 24 hours, and no more than three scopes of a kind answer about one renter in that time,
+        so previews teach nothing about a score that decisions would not. Callers: partners (linked renters).
+        Errors: POLICY_NOT_FOUND, RENTER_NOT_FOUND, RENTER_NOT_LINKED, PREVIEWED_TOO_OFTEN.
         """
 
     @_abc_1.abstractmethod

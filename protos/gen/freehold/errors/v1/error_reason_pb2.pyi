@@ -362,6 +362,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[PERMISSION_DENIED] Somebody else has to approve what this caller proposed.
     Example: ApproveWriteOff by whoever called ProposeWriteOff.
     """
+    ERROR_REASON_POLICY_OUT_OF_BOUNDS: _ErrorReason.ValueType  # 320
+    """[INVALID_ARGUMENT] A term of the policy lies outside of the bounds of its kind; BadRequest names the field.
+    Example: a threshold of 950 for bikes.
+    """
+    ERROR_REASON_POLICY_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 321
+    """[FAILED_PRECONDITION] The policy's state does not allow it. `state` is in the metadata.
+    Example: ApprovePolicy of a version that was rejected.
+    """
+    ERROR_REASON_TOO_MANY_POLICY_LINES: _ErrorReason.ValueType  # 322
+    """[RESOURCE_EXHAUSTED] The partner's policies for this kind would draw more than 16 different lines at a time.
+    Example: a threshold of its own for each of 20 cities.
+    """
+    ERROR_REASON_PREVIEWED_TOO_OFTEN: _ErrorReason.ValueType  # 323
+    """[RESOURCE_EXHAUSTED] Three scopes of this kind have answered about this renter in the last 24 hours.
+    Example: PreviewDeposit for a fourth city with a policy of its own.
+    """
     ERROR_REASON_ASSET_NOT_FOUND: _ErrorReason.ValueType  # 400
     """[NOT_FOUND] No asset of this partner has that code.
     Example: a mistyped code.
@@ -743,6 +759,22 @@ Example: ResolveBillDispute with a credit above the bill.
 ERROR_REASON_APPROVAL_BY_ANOTHER: ErrorReason.ValueType  # 318
 """[PERMISSION_DENIED] Somebody else has to approve what this caller proposed.
 Example: ApproveWriteOff by whoever called ProposeWriteOff.
+"""
+ERROR_REASON_POLICY_OUT_OF_BOUNDS: ErrorReason.ValueType  # 320
+"""[INVALID_ARGUMENT] A term of the policy lies outside of the bounds of its kind; BadRequest names the field.
+Example: a threshold of 950 for bikes.
+"""
+ERROR_REASON_POLICY_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 321
+"""[FAILED_PRECONDITION] The policy's state does not allow it. `state` is in the metadata.
+Example: ApprovePolicy of a version that was rejected.
+"""
+ERROR_REASON_TOO_MANY_POLICY_LINES: ErrorReason.ValueType  # 322
+"""[RESOURCE_EXHAUSTED] The partner's policies for this kind would draw more than 16 different lines at a time.
+Example: a threshold of its own for each of 20 cities.
+"""
+ERROR_REASON_PREVIEWED_TOO_OFTEN: ErrorReason.ValueType  # 323
+"""[RESOURCE_EXHAUSTED] Three scopes of this kind have answered about this renter in the last 24 hours.
+Example: PreviewDeposit for a fourth city with a policy of its own.
 """
 ERROR_REASON_ASSET_NOT_FOUND: ErrorReason.ValueType  # 400
 """[NOT_FOUND] No asset of this partner has that code.

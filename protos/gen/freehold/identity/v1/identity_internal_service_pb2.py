@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from freehold.assets.v1 import asset_kind_pb2 as freehold_dot_assets_dot_v1_dot_asset__kind__pb2
 from freehold.errors.v1 import item_status_pb2 as freehold_dot_errors_dot_v1_dot_item__status__pb2
+from freehold.identity.v1 import identity_service_pb2 as freehold_dot_identity_dot_v1_dot_identity__service__pb2
 from freehold.identity.v1 import staff_service_pb2 as freehold_dot_identity_dot_v1_dot_staff__service__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4freehold/identity/v1/identity_internal_service.proto\x12\x14\x66reehold.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a$freehold/errors/v1/item_status.proto\x1a(freehold/identity/v1/staff_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x0e\x44\x65liverRequest\x12=\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .freehold.identity.v1.PersonNewsB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\xa4\x01\n\nPersonNews\x12.\n\x08\x65vent_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x38\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.freehold.identity.v1.NewsKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"C\n\x0f\x44\x65liverResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\"Y\n\x13\x41uthenticateRequest\x12\x42\n\x05items\x18\x01 \x03(\x0b\x32&.freehold.identity.v1.AuthenticateItemB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"/\n\x10\x41uthenticateItem\x12\x1b\n\nkey_digest\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"Q\n\x14\x41uthenticateResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.freehold.identity.v1.AuthenticateResult\"\xf3\x01\n\x12\x41uthenticateResult\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x12\n\napi_key_id\x18\x02 \x01(\t\x12\x12\n\npartner_id\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08staff_id\x18\x06 \x01(\t\x12\x33\n\nstaff_role\x18\x07 \x01(\x0e\x32\x1f.freehold.identity.v1.StaffRole\"\x1c\n\x1aGetVerificationKeysRequest\"0\n\x1bGetVerificationKeysResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x19\n\x17WatchCredentialsRequest\"7\n\x18WatchCredentialsResponse\x12\x1b\n\x13revoked_api_key_ids\x18\x01 \x03(\t\"V\n\x13\x43heckRentersRequest\x12?\n\x05items\x18\x01 \x03(\x0b\x32%.freehold.identity.v1.CheckRenterItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\xc9\x01\n\x0f\x43heckRenterItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x1b\n\npartner_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x31\n\nasset_kind\x18\x04 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x1c\n\x0btraceparent\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"P\n\x14\x43heckRentersResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.freehold.identity.v1.CheckRenterResult\"\xa3\x01\n\x11\x43heckRenterResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x10\n\x08verified\x18\x03 \x01(\x08\x12\x0e\n\x06linked\x18\x04 \x01(\x08\x12\x12\n\nold_enough\x18\x05 \x01(\x08\x12\x17\n\x0fscoring_consent\x18\x06 \x01(\x08*^\n\x08NewsKind\x12\x19\n\x15NEWS_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17NEWS_KIND_DISPUTE_ENDED\x10\x01\x12\x1a\n\x16NEWS_KIND_RECORD_ADDED\x10\x02\x32\xb4\x04\n\x17IdentityInternalService\x12\x65\n\x0c\x41uthenticate\x12).freehold.identity.v1.AuthenticateRequest\x1a*.freehold.identity.v1.AuthenticateResponse\x12z\n\x13GetVerificationKeys\x12\x30.freehold.identity.v1.GetVerificationKeysRequest\x1a\x31.freehold.identity.v1.GetVerificationKeysResponse\x12s\n\x10WatchCredentials\x12-.freehold.identity.v1.WatchCredentialsRequest\x1a..freehold.identity.v1.WatchCredentialsResponse0\x01\x12i\n\x0c\x43heckRenters\x12).freehold.identity.v1.CheckRentersRequest\x1a*.freehold.identity.v1.CheckRentersResponse(\x01\x30\x01\x12V\n\x07\x44\x65liver\x12$.freehold.identity.v1.DeliverRequest\x1a%.freehold.identity.v1.DeliverResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4freehold/identity/v1/identity_internal_service.proto\x12\x14\x66reehold.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a$freehold/errors/v1/item_status.proto\x1a+freehold/identity/v1/identity_service.proto\x1a(freehold/identity/v1/staff_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x0e\x44\x65liverRequest\x12=\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .freehold.identity.v1.PersonNewsB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\xa4\x01\n\nPersonNews\x12.\n\x08\x65vent_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x38\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.freehold.identity.v1.NewsKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"C\n\x0f\x44\x65liverResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\"Y\n\x13\x41uthenticateRequest\x12\x42\n\x05items\x18\x01 \x03(\x0b\x32&.freehold.identity.v1.AuthenticateItemB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"/\n\x10\x41uthenticateItem\x12\x1b\n\nkey_digest\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"Q\n\x14\x41uthenticateResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.freehold.identity.v1.AuthenticateResult\"\xf3\x01\n\x12\x41uthenticateResult\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x12\n\napi_key_id\x18\x02 \x01(\t\x12\x12\n\npartner_id\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08staff_id\x18\x06 \x01(\t\x12\x33\n\nstaff_role\x18\x07 \x01(\x0e\x32\x1f.freehold.identity.v1.StaffRole\"\x1c\n\x1aGetVerificationKeysRequest\"0\n\x1bGetVerificationKeysResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x19\n\x17WatchCredentialsRequest\"7\n\x18WatchCredentialsResponse\x12\x1b\n\x13revoked_api_key_ids\x18\x01 \x03(\t\"V\n\x13\x43heckRentersRequest\x12?\n\x05items\x18\x01 \x03(\x0b\x32%.freehold.identity.v1.CheckRenterItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\xc9\x01\n\x0f\x43heckRenterItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x1b\n\npartner_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x31\n\nasset_kind\x18\x04 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x1c\n\x0btraceparent\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"P\n\x14\x43heckRentersResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\'.freehold.identity.v1.CheckRenterResult\"\xe2\x01\n\x11\x43heckRenterResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12\x10\n\x08verified\x18\x03 \x01(\x08\x12\x0e\n\x06linked\x18\x04 \x01(\x08\x12\x12\n\nold_enough\x18\x05 \x01(\x08\x12\x17\n\x0fscoring_consent\x18\x06 \x01(\x08\x12=\n\x0f\x61ssurance_level\x18\x07 \x01(\x0e\x32$.freehold.identity.v1.AssuranceLevel*^\n\x08NewsKind\x12\x19\n\x15NEWS_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17NEWS_KIND_DISPUTE_ENDED\x10\x01\x12\x1a\n\x16NEWS_KIND_RECORD_ADDED\x10\x02\x32\xb4\x04\n\x17IdentityInternalService\x12\x65\n\x0c\x41uthenticate\x12).freehold.identity.v1.AuthenticateRequest\x1a*.freehold.identity.v1.AuthenticateResponse\x12z\n\x13GetVerificationKeys\x12\x30.freehold.identity.v1.GetVerificationKeysRequest\x1a\x31.freehold.identity.v1.GetVerificationKeysResponse\x12s\n\x10WatchCredentials\x12-.freehold.identity.v1.WatchCredentialsRequest\x1a..freehold.identity.v1.WatchCredentialsResponse0\x01\x12i\n\x0c\x43heckRenters\x12).freehold.identity.v1.CheckRentersRequest\x1a*.freehold.identity.v1.CheckRentersResponse(\x01\x30\x01\x12V\n\x07\x44\x65liver\x12$.freehold.identity.v1.DeliverRequest\x1a%.freehold.identity.v1.DeliverResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,38 +59,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKRENTERITEM'].fields_by_name['partner_id']._serialized_options = b'\272H\004r\002\030('
   _globals['_CHECKRENTERITEM'].fields_by_name['traceparent']._loaded_options = None
   _globals['_CHECKRENTERITEM'].fields_by_name['traceparent']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_NEWSKIND']._serialized_start=1747
-  _globals['_NEWSKIND']._serialized_end=1841
-  _globals['_DELIVERREQUEST']._serialized_start=257
-  _globals['_DELIVERREQUEST']._serialized_end=336
-  _globals['_PERSONNEWS']._serialized_start=339
-  _globals['_PERSONNEWS']._serialized_end=503
-  _globals['_DELIVERRESPONSE']._serialized_start=505
-  _globals['_DELIVERRESPONSE']._serialized_end=572
-  _globals['_AUTHENTICATEREQUEST']._serialized_start=574
-  _globals['_AUTHENTICATEREQUEST']._serialized_end=663
-  _globals['_AUTHENTICATEITEM']._serialized_start=665
-  _globals['_AUTHENTICATEITEM']._serialized_end=712
-  _globals['_AUTHENTICATERESPONSE']._serialized_start=714
-  _globals['_AUTHENTICATERESPONSE']._serialized_end=795
-  _globals['_AUTHENTICATERESULT']._serialized_start=798
-  _globals['_AUTHENTICATERESULT']._serialized_end=1041
-  _globals['_GETVERIFICATIONKEYSREQUEST']._serialized_start=1043
-  _globals['_GETVERIFICATIONKEYSREQUEST']._serialized_end=1071
-  _globals['_GETVERIFICATIONKEYSRESPONSE']._serialized_start=1073
-  _globals['_GETVERIFICATIONKEYSRESPONSE']._serialized_end=1121
-  _globals['_WATCHCREDENTIALSREQUEST']._serialized_start=1123
-  _globals['_WATCHCREDENTIALSREQUEST']._serialized_end=1148
-  _globals['_WATCHCREDENTIALSRESPONSE']._serialized_start=1150
-  _globals['_WATCHCREDENTIALSRESPONSE']._serialized_end=1205
-  _globals['_CHECKRENTERSREQUEST']._serialized_start=1207
-  _globals['_CHECKRENTERSREQUEST']._serialized_end=1293
-  _globals['_CHECKRENTERITEM']._serialized_start=1296
-  _globals['_CHECKRENTERITEM']._serialized_end=1497
-  _globals['_CHECKRENTERSRESPONSE']._serialized_start=1499
-  _globals['_CHECKRENTERSRESPONSE']._serialized_end=1579
-  _globals['_CHECKRENTERRESULT']._serialized_start=1582
-  _globals['_CHECKRENTERRESULT']._serialized_end=1745
-  _globals['_IDENTITYINTERNALSERVICE']._serialized_start=1844
-  _globals['_IDENTITYINTERNALSERVICE']._serialized_end=2408
+  _globals['_NEWSKIND']._serialized_start=1855
+  _globals['_NEWSKIND']._serialized_end=1949
+  _globals['_DELIVERREQUEST']._serialized_start=302
+  _globals['_DELIVERREQUEST']._serialized_end=381
+  _globals['_PERSONNEWS']._serialized_start=384
+  _globals['_PERSONNEWS']._serialized_end=548
+  _globals['_DELIVERRESPONSE']._serialized_start=550
+  _globals['_DELIVERRESPONSE']._serialized_end=617
+  _globals['_AUTHENTICATEREQUEST']._serialized_start=619
+  _globals['_AUTHENTICATEREQUEST']._serialized_end=708
+  _globals['_AUTHENTICATEITEM']._serialized_start=710
+  _globals['_AUTHENTICATEITEM']._serialized_end=757
+  _globals['_AUTHENTICATERESPONSE']._serialized_start=759
+  _globals['_AUTHENTICATERESPONSE']._serialized_end=840
+  _globals['_AUTHENTICATERESULT']._serialized_start=843
+  _globals['_AUTHENTICATERESULT']._serialized_end=1086
+  _globals['_GETVERIFICATIONKEYSREQUEST']._serialized_start=1088
+  _globals['_GETVERIFICATIONKEYSREQUEST']._serialized_end=1116
+  _globals['_GETVERIFICATIONKEYSRESPONSE']._serialized_start=1118
+  _globals['_GETVERIFICATIONKEYSRESPONSE']._serialized_end=1166
+  _globals['_WATCHCREDENTIALSREQUEST']._serialized_start=1168
+  _globals['_WATCHCREDENTIALSREQUEST']._serialized_end=1193
+  _globals['_WATCHCREDENTIALSRESPONSE']._serialized_start=1195
+  _globals['_WATCHCREDENTIALSRESPONSE']._serialized_end=1250
+  _globals['_CHECKRENTERSREQUEST']._serialized_start=1252
+  _globals['_CHECKRENTERSREQUEST']._serialized_end=1338
+  _globals['_CHECKRENTERITEM']._serialized_start=1341
+  _globals['_CHECKRENTERITEM']._serialized_end=1542
+  _globals['_CHECKRENTERSRESPONSE']._serialized_start=1544
+  _globals['_CHECKRENTERSRESPONSE']._serialized_end=1624
+  _globals['_CHECKRENTERRESULT']._serialized_start=1627
+  _globals['_CHECKRENTERRESULT']._serialized_end=1853
+  _globals['_IDENTITYINTERNALSERVICE']._serialized_start=1952
+  _globals['_IDENTITYINTERNALSERVICE']._serialized_end=2516
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
 from freehold.errors.v1 import item_status_pb2 as _item_status_pb2
+from freehold.identity.v1 import identity_service_pb2 as _identity_service_pb2
 from freehold.identity.v1 import staff_service_pb2 as _staff_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -425,6 +426,7 @@ class CheckRenterResult(_message.Message):
     LINKED_FIELD_NUMBER: _builtins.int
     OLD_ENOUGH_FIELD_NUMBER: _builtins.int
     SCORING_CONSENT_FIELD_NUMBER: _builtins.int
+    ASSURANCE_LEVEL_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """As in the item."""
     verified: _builtins.bool
@@ -435,6 +437,8 @@ class CheckRenterResult(_message.Message):
     """Whether the person is old enough for the kind."""
     scoring_consent: _builtins.bool
     """Whether consent to deposit scoring is in force with the partner (or with any, when none was named)."""
+    assurance_level: _identity_service_pb2.AssuranceLevel.ValueType
+    """On what grounds the person is believed to be who they say."""
     @_builtins.property
     def status(self) -> _item_status_pb2.ItemStatus:
         """OK or RENTER_NOT_FOUND; a person that may not rent is an OK result."""
@@ -448,10 +452,11 @@ class CheckRenterResult(_message.Message):
         linked: _builtins.bool = ...,
         old_enough: _builtins.bool = ...,
         scoring_consent: _builtins.bool = ...,
+        assurance_level: _identity_service_pb2.AssuranceLevel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "linked", b"linked", "old_enough", b"old_enough", "scoring_consent", b"scoring_consent", "status", b"status", "verified", b"verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assurance_level", b"assurance_level", "item_id", b"item_id", "linked", b"linked", "old_enough", b"old_enough", "scoring_consent", b"scoring_consent", "status", b"status", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -177,6 +177,9 @@ class Asset(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     PRICE_PLAN_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    MONTHLY_RENT_MINOR_FIELD_NUMBER: _builtins.int
     asset_id: _builtins.str
     """Id, `ast_…`."""
     partner_id: _builtins.str
@@ -189,6 +192,12 @@ class Asset(_message.Message):
     """What it costs."""
     state: Global___AssetState.ValueType
     """Whether it can be rented."""
+    city: _builtins.str
+    """Where it is; decides which policy applies. Empty for nowhere in particular."""
+    asset_class: _builtins.str
+    """What class of its kind it is; decides which policy applies. Empty for none."""
+    monthly_rent_minor: _builtins.int
+    """Its monthly rent, minor units of the plan's currency, for deposits that are counted in rents; 0 for none."""
     def __init__(
         self,
         *,
@@ -198,10 +207,13 @@ class Asset(_message.Message):
         code: _builtins.str = ...,
         price_plan_id: _builtins.str = ...,
         state: Global___AssetState.ValueType = ...,
+        city: _builtins.str = ...,
+        asset_class: _builtins.str = ...,
+        monthly_rent_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "asset_kind", b"asset_kind", "code", b"code", "partner_id", b"partner_id", "price_plan_id", b"price_plan_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_id", b"asset_id", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "partner_id", b"partner_id", "price_plan_id", b"price_plan_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -389,6 +401,9 @@ class CreateAssetRequest(_message.Message):
     ASSET_KIND_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     PRICE_PLAN_ID_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    MONTHLY_RENT_MINOR_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
     asset_kind: _asset_kind_pb2.AssetKind.ValueType
@@ -397,6 +412,12 @@ class CreateAssetRequest(_message.Message):
     """The code that people scan: 1 to 64 letters, digits, "_" or "-"."""
     price_plan_id: _builtins.str
     """What it costs, `pln_…`."""
+    city: _builtins.str
+    """Where it is, for policies by city: up to 40 lower-case letters, digits or "-"; empty for nowhere in particular."""
+    asset_class: _builtins.str
+    """What class of its kind it is, for policies by class: as `city`; empty for none."""
+    monthly_rent_minor: _builtins.int
+    """Its monthly rent, minor units of the plan's currency, for deposits that are counted in rents; 0 for none."""
     def __init__(
         self,
         *,
@@ -404,10 +425,13 @@ class CreateAssetRequest(_message.Message):
         asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
         code: _builtins.str = ...,
         price_plan_id: _builtins.str = ...,
+        city: _builtins.str = ...,
+        asset_class: _builtins.str = ...,
+        monthly_rent_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_kind", b"asset_kind", "code", b"code", "price_plan_id", b"price_plan_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "price_plan_id", b"price_plan_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -135,6 +135,7 @@ class AdmitItem(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     HIGHER_THRESHOLDS_FIELD_NUMBER: _builtins.int
+    CLEAN_RECORD_YEARS_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """Made by the caller, unique on the stream; the result carries it."""
     renter_id: _builtins.str
@@ -145,6 +146,11 @@ class AdmitItem(_message.Message):
     """What for; anything but deposit waiver is refused with PURPOSE_NOT_ALLOWED."""
     traceparent: _builtins.str
     """W3C trace context of the item."""
+    clean_record_years: _builtins.int
+    """A person with a bad record in so many years is not admitted, whatever the score, for BAD_RECORD alone; 0 means not
+    asked. Bad records are registers' entries, lost rentals, and debts that were written off and not paid; those in
+    dispute do not count.
+    """
     @_builtins.property
     def higher_thresholds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Further lines of the same policy, each above the one before and above `threshold`; the result's tier says how many
@@ -160,10 +166,11 @@ class AdmitItem(_message.Message):
         purpose: Global___Purpose.ValueType = ...,
         traceparent: _builtins.str = ...,
         higher_thresholds: _abc.Iterable[_builtins.int] | None = ...,
+        clean_record_years: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["higher_thresholds", b"higher_thresholds", "item_id", b"item_id", "purpose", b"purpose", "renter_id", b"renter_id", "threshold", b"threshold", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clean_record_years", b"clean_record_years", "higher_thresholds", b"higher_thresholds", "item_id", b"item_id", "purpose", b"purpose", "renter_id", b"renter_id", "threshold", b"threshold", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -225,7 +232,7 @@ class AdmitResult(_message.Message):
 
     @_builtins.property
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Up to four reason codes, most points lost first; empty when admitted."""
+        """Up to four reason codes, most points lost first; empty when the score lies above every line."""
 
     def __init__(
         self,
