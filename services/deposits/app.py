@@ -38,6 +38,7 @@ from services.deposits.operations import (
     Remaking,
     Securing,
     Settling,
+    Simulating,
 )
 from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
@@ -49,6 +50,7 @@ from services.deposits.servicer_billing import BillingServicer
 from services.deposits.servicer_internal import InternalServicer
 from services.deposits.servicer_notices import NoticeDoor
 from services.deposits.servicer_policies import ACCESS as POLICY_ACCESS
+from services.deposits.servicer_policies import LIMITS as POLICY_LIMITS
 from services.deposits.servicer_policies import PolicyServicer
 from services.deposits.store import Store
 from services.deposits.sweeper import BILL_SECONDS, LAPSE_SECONDS, SWEEP_SECONDS, RefundQueue, Runner
@@ -173,7 +175,7 @@ class House:
         claiming, reading = Claiming(changing), Reading(store)
         policies = Policies(store, clock)
         self.public = PublicServicer(policies, securing, methods, claiming, reading)
-        self.policies = PolicyServicer(policies, Explaining(store, clock))
+        self.policies = PolicyServicer(policies, Explaining(store, clock), Simulating(store, clock))
         remaking = Remaking(changing, self.scoring, self.identity)
         self.internal = _internal(securing, Settling(changing), remaking)
         self.bills = BillingServicer(billing)
@@ -221,6 +223,7 @@ class House:
             policy_service_pb2_grpc.add_PolicyServiceServicer_to_server,
             self.policies,
             POLICY_ACCESS,
+            POLICY_LIMITS,
         )
         internal = InternalService(
             deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],

@@ -28,7 +28,7 @@ def draft_from(partner_id: str, request: pb.SetPolicyRequest) -> PolicyDraft:
         request.city,
         request.asset_class,
         request.rent_multiple_tenths,
-        tuple(Tier(tier.above, tier.percent, tier.amount_minor) for tier in request.tiers),
+        tuple(map(tier_from, request.tiers)),
         request.max_waived_minor,
         request.clean_record_years,
         AssuranceLevel(request.required_assurance_level),
@@ -63,6 +63,11 @@ def policy_pb(policy: Policy) -> pb.Policy:
         ruling_reason=policy.ruling_reason,
         created_at=timestamp_pb(policy.created_at),
     )
+
+
+def tier_from(tier: pb.PolicyTier) -> Tier:
+    """A reduced deposit from the wire."""
+    return Tier(tier.above, tier.percent, tier.amount_minor)
 
 
 def tier_pb(tier: Tier) -> pb.PolicyTier:

@@ -6,7 +6,7 @@ from freehold.deposits.v1 import deposits_service_pb2
 from freehold.deposits.v1 import policy_service_pb2 as pb
 from freehold.deposits.v1.policy_service_pb2_grpc import PolicyServiceServicer
 from services.deposits.domain import PolicyState
-from services.deposits.operations import Explaining, Policies
+from services.deposits.operations import Explaining, Policies, Simulating
 from services.deposits.operations.explaining import Explanation
 from services.deposits.operations.policy_ports import Redecision
 from services.deposits.servicer_encoding import (
@@ -18,25 +18,31 @@ from services.deposits.servicer_encoding import (
     tier_pb,
     timestamp_pb,
 )
+from services.deposits.servicer_simulations import SIMULATED_WEEKS, simulated_draft, simulation_pb
 from services.runtime.interceptors import Context, current_call
-from services.values.access import ALL_STAFF, MANAGERS, SERVING, Reach, Rule
+from services.runtime.rates import Limit
+from services.values.access import ALL_STAFF, ANALYSTS, MANAGERS, SERVING, Reach, Rule
 
 ACCESS = {
     "ListPolicies": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="POLICIES", staff=ALL_STAFF),
     "ApprovePolicy": Rule(staff=MANAGERS),
     "RejectPolicy": Rule(staff=MANAGERS),
     "CancelPolicy": Rule(partner=Reach.OWN, scope="POLICIES", staff=MANAGERS),
+    "SimulatePolicy": Rule(partner=Reach.OWN, scope="POLICIES", staff=ANALYSTS),
     "ExplainDecision": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS", staff=SERVING),
 }
 """Who may call what."""
+LIMITS = {"SimulatePolicy": Limit("30/hour", "asset_kind")}
+"""A simulation reads every decision of a partner."""
 
 
 class PolicyServicer(PolicyServiceServicer):
     """PolicyService: partners' apps and staff, renters, operators."""
 
-    def __init__(self, policies: Policies, explaining: Explaining) -> None:
+    def __init__(self, policies: Policies, explaining: Explaining, simulating: Simulating) -> None:
         self._policies = policies
         self._explaining = explaining
+        self._simulating = simulating
 
     async def ListPolicies(self, request: pb.ListPoliciesRequest, context: Context) -> pb.ListPoliciesResponse:
         kind = kind_of(request.asset_kind) if request.asset_kind else ""
@@ -57,6 +63,12 @@ class PolicyServicer(PolicyServiceServicer):
     async def CancelPolicy(self, request: pb.CancelPolicyRequest, context: Context) -> pb.CancelPolicyResponse:
         asked = (request.request_id, request.policy_id, request.reason)
         return pb.CancelPolicyResponse(policy=policy_pb(await self._policies.cancel(current_call().caller, *asked)))
+
+    async def SimulatePolicy(self, request: pb.SimulatePolicyRequest, context: Context) -> pb.SimulatePolicyResponse:
+        caller = current_call().caller
+        draft = simulated_draft(caller.partner_id or caller.id, request)
+        simulation = await self._simulating.simulate(draft, request.weeks or SIMULATED_WEEKS)
+        return pb.SimulatePolicyResponse(simulation=simulation_pb(simulation))
 
     async def ExplainDecision(self, request: pb.ExplainDecisionRequest, context: Context) -> pb.ExplainDecisionResponse:
         explained = await self._explaining.explain(current_call().caller, request.deposit_id)

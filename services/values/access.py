@@ -19,8 +19,10 @@ class Reach(StrEnum):
 OWNERS = frozenset({StaffRole.OWNER})
 MANAGERS = OWNERS | {StaffRole.MANAGER}
 SERVING = MANAGERS | {StaffRole.SUPPORT}
+ANALYSTS = MANAGERS | {StaffRole.ANALYST}
 ALL_STAFF = frozenset(StaffRole)
-"""Who decides about people and keys; who about thresholds, prices, assets; who sees what customers did; everybody."""
+"""Who decides about people and keys; who about thresholds, prices, assets; who sees what customers did; who sees sums
+only; everybody."""
 
 
 @dataclass(frozen=True, slots=True)

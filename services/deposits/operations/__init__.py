@@ -12,6 +12,7 @@ from services.deposits.operations.reading import Reading
 from services.deposits.operations.remaking import Remaking
 from services.deposits.operations.securing import Securing
 from services.deposits.operations.settling import Settling
+from services.deposits.operations.simulating import Simulating
 
 __all__ = [
     "Billing",
@@ -26,4 +27,5 @@ __all__ = [
     "Remaking",
     "Securing",
     "Settling",
+    "Simulating",
 ]

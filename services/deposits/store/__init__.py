@@ -13,11 +13,12 @@ from services.deposits.store.previews import Previews
 from services.deposits.store.reading import Reading
 from services.deposits.store.remaking import Remaking
 from services.deposits.store.securing import Securing
+from services.deposits.store.simulating import Simulating
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
 
-class Store(Explaining, Previews, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading):
+class Store(Explaining, Simulating, Previews, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading):
     """Implements the `Store` and the `PolicyStore` that operations need, a part per file.
 
     Args:

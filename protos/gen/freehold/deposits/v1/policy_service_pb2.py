@@ -30,7 +30,7 @@ from freehold.money.v1 import money_pb2 as freehold_dot_money_dot_v1_dot_money__
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)freehold/deposits/v1/policy_service.proto\x12\x14\x66reehold.deposits.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a+freehold/deposits/v1/deposits_service.proto\x1a+freehold/identity/v1/identity_service.proto\x1a\x1d\x66reehold/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x01\n\nRedecision\x12-\n\tremade_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x07outcome\x18\x02 \x01(\x0e\x32\'.freehold.deposits.v1.AdmittanceOutcome\x12\x14\n\x0creason_codes\x18\x03 \x03(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\x15\n\rfacts_version\x18\x05 \x01(\x03\"\x99\x05\n\x0b\x45xplanation\x12\x12\n\ndeposit_id\x18\x01 \x01(\t\x12\x11\n\trental_id\x18\x02 \x01(\t\x12.\n\ndecided_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x06policy\x18\x04 \x01(\x0b\x32\x1c.freehold.deposits.v1.Policy\x12\x0c\n\x04\x63ity\x18\x05 \x01(\t\x12\x13\n\x0b\x61sset_class\x18\x06 \x01(\t\x12.\n\x0cmonthly_rent\x18\x07 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12=\n\x0f\x61ssurance_level\x18\x08 \x01(\x0e\x32$.freehold.identity.v1.AssuranceLevel\x12\x15\n\rmodel_version\x18\t \x01(\t\x12\x15\n\rfacts_version\x18\n \x01(\x03\x12\x38\n\x07outcome\x18\x0b \x01(\x0e\x32\'.freehold.deposits.v1.AdmittanceOutcome\x12\x14\n\x0creason_codes\x18\x0c \x03(\t\x12\x33\n\ndecided_by\x18\r \x01(\x0e\x32\x1f.freehold.deposits.v1.DecidedBy\x12.\n\x04tier\x18\x0e \x01(\x0b\x32 .freehold.deposits.v1.PolicyTier\x12.\n\x0c\x66ull_deposit\x18\x0f \x01(\x0b\x32\x18.freehold.money.v1.Money\x12)\n\x07\x64\x65posit\x18\x10 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x35\n\x0bredecisions\x18\x11 \x03(\x0b\x32 .freehold.deposits.v1.Redecision\"\xfd\x01\n\x13ListPoliciesRequest\x12;\n\nasset_kind\x18\x01 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12:\n\x05state\x18\x02 \x01(\x0e\x32!.freehold.deposits.v1.PolicyStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\npartner_id\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(ptn_[0-9a-v]{26})?$\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x14ListPoliciesResponse\x12.\n\x08policies\x18\x01 \x03(\x0b\x32\x1c.freehold.deposits.v1.Policy\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x14\x41pprovePolicyRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\tpolicy_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^pol_[0-9a-v]{26}$\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"E\n\x15\x41pprovePolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.freehold.deposits.v1.Policy\"\x91\x01\n\x13RejectPolicyRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\tpolicy_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^pol_[0-9a-v]{26}$\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"D\n\x14RejectPolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.freehold.deposits.v1.Policy\"\x91\x01\n\x13\x43\x61ncelPolicyRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\tpolicy_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^pol_[0-9a-v]{26}$\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"D\n\x14\x43\x61ncelPolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.freehold.deposits.v1.Policy\"G\n\x16\x45xplainDecisionRequest\x12-\n\ndeposit_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^dep_[0-9a-v]{28}$\"Q\n\x17\x45xplainDecisionResponse\x12\x36\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32!.freehold.deposits.v1.Explanation*\xf2\x01\n\tDecidedBy\x12\x1a\n\x16\x44\x45\x43IDED_BY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x45\x43IDED_BY_THRESHOLD\x10\x01\x12\x13\n\x0f\x44\x45\x43IDED_BY_TIER\x10\x02\x12\x16\n\x12\x44\x45\x43IDED_BY_NO_LINE\x10\x03\x12\x1b\n\x17\x44\x45\x43IDED_BY_EXPOSURE_CAP\x10\x04\x12\x15\n\x11\x44\x45\x43IDED_BY_RECORD\x10\x05\x12\x18\n\x14\x44\x45\x43IDED_BY_ASSURANCE\x10\x06\x12\x17\n\x13\x44\x45\x43IDED_BY_NO_SCORE\x10\x07\x12\x1b\n\x17\x44\x45\x43IDED_BY_CANCELLATION\x10\x08\x32\x9e\x04\n\rPolicyService\x12\x65\n\x0cListPolicies\x12).freehold.deposits.v1.ListPoliciesRequest\x1a*.freehold.deposits.v1.ListPoliciesResponse\x12h\n\rApprovePolicy\x12*.freehold.deposits.v1.ApprovePolicyRequest\x1a+.freehold.deposits.v1.ApprovePolicyResponse\x12\x65\n\x0cRejectPolicy\x12).freehold.deposits.v1.RejectPolicyRequest\x1a*.freehold.deposits.v1.RejectPolicyResponse\x12\x65\n\x0c\x43\x61ncelPolicy\x12).freehold.deposits.v1.CancelPolicyRequest\x1a*.freehold.deposits.v1.CancelPolicyResponse\x12n\n\x0f\x45xplainDecision\x12,.freehold.deposits.v1.ExplainDecisionRequest\x1a-.freehold.deposits.v1.ExplainDecisionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)freehold/deposits/v1/policy_service.proto\x12\x14\x66reehold.deposits.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a+freehold/deposits/v1/deposits_service.proto\x1a+freehold/identity/v1/identity_service.proto\x1a\x1d\x66reehold/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x01\n\rSimulatedSide\x12\x0e\n\x06waived\x18\x01 \x01(\x03\x12\x1b\n\x13waiver_rate_percent\x18\x02 \x01(\x05\x12\x10\n\x08\x64\x65posits\x18\x03 \x01(\x03\x12\x31\n\x0f\x64\x65posits_amount\x18\x04 \x01(\x0b\x32\x18.freehold.money.v1.Money\"\xce\x01\n\rSimulatedLoss\x12*\n\x08\x65xpected\x18\x01 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12%\n\x03low\x18\x02 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12&\n\x04high\x18\x03 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x0f\n\x07unknown\x18\x04 \x01(\x03\x12\x31\n\x0funknown_at_most\x18\x05 \x01(\x0b\x32\x18.freehold.money.v1.Money\"}\n\rSimulatedBand\x12\r\n\x05\x61\x62ove\x18\x01 \x01(\x05\x12\r\n\x05up_to\x18\x02 \x01(\x05\x12\x11\n\tdecisions\x18\x03 \x01(\x03\x12\x1d\n\x15waived_before_percent\x18\x04 \x01(\x05\x12\x1c\n\x14waived_after_percent\x18\x05 \x01(\x05\"\xbd\x03\n\nSimulation\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdecisions\x18\x03 \x01(\x03\x12\x0f\n\x07unmoved\x18\x04 \x01(\x03\x12\x33\n\x06\x62\x65\x66ore\x18\x05 \x01(\x0b\x32#.freehold.deposits.v1.SimulatedSide\x12\x32\n\x05\x61\x66ter\x18\x06 \x01(\x0b\x32#.freehold.deposits.v1.SimulatedSide\x12\x11\n\tto_waived\x18\x07 \x01(\x03\x12\x12\n\nto_deposit\x18\x08 \x01(\x03\x12\x38\n\x0bloss_before\x18\t \x01(\x0b\x32#.freehold.deposits.v1.SimulatedLoss\x12\x37\n\nloss_after\x18\n \x01(\x0b\x32#.freehold.deposits.v1.SimulatedLoss\x12\x32\n\x05\x62\x61nds\x18\x0b \x03(\x0b\x32#.freehold.deposits.v1.SimulatedBand\"\xb9\x01\n\nRedecision\x12-\n\tremade_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x07outcome\x18\x02 \x01(\x0e\x32\'.freehold.deposits.v1.AdmittanceOutcome\x12\x14\n\x0creason_codes\x18\x03 \x03(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\x15\n\rfacts_version\x18\x05 \x01(\x03\"\x99\x05\n\x0b\x45xplanation\x12\x12\n\ndeposit_id\x18\x01 \x01(\t\x12\x11\n\trental_id\x18\x02 \x01(\t\x12.\n\ndecided_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x06policy\x18\x04 \x01(\x0b\x32\x1c.freehold.deposits.v1.Policy\x12\x0c\n\x04\x63ity\x18\x05 \x01(\t\x12\x13\n\x0b\x61sset_class\x18\x06 \x01(\t\x12.\n\x0cmonthly_rent\x18\x07 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12=\n\x0f\x61ssurance_level\x18\x08 \x01(\x0e\x32$.freehold.identity.v1.AssuranceLevel\x12\x15\n\rmodel_version\x18\t \x01(\t\x12\x15\n\rfacts_version\x18\n \x01(\x03\x12\x38\n\x07outcome\x18\x0b \x01(\x0e\x32\'.freehold.deposits.v1.AdmittanceOutcome\x12\x14\n\x0creason_codes\x18\x0c \x03(\t\x12\x33\n\ndecided_by\x18\r \x01(\x0e\x32\x1f.freehold.deposits.v1.DecidedBy\x12.\n\x04tier\x18\x0e \x01(\x0b\x32 .freehold.deposits.v1.PolicyTier\x12.\n\x0c\x66ull_deposit\x18\x0f \x01(\x0b\x32\x18.freehold.money.v1.Money\x12)\n\x07\x64\x65posit\x18\x10 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x35\n\x0bredecisions\x18\x11 \x03(\x0b\x32 .freehold.deposits.v1.Redecision\"\xfd\x01\n\x13ListPoliciesRequest\x12;\n\nasset_kind\x18\x01 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12:\n\x05state\x18\x02 \x01(\x0e\x32!.freehold.deposits.v1.PolicyStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\npartner_id\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(ptn_[0-9a-v]{26})?$\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x14ListPoliciesResponse\x12.\n\x08policies\x18\x01 \x03(\x0b\x32\x1c.freehold.deposits.v1.Policy\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x14\x41pprovePolicyRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\tpolicy_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^pol_[0-9a-v]{26}$\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"E\n\x15\x41pprovePolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.freehold.deposits.v1.Policy\"\x91\x01\n\x13RejectPolicyRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\tpolicy_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^pol_[0-9a-v]{26}$\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"D\n\x14RejectPolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.freehold.deposits.v1.Policy\"\x91\x01\n\x13\x43\x61ncelPolicyRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\tpolicy_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^pol_[0-9a-v]{26}$\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"D\n\x14\x43\x61ncelPolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.freehold.deposits.v1.Policy\"G\n\x16\x45xplainDecisionRequest\x12-\n\ndeposit_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^dep_[0-9a-v]{28}$\"Q\n\x17\x45xplainDecisionResponse\x12\x36\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32!.freehold.deposits.v1.Explanation\"\xca\x03\n\x15SimulatePolicyRequest\x12=\n\nasset_kind\x18\x01 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12&\n\x04\x63ity\x18\x02 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12-\n\x0b\x61sset_class\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12\x1e\n\tthreshold\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xb6\x07(\xde\x02\x12\x7f\n\x07\x64\x65posit\x18\x05 \x01(\x0b\x32\x18.freehold.money.v1.MoneyBT\xbaHQ\xba\x01K\n\x10\x64\x65posit.positive\x12\x1f\x61mount_minor must be at least 1\x1a\x16this.amount_minor >= 1\xc8\x01\x01\x12%\n\x14rent_multiple_tenths\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x39\n\x05tiers\x18\x07 \x03(\x0b\x32 .freehold.deposits.v1.PolicyTierB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12\x18\n\x05weeks\x18\x08 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18h(\x00\"N\n\x16SimulatePolicyResponse\x12\x34\n\nsimulation\x18\x01 \x01(\x0b\x32 .freehold.deposits.v1.Simulation*\xf2\x01\n\tDecidedBy\x12\x1a\n\x16\x44\x45\x43IDED_BY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x45\x43IDED_BY_THRESHOLD\x10\x01\x12\x13\n\x0f\x44\x45\x43IDED_BY_TIER\x10\x02\x12\x16\n\x12\x44\x45\x43IDED_BY_NO_LINE\x10\x03\x12\x1b\n\x17\x44\x45\x43IDED_BY_EXPOSURE_CAP\x10\x04\x12\x15\n\x11\x44\x45\x43IDED_BY_RECORD\x10\x05\x12\x18\n\x14\x44\x45\x43IDED_BY_ASSURANCE\x10\x06\x12\x17\n\x13\x44\x45\x43IDED_BY_NO_SCORE\x10\x07\x12\x1b\n\x17\x44\x45\x43IDED_BY_CANCELLATION\x10\x08\x32\x8b\x05\n\rPolicyService\x12\x65\n\x0cListPolicies\x12).freehold.deposits.v1.ListPoliciesRequest\x1a*.freehold.deposits.v1.ListPoliciesResponse\x12h\n\rApprovePolicy\x12*.freehold.deposits.v1.ApprovePolicyRequest\x1a+.freehold.deposits.v1.ApprovePolicyResponse\x12\x65\n\x0cRejectPolicy\x12).freehold.deposits.v1.RejectPolicyRequest\x1a*.freehold.deposits.v1.RejectPolicyResponse\x12\x65\n\x0c\x43\x61ncelPolicy\x12).freehold.deposits.v1.CancelPolicyRequest\x1a*.freehold.deposits.v1.CancelPolicyResponse\x12k\n\x0eSimulatePolicy\x12+.freehold.deposits.v1.SimulatePolicyRequest\x1a,.freehold.deposits.v1.SimulatePolicyResponse\x12n\n\x0f\x45xplainDecision\x12,.freehold.deposits.v1.ExplainDecisionRequest\x1a-.freehold.deposits.v1.ExplainDecisionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -67,32 +67,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELPOLICYREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
   _globals['_EXPLAINDECISIONREQUEST'].fields_by_name['deposit_id']._loaded_options = None
   _globals['_EXPLAINDECISIONREQUEST'].fields_by_name['deposit_id']._serialized_options = b'\272H\026r\0242\022^dep_[0-9a-v]{28}$'
-  _globals['_DECIDEDBY']._serialized_start=2309
-  _globals['_DECIDEDBY']._serialized_end=2551
-  _globals['_REDECISION']._serialized_start=288
-  _globals['_REDECISION']._serialized_end=473
-  _globals['_EXPLANATION']._serialized_start=476
-  _globals['_EXPLANATION']._serialized_end=1141
-  _globals['_LISTPOLICIESREQUEST']._serialized_start=1144
-  _globals['_LISTPOLICIESREQUEST']._serialized_end=1397
-  _globals['_LISTPOLICIESRESPONSE']._serialized_start=1399
-  _globals['_LISTPOLICIESRESPONSE']._serialized_end=1494
-  _globals['_APPROVEPOLICYREQUEST']._serialized_start=1497
-  _globals['_APPROVEPOLICYREQUEST']._serialized_end=1643
-  _globals['_APPROVEPOLICYRESPONSE']._serialized_start=1645
-  _globals['_APPROVEPOLICYRESPONSE']._serialized_end=1714
-  _globals['_REJECTPOLICYREQUEST']._serialized_start=1717
-  _globals['_REJECTPOLICYREQUEST']._serialized_end=1862
-  _globals['_REJECTPOLICYRESPONSE']._serialized_start=1864
-  _globals['_REJECTPOLICYRESPONSE']._serialized_end=1932
-  _globals['_CANCELPOLICYREQUEST']._serialized_start=1935
-  _globals['_CANCELPOLICYREQUEST']._serialized_end=2080
-  _globals['_CANCELPOLICYRESPONSE']._serialized_start=2082
-  _globals['_CANCELPOLICYRESPONSE']._serialized_end=2150
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=2152
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=2223
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=2225
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=2306
-  _globals['_POLICYSERVICE']._serialized_start=2554
-  _globals['_POLICYSERVICE']._serialized_end=3096
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['asset_kind']._loaded_options = None
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['asset_kind']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['city']._loaded_options = None
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['city']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['asset_class']._loaded_options = None
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['asset_class']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['threshold']._loaded_options = None
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['threshold']._serialized_options = b'\272H\010\032\006\030\266\007(\336\002'
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['deposit']._loaded_options = None
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['deposit']._serialized_options = b'\272HQ\272\001K\n\020deposit.positive\022\037amount_minor must be at least 1\032\026this.amount_minor >= 1\310\001\001'
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['rent_multiple_tenths']._loaded_options = None
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['rent_multiple_tenths']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['tiers']._loaded_options = None
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['tiers']._serialized_options = b'\272H\005\222\001\002\020\004'
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['weeks']._loaded_options = None
+  _globals['_SIMULATEPOLICYREQUEST'].fields_by_name['weeks']._serialized_options = b'\272H\006\032\004\030h(\000'
+  _globals['_DECIDEDBY']._serialized_start=3766
+  _globals['_DECIDEDBY']._serialized_end=4008
+  _globals['_SIMULATEDSIDE']._serialized_start=288
+  _globals['_SIMULATEDSIDE']._serialized_end=417
+  _globals['_SIMULATEDLOSS']._serialized_start=420
+  _globals['_SIMULATEDLOSS']._serialized_end=626
+  _globals['_SIMULATEDBAND']._serialized_start=628
+  _globals['_SIMULATEDBAND']._serialized_end=753
+  _globals['_SIMULATION']._serialized_start=756
+  _globals['_SIMULATION']._serialized_end=1201
+  _globals['_REDECISION']._serialized_start=1204
+  _globals['_REDECISION']._serialized_end=1389
+  _globals['_EXPLANATION']._serialized_start=1392
+  _globals['_EXPLANATION']._serialized_end=2057
+  _globals['_LISTPOLICIESREQUEST']._serialized_start=2060
+  _globals['_LISTPOLICIESREQUEST']._serialized_end=2313
+  _globals['_LISTPOLICIESRESPONSE']._serialized_start=2315
+  _globals['_LISTPOLICIESRESPONSE']._serialized_end=2410
+  _globals['_APPROVEPOLICYREQUEST']._serialized_start=2413
+  _globals['_APPROVEPOLICYREQUEST']._serialized_end=2559
+  _globals['_APPROVEPOLICYRESPONSE']._serialized_start=2561
+  _globals['_APPROVEPOLICYRESPONSE']._serialized_end=2630
+  _globals['_REJECTPOLICYREQUEST']._serialized_start=2633
+  _globals['_REJECTPOLICYREQUEST']._serialized_end=2778
+  _globals['_REJECTPOLICYRESPONSE']._serialized_start=2780
+  _globals['_REJECTPOLICYRESPONSE']._serialized_end=2848
+  _globals['_CANCELPOLICYREQUEST']._serialized_start=2851
+  _globals['_CANCELPOLICYREQUEST']._serialized_end=2996
+  _globals['_CANCELPOLICYRESPONSE']._serialized_start=2998
+  _globals['_CANCELPOLICYRESPONSE']._serialized_end=3066
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=3068
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=3139
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=3141
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=3222
+  _globals['_SIMULATEPOLICYREQUEST']._serialized_start=3225
+  _globals['_SIMULATEPOLICYREQUEST']._serialized_end=3683
+  _globals['_SIMULATEPOLICYRESPONSE']._serialized_start=3685
+  _globals['_SIMULATEPOLICYRESPONSE']._serialized_end=3763
+  _globals['_POLICYSERVICE']._serialized_start=4011
+  _globals['_POLICYSERVICE']._serialized_end=4662
 # @@protoc_insertion_point(module_scope)

@@ -73,6 +73,209 @@ DECIDED_BY_CANCELLATION: DecidedBy.ValueType  # 8
 Global___DecidedBy: _TypeAlias = DecidedBy  # noqa: Y015
 
 @_typing.final
+class SimulatedSide(_message.Message):
+    """SimulatedSide is what a rule makes of the decisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAIVED_FIELD_NUMBER: _builtins.int
+    WAIVER_RATE_PERCENT_FIELD_NUMBER: _builtins.int
+    DEPOSITS_FIELD_NUMBER: _builtins.int
+    DEPOSITS_AMOUNT_FIELD_NUMBER: _builtins.int
+    waived: _builtins.int
+    """Decisions that waive the deposit, rounded down to a multiple of 20."""
+    waiver_rate_percent: _builtins.int
+    """Waived, in percent of all decisions."""
+    deposits: _builtins.int
+    """Decisions that ask for a deposit, a reduced one included, rounded."""
+    @_builtins.property
+    def deposits_amount(self) -> _money_pb2.Money:
+        """The sum of these deposits, two significant digits."""
+
+    def __init__(
+        self,
+        *,
+        waived: _builtins.int = ...,
+        waiver_rate_percent: _builtins.int = ...,
+        deposits: _builtins.int = ...,
+        deposits_amount: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deposits_amount", b"deposits_amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deposits", b"deposits", "deposits_amount", b"deposits_amount", "waived", b"waived", "waiver_rate_percent", b"waiver_rate_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulatedSide: _TypeAlias = SimulatedSide  # noqa: Y015
+
+@_typing.final
+class SimulatedLoss(_message.Message):
+    """SimulatedLoss is what waived renters leave unpaid, by what those of the same scores have left unpaid so far. Amounts have
+    two significant digits.
+
+    Decisions that were refused a waiver have no outcome: nobody knows how these renters would have paid. They are counted
+    apart and never guessed.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    UNKNOWN_AT_MOST_FIELD_NUMBER: _builtins.int
+    unknown: _builtins.int
+    """Waived decisions of scores at which fewer than 20 were ever waived and have ended: outcome unknown, rounded."""
+    @_builtins.property
+    def expected(self) -> _money_pb2.Money:
+        """Expected for all waived decisions whose outcome is known of their like."""
+
+    @_builtins.property
+    def low(self) -> _money_pb2.Money:
+        """Lower end of the 95 % interval."""
+
+    @_builtins.property
+    def high(self) -> _money_pb2.Money:
+        """Upper end; where nothing was lost so far, three in all that have ended could have been."""
+
+    @_builtins.property
+    def unknown_at_most(self) -> _money_pb2.Money:
+        """What they would cost if every one of them lost its whole deposit."""
+
+    def __init__(
+        self,
+        *,
+        expected: _money_pb2.Money | None = ...,
+        low: _money_pb2.Money | None = ...,
+        high: _money_pb2.Money | None = ...,
+        unknown: _builtins.int = ...,
+        unknown_at_most: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected", "high", b"high", "low", b"low", "unknown_at_most", b"unknown_at_most"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected", "high", b"high", "low", b"low", "unknown", b"unknown", "unknown_at_most", b"unknown_at_most"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulatedLoss: _TypeAlias = SimulatedLoss  # noqa: Y015
+
+@_typing.final
+class SimulatedBand(_message.Message):
+    """SimulatedBand is a range of scores with 20 decisions at least."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ABOVE_FIELD_NUMBER: _builtins.int
+    UP_TO_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    WAIVED_BEFORE_PERCENT_FIELD_NUMBER: _builtins.int
+    WAIVED_AFTER_PERCENT_FIELD_NUMBER: _builtins.int
+    above: _builtins.int
+    """Scores strictly above this …"""
+    up_to: _builtins.int
+    """… up to and including this."""
+    decisions: _builtins.int
+    """Decisions, rounded down to a multiple of 20."""
+    waived_before_percent: _builtins.int
+    """Waived as it was, in percent."""
+    waived_after_percent: _builtins.int
+    """Waived under the draft, in percent."""
+    def __init__(
+        self,
+        *,
+        above: _builtins.int = ...,
+        up_to: _builtins.int = ...,
+        decisions: _builtins.int = ...,
+        waived_before_percent: _builtins.int = ...,
+        waived_after_percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["above", b"above", "decisions", b"decisions", "up_to", b"up_to", "waived_after_percent", b"waived_after_percent", "waived_before_percent", b"waived_before_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulatedBand: _TypeAlias = SimulatedBand  # noqa: Y015
+
+@_typing.final
+class Simulation(_message.Message):
+    """Simulation is a draft beside what was decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    UNMOVED_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    TO_WAIVED_FIELD_NUMBER: _builtins.int
+    TO_DEPOSIT_FIELD_NUMBER: _builtins.int
+    LOSS_BEFORE_FIELD_NUMBER: _builtins.int
+    LOSS_AFTER_FIELD_NUMBER: _builtins.int
+    BANDS_FIELD_NUMBER: _builtins.int
+    decisions: _builtins.int
+    """How many there were, rounded down to a multiple of 20."""
+    unmoved: _builtins.int
+    """Of these, decided by something else than the score (no consent, nobody could tell, a cap, a record), rounded: any
+    draft leaves them as they were.
+    """
+    to_waived: _builtins.int
+    """Decisions that would be waived and were not, rounded."""
+    to_deposit: _builtins.int
+    """Decisions that were waived and would not be, rounded."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Decisions from this moment …"""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """… to before this one: whole weeks, Monday to Sunday, UTC."""
+
+    @_builtins.property
+    def before(self) -> Global___SimulatedSide:
+        """As it was."""
+
+    @_builtins.property
+    def after(self) -> Global___SimulatedSide:
+        """Under the draft."""
+
+    @_builtins.property
+    def loss_before(self) -> Global___SimulatedLoss:
+        """Loss as it was."""
+
+    @_builtins.property
+    def loss_after(self) -> Global___SimulatedLoss:
+        """Loss under the draft."""
+
+    @_builtins.property
+    def bands(self) -> _containers.RepeatedCompositeFieldContainer[Global___SimulatedBand]:
+        """By score; empty when there are too few decisions for one band."""
+
+    def __init__(
+        self,
+        *,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        decisions: _builtins.int = ...,
+        unmoved: _builtins.int = ...,
+        before: Global___SimulatedSide | None = ...,
+        after: Global___SimulatedSide | None = ...,
+        to_waived: _builtins.int = ...,
+        to_deposit: _builtins.int = ...,
+        loss_before: Global___SimulatedLoss | None = ...,
+        loss_after: Global___SimulatedLoss | None = ...,
+        bands: _abc.Iterable[Global___SimulatedBand] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "loss_after", b"loss_after", "loss_before", b"loss_before", "since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "bands", b"bands", "before", b"before", "decisions", b"decisions", "loss_after", b"loss_after", "loss_before", b"loss_before", "since", b"since", "to_deposit", b"to_deposit", "to_waived", b"to_waived", "unmoved", b"unmoved", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Simulation: _TypeAlias = Simulation  # noqa: Y015
+
+@_typing.final
 class Redecision(_message.Message):
     """Redecision is what a decision was before it was made again, once facts had been put right."""
 
@@ -489,3 +692,81 @@ class ExplainDecisionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainDecisionResponse: _TypeAlias = ExplainDecisionResponse  # noqa: Y015
+
+@_typing.final
+class SimulatePolicyRequest(_message.Message):
+    """SimulatePolicyRequest is a draft: what would be sent to SetPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    DEPOSIT_FIELD_NUMBER: _builtins.int
+    RENT_MULTIPLE_TENTHS_FIELD_NUMBER: _builtins.int
+    TIERS_FIELD_NUMBER: _builtins.int
+    WEEKS_FIELD_NUMBER: _builtins.int
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """The kind of asset."""
+    city: _builtins.str
+    """Only for assets in this city; empty for all."""
+    asset_class: _builtins.str
+    """Only for assets of this class; empty for all."""
+    threshold: _builtins.int
+    """Waive strictly above this score: a multiple of 10 within the kind's bounds."""
+    rent_multiple_tenths: _builtins.int
+    """The deposit as tenths of the asset's monthly rent, 0 for the fixed deposit; replayed with mean rents."""
+    weeks: _builtins.int
+    """So many whole weeks back; 0 means 12."""
+    @_builtins.property
+    def deposit(self) -> _money_pb2.Money:
+        """The deposit otherwise, within the kind's bounds."""
+
+    @_builtins.property
+    def tiers(self) -> _containers.RepeatedCompositeFieldContainer[_deposits_service_pb2.PolicyTier]:
+        """Reduced deposits below the threshold, at most four, on multiples of 10."""
+
+    def __init__(
+        self,
+        *,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        city: _builtins.str = ...,
+        asset_class: _builtins.str = ...,
+        threshold: _builtins.int = ...,
+        deposit: _money_pb2.Money | None = ...,
+        rent_multiple_tenths: _builtins.int = ...,
+        tiers: _abc.Iterable[_deposits_service_pb2.PolicyTier] | None = ...,
+        weeks: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deposit", b"deposit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "deposit", b"deposit", "rent_multiple_tenths", b"rent_multiple_tenths", "threshold", b"threshold", "tiers", b"tiers", "weeks", b"weeks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulatePolicyRequest: _TypeAlias = SimulatePolicyRequest  # noqa: Y015
+
+@_typing.final
+class SimulatePolicyResponse(_message.Message):
+    """SimulatePolicyResponse tells the simulation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIMULATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def simulation(self) -> Global___Simulation:
+        """The simulation."""
+
+    def __init__(
+        self,
+        *,
+        simulation: Global___Simulation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["simulation", b"simulation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["simulation", b"simulation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulatePolicyResponse: _TypeAlias = SimulatePolicyResponse  # noqa: Y015

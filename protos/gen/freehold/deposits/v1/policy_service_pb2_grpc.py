@@ -59,6 +59,11 @@ class PolicyServiceStub:
                 request_serializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.CancelPolicyRequest.SerializeToString,
                 response_deserializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.CancelPolicyResponse.FromString,
                 _registered_method=True)
+        self.SimulatePolicy = channel.unary_unary(
+                '/freehold.deposits.v1.PolicyService/SimulatePolicy',
+                request_serializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.SimulatePolicyRequest.SerializeToString,
+                response_deserializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.SimulatePolicyResponse.FromString,
+                _registered_method=True)
         self.ExplainDecision = channel.unary_unary(
                 '/freehold.deposits.v1.PolicyService/ExplainDecision',
                 request_serializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.ExplainDecisionRequest.SerializeToString,
@@ -107,6 +112,17 @@ class PolicyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SimulatePolicy(self, request, context):
+        """SimulatePolicy replays the partner's own past decisions under a draft that is not saved: what would have been waived,
+        which deposits taken, what it would have cost. Aggregates only: lines lie on multiples of ten points, windows are whole
+        weeks, decisions are told in twenties and money with two digits, so that nobody's score can be read out of any number
+        of simulations. Callers: partners, staff (owners, managers, analysts).
+        Errors: POLICY_OUT_OF_BOUNDS, TOO_FEW_DECISIONS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainDecision(self, request, context):
         """ExplainDecision tells why a deposit was decided as it was, however many policies, scorecards and facts there have
         been since. Nobody is told a score: the renter finds theirs in ScoringService.ListMyScores, by `facts_version` and
@@ -139,6 +155,11 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     servicer.CancelPolicy,
                     request_deserializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.CancelPolicyRequest.FromString,
                     response_serializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.CancelPolicyResponse.SerializeToString,
+            ),
+            'SimulatePolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SimulatePolicy,
+                    request_deserializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.SimulatePolicyRequest.FromString,
+                    response_serializer=freehold_dot_deposits_dot_v1_dot_policy__service__pb2.SimulatePolicyResponse.SerializeToString,
             ),
             'ExplainDecision': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainDecision,
@@ -259,6 +280,33 @@ class PolicyService:
             '/freehold.deposits.v1.PolicyService/CancelPolicy',
             freehold_dot_deposits_dot_v1_dot_policy__service__pb2.CancelPolicyRequest.SerializeToString,
             freehold_dot_deposits_dot_v1_dot_policy__service__pb2.CancelPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SimulatePolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.deposits.v1.PolicyService/SimulatePolicy',
+            freehold_dot_deposits_dot_v1_dot_policy__service__pb2.SimulatePolicyRequest.SerializeToString,
+            freehold_dot_deposits_dot_v1_dot_policy__service__pb2.SimulatePolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

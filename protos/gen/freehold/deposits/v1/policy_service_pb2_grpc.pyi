@@ -55,6 +55,13 @@ class PolicyServiceStub:
     """CancelPolicy takes a version back that is scheduled or proposed. Callers: partners (their own), staff (owners,
     managers). Errors: POLICY_NOT_FOUND, POLICY_STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
+    SimulatePolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.SimulatePolicyRequest, _policy_service_pb2.SimulatePolicyResponse]
+    """SimulatePolicy replays the partner's own past decisions under a draft that is not saved: what would have been waived,
+    which deposits taken, what it would have cost. Aggregates only: lines lie on multiples of ten points, windows are whole
+    weeks, decisions are told in twenties and money with two digits, so that nobody's score can be read out of any number
+    of simulations. Callers: partners, staff (owners, managers, analysts).
+    Errors: POLICY_OUT_OF_BOUNDS, TOO_FEW_DECISIONS.
+    """
     ExplainDecision: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.ExplainDecisionRequest, _policy_service_pb2.ExplainDecisionResponse]
     """ExplainDecision tells why a deposit was decided as it was, however many policies, scorecards and facts there have
     been since. Nobody is told a score: the renter finds theirs in ScoringService.ListMyScores, by `facts_version` and
@@ -88,6 +95,13 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     CancelPolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.CancelPolicyRequest, _policy_service_pb2.CancelPolicyResponse]  # type: ignore[assignment]
     """CancelPolicy takes a version back that is scheduled or proposed. Callers: partners (their own), staff (owners,
     managers). Errors: POLICY_NOT_FOUND, POLICY_STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    """
+    SimulatePolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.SimulatePolicyRequest, _policy_service_pb2.SimulatePolicyResponse]  # type: ignore[assignment]
+    """SimulatePolicy replays the partner's own past decisions under a draft that is not saved: what would have been waived,
+    which deposits taken, what it would have cost. Aggregates only: lines lie on multiples of ten points, windows are whole
+    weeks, decisions are told in twenties and money with two digits, so that nobody's score can be read out of any number
+    of simulations. Callers: partners, staff (owners, managers, analysts).
+    Errors: POLICY_OUT_OF_BOUNDS, TOO_FEW_DECISIONS.
     """
     ExplainDecision: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.ExplainDecisionRequest, _policy_service_pb2.ExplainDecisionResponse]  # type: ignore[assignment]
     """ExplainDecision tells why a deposit was decided as it was, however many policies, scorecards and facts there have
@@ -143,6 +157,19 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_policy_service_pb2.CancelPolicyResponse, _abc.Awaitable[_policy_service_pb2.CancelPolicyResponse]]:
         """CancelPolicy takes a version back that is scheduled or proposed. Callers: partners (their own), staff (owners,
         managers). Errors: POLICY_NOT_FOUND, POLICY_STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def SimulatePolicy(
+        self,
+        request: _policy_service_pb2.SimulatePolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_service_pb2.SimulatePolicyResponse, _abc.Awaitable[_policy_service_pb2.SimulatePolicyResponse]]:
+        """SimulatePolicy replays the partner's own past decisions under a draft that is not saved: what would have been waived,
+        which deposits taken, what it would have cost. Aggregates only: lines lie on multiples of ten points, windows are whole
+        weeks, decisions are told in twenties and money with two digits, so that nobody's score can be read out of any number
+        of simulations. Callers: partners, staff (owners, managers, analysts).
+        Errors: POLICY_OUT_OF_BOUNDS, TOO_FEW_DECISIONS.
         """
 
     @_abc_1.abstractmethod

@@ -378,6 +378,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[RESOURCE_EXHAUSTED] Three scopes of this kind have answered about this renter in the last 24 hours.
     Example: PreviewDeposit for a fourth city with a policy of its own.
     """
+    ERROR_REASON_TOO_FEW_DECISIONS: _ErrorReason.ValueType  # 324
+    """[FAILED_PRECONDITION] A simulation would be about fewer than 200 decisions, and so about single people.
+    Example: SimulatePolicy over one week of a small business.
+    """
     ERROR_REASON_ASSET_NOT_FOUND: _ErrorReason.ValueType  # 400
     """[NOT_FOUND] No asset of this partner has that code.
     Example: a mistyped code.
@@ -775,6 +779,10 @@ Example: a threshold of its own for each of 20 cities.
 ERROR_REASON_PREVIEWED_TOO_OFTEN: ErrorReason.ValueType  # 323
 """[RESOURCE_EXHAUSTED] Three scopes of this kind have answered about this renter in the last 24 hours.
 Example: PreviewDeposit for a fourth city with a policy of its own.
+"""
+ERROR_REASON_TOO_FEW_DECISIONS: ErrorReason.ValueType  # 324
+"""[FAILED_PRECONDITION] A simulation would be about fewer than 200 decisions, and so about single people.
+Example: SimulatePolicy over one week of a small business.
 """
 ERROR_REASON_ASSET_NOT_FOUND: ErrorReason.ValueType  # 400
 """[NOT_FOUND] No asset of this partner has that code.
