@@ -195,7 +195,7 @@ OF_THE_CALLER = {
     "ListMyFacts", "ListMyScoreUses", "ListMyDisputes", "AskEndorsement", "Endorse", "ListMyEndorsements",
     "IssueProof", "ListMyProofs",
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
-    "SetPolicy", "GetPolicy", "ListPolicies", "SetProcessorOrder",
+    "SetPolicy", "GetPolicy", "ListPolicies", "SimulatePolicy", "SetProcessorOrder",
     "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""

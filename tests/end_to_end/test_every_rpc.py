@@ -37,7 +37,7 @@ from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
-READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain")
+READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate")
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
