@@ -15,6 +15,7 @@ from services.deposits.domain import (
     Capabilities,
     Deposit,
     Hold,
+    LineKind,
     Notice,
     NoticeRejected,
     Operation,
@@ -46,16 +47,18 @@ from services.deposits.operations.ports import (
     Answer,
     Attached,
     Leased,
+    Processor,
     Question,
     RenterAtPartner,
     SecureItem,
 )
+from services.deposits.operations.reconciling import Deciding, Repairing, Running
 from services.deposits.operations.remaking import PutRight
 from services.deposits.store import Store
 from services.runtime.database import Database
 from services.runtime.statuses import upstream_unavailable
 from services.values.callers import Caller, Role
-from services.values.errors import Refusal
+from services.values.errors import Category, Refusal
 from services.values.ids import new_id, new_id_of, new_renter_id
 from services.values.money import Money
 
@@ -137,6 +140,16 @@ class Authorization:
     open_minor: int = 0
 
 
+@dataclass(frozen=True)
+class Made:
+    """A payment in the books of a scripted processor: who asked for it, and when, and of a charge or refund how much."""
+
+    kind: LineKind
+    operation: Operation
+    at: datetime
+    amount_minor: int = 0
+
+
 @dataclass
 class ScriptedProcessor:
     """A processor in memory with its own books. Each key acts once, whatever is asked how often.
@@ -153,6 +166,7 @@ class ScriptedProcessor:
     acts: Counter[str] = field(default_factory=Counter)
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     waiting: dict[str, Operation] = field(default_factory=dict)
+    made: dict[str, Made] = field(default_factory=dict)
     charged_minor: int = 0
     refunded_minor: int = 0
 
@@ -200,7 +214,16 @@ class ScriptedProcessor:
         return Seen(one.authorized_minor, one.captured_minor, one.released_minor, one.expired_minor, one.open_minor)
 
     async def report(self, since: datetime, until: datetime) -> Sequence[ReportLine]:
-        raise NotImplementedError
+        if self.mood == "down":
+            raise Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", "the processor gives no report; retry")
+        return [self._line(reference, made) for reference, made in self.made.items() if since <= made.at < until]
+
+    def _line(self, reference: str, made: Made) -> ReportLine:
+        operation, amount = made.operation, made.amount_minor
+        named = (operation.operation_id, operation.deposit_id, operation.amount.currency)
+        one = self.authorizations.get(reference) or Authorization(amount, amount)
+        parts = (one.captured_minor, one.released_minor, one.expired_minor, one.open_minor)
+        return ReportLine(reference, made.kind, *named, one.authorized_minor, *parts, made.at)
 
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         raise NoticeRejected
@@ -231,14 +254,19 @@ class ScriptedProcessor:
         if operation.kind is OperationKind.AUTHORIZE:
             reference = f"auth_{operation.operation_id}"
             self.authorizations[reference] = Authorization(amount, open_minor=amount)
+            self.made[reference] = Made(LineKind.AUTHORIZATION, operation, datetime.now(UTC))
             return Result(operation.operation_id, OperationState.DONE, reference)
         if operation.kind is OperationKind.CHARGE:
             self.charged_minor += amount
-            return Result(operation.operation_id, OperationState.DONE, f"ch_{operation.operation_id}")
+            return self._paid(LineKind.CHARGE, f"ch_{operation.operation_id}", operation)
         if operation.kind is OperationKind.REFUND:
             self.refunded_minor += amount
-            return Result(operation.operation_id, OperationState.DONE, f"re_{operation.operation_id}")
+            return self._paid(LineKind.REFUND, f"re_{operation.operation_id}", operation)
         return self._on_hold(operation, self.authorizations[operation.reference], amount)
+
+    def _paid(self, kind: LineKind, reference: str, operation: Operation) -> Result:
+        self.made[reference] = Made(kind, operation, datetime.now(UTC), operation.amount.amount_minor)
+        return Result(operation.operation_id, OperationState.DONE, reference)
 
     def _on_hold(self, operation: Operation, one: Authorization, amount: int) -> Result:
         if not one.open_minor:
@@ -263,14 +291,14 @@ def _declined(operation: Operation, code: str) -> Result:
 class Desk:
     """Deposits without its doors: a real store, scripted neighbours, and operations that wait to be carried out."""
 
-    def __init__(self, db: Database, other: ScriptedProcessor | None = None) -> None:
+    def __init__(self, db: Database, other: ScriptedProcessor | None = None, sandbox: Processor | None = None) -> None:
         self.db = db
         self.clock, self.real = Hands(), Hands()
         self.scoring, self.identity = ScriptedScoring(), ScriptedIdentity()
         self.processor, self.other = ScriptedProcessor("sandbox"), other or ScriptedProcessor("other")
         self.launched: list[Leased] = []
         self.store = Store(db, self.real.now, lambda: None)
-        processors = {"sandbox": self.processor, "other": self.other}
+        processors: dict[str, Processor] = {"sandbox": sandbox or self.processor, "other": self.other}
         self.breakers = {name: Switch() for name in processors}
         capabilities = {name: processor.capabilities for name, processor in processors.items()}
         changing = Changing(self.store, capabilities, self._launch, self.clock, self.real)
@@ -285,6 +313,9 @@ class Desk:
         self.methods = PaymentMethods(changing, processors, self.identity)
         self.reading = Reading(self.store)
         self.explaining = Explaining(self.store, self.clock)
+        self.running = Running(self.store, processors, self.clock, self.real, lambda moment: moment)
+        self.repairing = Repairing(self.store, changing, processors)
+        self.deciding = Deciding(self.store, processors, self.clock, self.real, lambda: None)
         self.partner_id = new_id("ptn")
 
     def _launch(self, operations: Sequence[Operation]) -> None:

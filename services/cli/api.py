@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import grpc
 
 from freehold.deposits.v1.billing_service_pb2_grpc import BillingServiceStub
-from freehold.deposits.v1.policy_service_pb2_grpc import PolicyServiceStub
 from freehold.deposits.v1.deposits_service_pb2_grpc import DepositsServiceStub
+from freehold.deposits.v1.policy_service_pb2_grpc import PolicyServiceStub
+from freehold.deposits.v1.reconciliation_service_pb2_grpc import ReconciliationServiceStub
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
@@ -68,6 +69,7 @@ class Api:
         self.deposits = DepositsServiceStub(self._channels["deposits"])
         self.bills = BillingServiceStub(self._channels["deposits"])
         self.policies = PolicyServiceStub(self._channels["deposits"])
+        self.reconciliation = ReconciliationServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:

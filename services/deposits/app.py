@@ -21,6 +21,8 @@ from freehold.deposits.v1 import (
     deposits_service_pb2_grpc,
     policy_service_pb2,
     policy_service_pb2_grpc,
+    reconciliation_service_pb2,
+    reconciliation_service_pb2_grpc,
 )
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
 from services.deposits.clients import IdentityClient, RentalEvents, ScoringClient, ScoringEvents
@@ -41,6 +43,7 @@ from services.deposits.operations import (
     Simulating,
 )
 from services.deposits.operations.ports import Processor, SecureItem
+from services.deposits.operations.reconciling import Deciding, Repairing, Running
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.processors.sandbox import HttpProcessor
 from services.deposits.processors.stripe import StripeProcessor, StripeSettings
@@ -52,13 +55,24 @@ from services.deposits.servicer_notices import NoticeDoor
 from services.deposits.servicer_policies import ACCESS as POLICY_ACCESS
 from services.deposits.servicer_policies import LIMITS as POLICY_LIMITS
 from services.deposits.servicer_policies import PolicyServicer
+from services.deposits.servicer_reconciliation import ACCESS as RECONCILIATION_ACCESS
+from services.deposits.servicer_reconciliation import ReconciliationServicer
 from services.deposits.store import Store
-from services.deposits.sweeper import BILL_SECONDS, LAPSE_SECONDS, SWEEP_SECONDS, RefundQueue, Runner
+from services.deposits.sweeper import (
+    BILL_SECONDS,
+    LAPSE_SECONDS,
+    PLAN_SECONDS,
+    RECONCILE_SECONDS,
+    SWEEP_SECONDS,
+    Reconciled,
+    RefundQueue,
+    Runner,
+)
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
 from services.runtime.breakers import NeighbourBreaker
 from services.runtime.channels import open_channel
-from services.runtime.clock import SystemClock, clock_of
+from services.runtime.clock import SystemClock, clock_of, real_of
 from services.runtime.database import Database
 from services.runtime.migrations import verify
 from services.runtime.outbox import Relay
@@ -179,6 +193,27 @@ class House:
         remaking = Remaking(changing, self.scoring, self.identity)
         self.internal = _internal(securing, Settling(changing), remaking)
         self.bills = BillingServicer(billing)
+        self.reconciliation = self._reconciliation(store, processors)
+
+    def _reconciliation(self, store: Store, processors: Mapping[str, Processor]) -> ReconciliationServicer:
+        clock, real = self._changing.clock, self._changing.real
+        running = Running(store, processors, clock, real, lambda moment: real_of(clock, moment))
+        repairing = Repairing(store, self._changing, processors)
+        runs = Sweeper("reconciliation", running.sweep, RECONCILE_SECONDS)
+        repairs = Sweeper("repairs", repairing.sweep, RECONCILE_SECONDS)
+
+        def wake() -> None:
+            runs.wake()
+            repairs.wake()
+
+        deciding = Deciding(store, processors, clock, real, wake)
+        self.reconcilers = [
+            runs,
+            repairs,
+            Sweeper("reconciliation_plan", deciding.plan, PLAN_SECONDS),
+            Sweeper("reconciled", Reconciled(store, processors, clock).measure, RECONCILE_SECONDS),
+        ]
+        return ReconciliationServicer(deciding)
 
     def _launch(self, operations: Sequence[Operation]) -> None:
         self.runner.launch(operations)
@@ -198,7 +233,7 @@ class House:
     def background(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs beside the servers, by name."""
         yield "credential watch", self.credentials.watch()
-        for sweeper in self.sweepers:
+        for sweeper in (*self.sweepers, *self.reconcilers):
             yield f"{sweeper.name} sweeper", sweeper.run()
         for relay in self.relays:
             yield "relay", relay.run()
@@ -225,13 +260,19 @@ class House:
             POLICY_ACCESS,
             POLICY_LIMITS,
         )
+        reconciliation = PublicService(
+            reconciliation_service_pb2.DESCRIPTOR.services_by_name["ReconciliationService"],
+            reconciliation_service_pb2_grpc.add_ReconciliationServiceServicer_to_server,
+            self.reconciliation,
+            RECONCILIATION_ACCESS,
+        )
         internal = InternalService(
             deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],
             deposits_internal_service_pb2_grpc.add_DepositsInternalServiceServicer_to_server,
             self.internal,
             INTERNAL_CALLERS,
         )
-        doors = ([public, billing, policies], [internal, self.holder.service])
+        doors = ([public, billing, policies, reconciliation], [internal, self.holder.service])
         return Server(SERVICE, settings, self.credentials.authenticate, *doors, tracer)
 
     async def close(self, patience: float) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from opentelemetry import metrics
 
 from services.deposits.domain import Change, Deposit, Operation, Result
+from services.deposits.domain.reconciling import DifferenceKind
 from services.deposits.operations import Lapsing, Processing
 from services.deposits.operations.ports import Leased
+from services.deposits.operations.reconciling import ReconciliationStore
 from services.runtime.batching import Batcher
 from services.runtime.tasks import Tasks
 from services.values.clock import Clock
@@ -16,10 +18,18 @@ from services.values.clock import Clock
 _meter = metrics.get_meter("freehold")
 _age = _meter.create_gauge("freehold.refund_queue.age", unit="s", description="Age of the oldest money to give back")
 _waiting = _meter.create_gauge("freehold.refund_queue.waiting", unit="{deposit}", description="Deposits to give back")
+_differences = _meter.create_gauge(
+    "freehold.reconciliation.differences", unit="{difference}", description="Undecided differences by processor, class"
+)
+_reconciled = _meter.create_gauge(
+    "freehold.reconciliation.age", unit="s", description="Time since a daily run of a processor was last done"
+)
 
 SWEEP_SECONDS = 1.0
 LAPSE_SECONDS = 5.0
 BILL_SECONDS = 5.0
+RECONCILE_SECONDS = 5.0
+PLAN_SECONDS = 60.0
 
 
 class Runner:
@@ -73,4 +83,28 @@ class RefundQueue:
         age = (self._clock.now() - queue.oldest).total_seconds() if queue.oldest else 0.0
         _age.set(max(0.0, age))
         _waiting.set(queue.waiting)
+        return 0
+
+
+class Reconciled:
+    """How reconciliation stands, as metrics: `freehold.reconciliation.differences` and `.age`.
+
+    Before a processor's first run is done, its age counts from the start of this process.
+    """
+
+    def __init__(self, store: ReconciliationStore, processors: Iterable[str], clock: Clock) -> None:
+        self._store = store
+        self._processors = tuple(processors)
+        self._clock = clock
+        self._began = clock.now()
+
+    async def measure(self) -> int:
+        """Looks once; there is never more to do at once."""
+        counts, finished = await self._store.count_differences(), await self._store.last_finished()
+        for processor in self._processors:
+            last = finished.get(processor, self._began)
+            age = max(0.0, (self._clock.now() - last).total_seconds())
+            _reconciled.set(age, {"processor": processor})
+            for kind in DifferenceKind:
+                _differences.set(counts.get((processor, kind), 0), {"processor": processor, "class": kind.value})
         return 0

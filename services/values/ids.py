@@ -58,6 +58,12 @@ def is_id(text: str, prefix: str, *, routed: bool) -> bool:
     return head == prefix and len(body) == (_ROUTED if routed else _PLAIN) and all(c in _VALUE for c in body)
 
 
+def least_id_at(prefix: str, moment: datetime) -> str:
+    """What every id of this prefix that is made at a (real) moment or later sorts after, and no earlier one does."""
+    value = int(moment.timestamp() * 1000).to_bytes(6) + bytes(10)
+    return f"{prefix}_{b32hexencode(value)[:_PLAIN].decode().lower()}"
+
+
 def _fresh() -> str:
     value: UUID = uuid7()
     return b32hexencode(value.bytes)[:_PLAIN].decode().lower()

@@ -67,12 +67,12 @@ WITH updated AS (
     WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id
 ), wanted AS (
     INSERT INTO processor_operations (bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, state,
-                                      created_at, lease_until, processor, hold_id, final, source_id)
-    SELECT i.bucket, i.operation_id, i.deposit_id, i.kind, i.amount_minor, i.currency, i.reference, 'WANTED', $8, $9,
-           i.processor, i.hold_id, i.final, i.source_id
+                                      result_ref, created_at, lease_until, processor, hold_id, final, source_id)
+    SELECT i.bucket, i.operation_id, i.deposit_id, i.kind, i.amount_minor, i.currency, i.reference, i.state,
+           i.result_ref, $8, $9, i.processor, i.hold_id, i.final, i.source_id
     FROM jsonb_to_recordset($3::jsonb) AS i (
         bucket int, operation_id text, deposit_id text, kind text, amount_minor bigint, currency text, reference text,
-        processor text, hold_id text, final boolean, source_id text)
+        state text, result_ref text, processor text, hold_id text, final boolean, source_id text)
 ), moved AS (
     INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at)
     SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $10

@@ -11,6 +11,7 @@ from services.deposits.store.lapsing import Lapsing
 from services.deposits.store.payment_methods import PaymentMethods
 from services.deposits.store.previews import Previews
 from services.deposits.store.reading import Reading
+from services.deposits.store.reconciling import Reconciling
 from services.deposits.store.remaking import Remaking
 from services.deposits.store.securing import Securing
 from services.deposits.store.simulating import Simulating
@@ -18,8 +19,8 @@ from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
 
-class Store(Explaining, Simulating, Previews, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading):
-    """Implements the `Store` and the `PolicyStore` that operations need, a part per file.
+class Store(Explaining, Simulating, Previews, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading, Reconciling):
+    """Implements the `Store`, the `PolicyStore` and the `ReconciliationStore` that operations need, a part per file.
 
     Args:
         real_now: real time, for leases and the outbox.

@@ -37,7 +37,8 @@ class Change:
     """What to write. An empty change (`deposit` as it was, nothing else) writes nothing.
 
     `results` end operations, `wanted` are new ones, `given_up` names those whose late success is to be undone;
-    `announced` tells rental of the deposit, `hold_event` what became of its hold.
+    `announced` tells rental of the deposit, `hold_event` what became of its hold. `recorded` were made by hand at the
+    processor: they are written down as done, and never asked for.
     """
 
     deposit: Deposit
@@ -48,3 +49,4 @@ class Change:
     exposure_ends: bool = False
     announced: bool = False
     hold_event: HoldEvent | None = None
+    recorded: tuple[Operation, ...] = ()

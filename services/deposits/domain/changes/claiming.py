@@ -74,8 +74,8 @@ def refund(deposit: Deposit, operations: Sequence[Operation], amount: Money, mom
     if amount.currency != deposit.currency:
         return currency_mismatch()
     left, wanted = amount.amount_minor, []
-    for payment in reversed([o for o in operations if _brought_in(o)]):
-        part = min(left, payment.amount.amount_minor - _going_back(operations, payment))
+    for payment in reversed([o for o in operations if brought_in(o)]):
+        part = min(left, payment.amount.amount_minor - going_back(operations, payment))
         if part > 0:
             wanted.append(_refund(deposit, payment, part, moment))
             left -= part
@@ -89,13 +89,14 @@ def refund(deposit: Deposit, operations: Sequence[Operation], amount: Money, mom
     return Change(deposit, wanted=tuple(wanted))
 
 
-def _brought_in(operation: Operation) -> bool:
+def brought_in(operation: Operation) -> bool:
+    """Whether it is a payment that was made, and may be paid back."""
     taking = operation.kind in (OperationKind.CAPTURE, OperationKind.CHARGE)
     return taking and operation.state is OperationState.DONE
 
 
-def _going_back(operations: Sequence[Operation], payment: Operation) -> int:
-    """What was refunded of a payment, or is being refunded."""
+def going_back(operations: Sequence[Operation], payment: Operation) -> int:
+    """What was refunded of a payment, or is being refunded, minor units."""
     lost = (OperationState.DECLINED, OperationState.CANCELLED)
     back = (o for o in operations if o.kind is OperationKind.REFUND and o.source_id == payment.operation_id)
     return sum(o.amount.amount_minor for o in back if o.state not in lost)

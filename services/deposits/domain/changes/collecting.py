@@ -16,7 +16,7 @@ def collect(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -
     processor that captures in parts is asked; with others the claim waits for the settlement. A hold that is on its way
     back is left alone.
     """
-    owed = deposit.charged_minor - deposit.paid_minor - deposit.written_off_minor - _under_way(operations)
+    owed = deposit.charged_minor - deposit.paid_minor - deposit.written_off_minor - under_way(operations)
     wanted: list[Operation] = []
     for hold in reversed(usable_holds(deposit, operations)):
         captured = _take(deposit, hold, owed, operations, moment)
@@ -49,7 +49,8 @@ def _over_capture(deposit: Deposit, hold: Hold, percent: int) -> int:
     return min(hold.open_minor * percent // 100, room)
 
 
-def _under_way(operations: Sequence[Operation]) -> int:
+def under_way(operations: Sequence[Operation]) -> int:
+    """What captures and charges that are wanted will bring in, minor units."""
     kinds = (OperationKind.CAPTURE, OperationKind.CHARGE)
     return sum(o.amount.amount_minor for o in wanted_of(operations) if o.kind in kinds)
 

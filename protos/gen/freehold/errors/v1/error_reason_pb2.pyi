@@ -382,6 +382,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] A simulation would be about fewer than 200 decisions, and so about single people.
     Example: SimulatePolicy over one week of a small business.
     """
+    ERROR_REASON_RECONCILIATION_NOT_FOUND: _ErrorReason.ValueType  # 340
+    """[NOT_FOUND] No such run of reconciliation.
+    Example: GetReconciliation with a mistyped run_id.
+    """
+    ERROR_REASON_DIFFERENCE_NOT_FOUND: _ErrorReason.ValueType  # 341
+    """[NOT_FOUND] No such difference.
+    Example: ConfirmRepair with a mistyped difference_id.
+    """
+    ERROR_REASON_DIFFERENCE_NOT_OPEN: _ErrorReason.ValueType  # 342
+    """[FAILED_PRECONDITION] It was decided already, or is gone. `state` is in the metadata.
+    Example: DismissDifference of one whose repair was confirmed.
+    """
+    ERROR_REASON_REPAIR_BY_HAND: _ErrorReason.ValueType  # 343
+    """[FAILED_PRECONDITION] Nothing that could be carried out from here puts it right.
+    Example: ConfirmRepair where the currencies differ.
+    """
+    ERROR_REASON_DIFFERENCE_CHANGED: _ErrorReason.ValueType  # 344
+    """[FAILED_PRECONDITION] The difference is not any more what was confirmed; it is open again. Told as the `outcome` of a
+    difference. Example: a hold was captured further between the run and the repair.
+    """
     ERROR_REASON_ASSET_NOT_FOUND: _ErrorReason.ValueType  # 400
     """[NOT_FOUND] No asset of this partner has that code.
     Example: a mistyped code.
@@ -783,6 +803,26 @@ Example: PreviewDeposit for a fourth city with a policy of its own.
 ERROR_REASON_TOO_FEW_DECISIONS: ErrorReason.ValueType  # 324
 """[FAILED_PRECONDITION] A simulation would be about fewer than 200 decisions, and so about single people.
 Example: SimulatePolicy over one week of a small business.
+"""
+ERROR_REASON_RECONCILIATION_NOT_FOUND: ErrorReason.ValueType  # 340
+"""[NOT_FOUND] No such run of reconciliation.
+Example: GetReconciliation with a mistyped run_id.
+"""
+ERROR_REASON_DIFFERENCE_NOT_FOUND: ErrorReason.ValueType  # 341
+"""[NOT_FOUND] No such difference.
+Example: ConfirmRepair with a mistyped difference_id.
+"""
+ERROR_REASON_DIFFERENCE_NOT_OPEN: ErrorReason.ValueType  # 342
+"""[FAILED_PRECONDITION] It was decided already, or is gone. `state` is in the metadata.
+Example: DismissDifference of one whose repair was confirmed.
+"""
+ERROR_REASON_REPAIR_BY_HAND: ErrorReason.ValueType  # 343
+"""[FAILED_PRECONDITION] Nothing that could be carried out from here puts it right.
+Example: ConfirmRepair where the currencies differ.
+"""
+ERROR_REASON_DIFFERENCE_CHANGED: ErrorReason.ValueType  # 344
+"""[FAILED_PRECONDITION] The difference is not any more what was confirmed; it is open again. Told as the `outcome` of a
+difference. Example: a hold was captured further between the run and the repair.
 """
 ERROR_REASON_ASSET_NOT_FOUND: ErrorReason.ValueType  # 400
 """[NOT_FOUND] No asset of this partner has that code.
