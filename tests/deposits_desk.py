@@ -142,7 +142,7 @@ class Authorization:
 
 @dataclass(frozen=True)
 class Made:
-    """A payment in the books of a scripted processor: who asked for it, and when, and of a charge or refund how much."""
+    """A payment in the books of a scripted processor; only charges and refunds have their amount here."""
 
     kind: LineKind
     operation: Operation

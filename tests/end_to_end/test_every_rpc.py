@@ -14,6 +14,7 @@ from town import Town, new_id, refused
 from freehold.deposits.v1 import billing_service_pb2 as billing
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.deposits.v1 import policy_service_pb2 as policies
+from freehold.deposits.v1 import reconciliation_service_pb2 as reconciliation
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.identity.v1 import staff_service_pb2 as staff
@@ -28,6 +29,7 @@ from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
 from services.deposits.servicer_billing import ACCESS as BILLING
 from services.deposits.servicer_policies import ACCESS as POLICIES
+from services.deposits.servicer_reconciliation import ACCESS as RECONCILIATION
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
@@ -56,6 +58,7 @@ NEED_NOTHING = {
     "ListDeposits",
     "ListBills",
     "ListPolicies",
+    "ListDifferences",
     "ListConsents",
     "ListAccesses",
     "GetTokenKeys",
@@ -73,6 +76,7 @@ SERVICES = [
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
     ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING),
     ("deposits", policies.DESCRIPTOR.services_by_name["PolicyService"], POLICIES),
+    ("deposits", reconciliation.DESCRIPTOR.services_by_name["ReconciliationService"], RECONCILIATION),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""

@@ -3,7 +3,8 @@ crashes leaves the books right.
 
 A hypothesis state machine drives the use cases over a real database, with two processors. After each step: every
 transfer and currency sums to zero, balances are their entries, authorized = captured + released + expired + open,
-captured ≤ held, one outcome per request id, and no key acted twice; in the end the ledger is what the processors have.
+captured ≤ held, one outcome per request id, and no key acted twice; in the end the ledger is what the processors have,
+and reconciliation finds nothing.
 60 interleavings in `make test`, 10,000 in the soak, which writes docs/results/.
 """
 
@@ -16,7 +17,7 @@ import subprocess
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from services.deposits.domain import Deposit
+from services.deposits.domain.reconciling import Run, RunState
 from services.deposits.operations.ports import SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.runtime.database import Database
 from services.values.callers import Caller, Role
 from services.values.errors import Refusal
+from services.values.ids import new_id
 from services.values.money import Money
 
 MOODS = ("ok", "ok", "ok", "decline", "lost_before", "lost_after", "down", "slow")
@@ -44,7 +47,10 @@ STEPS = 30
 DONE = st.sampled_from([True, True, True, False])
 CLAIMS = st.sampled_from(["capture", "capture", "raise_hold", "refund"])
 CLAIMED = st.sampled_from([1, 150, 5000, DEPOSIT_MINOR])
-EMPTY = "TRUNCATE deposits, holds, processor_operations, ledger_transfers, ledger_balances, exposures, outbox CASCADE"
+EMPTY = (
+    "TRUNCATE deposits, holds, processor_operations, ledger_transfers, ledger_balances, exposures, outbox,"
+    " reconciliation_runs, reconciliation_differences CASCADE"
+)
 RECENT = st.sampled_from([-1, -1, -2, -3, 0])
 """Mostly the rental that came last."""
 
@@ -240,6 +246,23 @@ class Business(RuleBasedStateMachine):
         self.run(self.desk.sweep())
         assert self.run(self.desk.findings()) == ()
         self.run(self._agrees())
+        self.run(self._nothing_differs())
+
+    async def _nothing_differs(self) -> None:
+        self.desk.real.turn(hours=2)
+        wall, now = datetime.now(UTC), self.desk.clock.now()
+        window = (wall - timedelta(hours=1), wall + timedelta(hours=1))
+        for processor in self.processors:
+            run = Run(new_id("rcn"), processor.name, *window, False, "a test", RunState.RUNNING, window[0], now)
+            await self.desk.store.plan_runs([run], self.desk.real.now())
+            assert await self.desk.running.sweep() == 1
+            counts = (await self.desk.deciding.get(run.run_id)).counts
+            assert (counts.in_flight, counts.unsettled, counts.payments >= len(processor.authorizations)) == (
+                0,
+                0,
+                True,
+            )
+        assert (await self.desk.deciding.list("", None, None, 50, ""))[0] == []
 
     async def _agrees(self) -> None:
         ours = await self.desk.db.fetchrow(

@@ -8,6 +8,7 @@ from services.cli.commands.last_code import last_code
 from services.cli.commands.migrate import migrate
 from services.cli.commands.operator_token import operator_token
 from services.cli.commands.proof import proof
+from services.cli.commands.reconcile import reconcile
 from services.cli.commands.rotate_keys import rotate_keys
 from services.cli.commands.scorecard import scorecard
 from services.cli.commands.seed import seed
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, seed, doctor, migrate, operator_token, last_code, rotate_keys, serve):
+for command in (demo, up, seed, doctor, migrate, operator_token, last_code, reconcile, rotate_keys, serve):
     app.command()(command)
 app.add_typer(scorecard, name="scorecard")
 app.add_typer(proof, name="proof")
