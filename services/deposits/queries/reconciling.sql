@@ -14,11 +14,11 @@ WITH due AS (
 UPDATE reconciliation_runs r SET lease_until = $2, attempts = r.attempts + 1 FROM due
 WHERE r.run_id = due.run_id AND r.state = 'RUNNING' AND r.lease_until <= $1
 RETURNING r.run_id, r.processor, r.since, r.until, r.daily, r.requested_by, r.state, r.reached, r.created_at, r.attempts,
-          r.finished_at, r.failure, r.lease_until, r.payments, r.in_flight, r.unsettled, r.differences, r.totals;
+          r.finished_at, r.failure, r.payments, r.in_flight, r.unsettled, r.differences, r.totals;
 
 -- name: renew_run
--- Keeps a run that is ours still.
-UPDATE reconciliation_runs SET lease_until = $3 WHERE run_id = $1 AND lease_until = $2 AND state = 'RUNNING'
+-- Keeps a run that is ours still: nobody has taken it up since.
+UPDATE reconciliation_runs SET lease_until = $3 WHERE run_id = $1 AND attempts = $2 AND state = 'RUNNING'
 RETURNING run_id;
 
 -- name: advance_run
@@ -32,12 +32,12 @@ RETURNING run_id;
 -- name: fail_run
 -- A run that is put off, or given up.
 UPDATE reconciliation_runs SET state = $3, lease_until = $4, failure = $5, finished_at = $6
-WHERE run_id = $1 AND lease_until = $2 AND state = 'RUNNING';
+WHERE run_id = $1 AND attempts = $2 AND state = 'RUNNING';
 
 -- name: read_run
 -- One run.
 SELECT r.run_id, r.processor, r.since, r.until, r.daily, r.requested_by, r.state, r.reached, r.created_at, r.attempts,
-       r.finished_at, r.failure, r.lease_until, r.payments, r.in_flight, r.unsettled, r.differences, r.totals
+       r.finished_at, r.failure, r.payments, r.in_flight, r.unsettled, r.differences, r.totals
 FROM reconciliation_runs r WHERE r.run_id = $1;
 
 -- name: last_day

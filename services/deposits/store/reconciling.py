@@ -61,9 +61,8 @@ class Reconciling(SettingBeside):
         row = await self._db.fetchrow(self._sql.lease_run, now, until)
         return None if row is None else _run_of(row)
 
-    async def renew_run(self, run: Run, until: datetime) -> Run | None:
-        kept = await self._db.fetchval(self._sql.renew_run, run.run_id, run.lease_until, until)
-        return await self.read_run(run.run_id) if kept is not None else None
+    async def renew_run(self, run: Run, until: datetime) -> bool:
+        return await self._db.fetchval(self._sql.renew_run, run.run_id, run.attempts, until) is not None
 
     async def save_slice(self, part: Slice, counts: Counts, now: datetime) -> bool:
         """Writes a slice and takes the run behind it, together; False when somebody else has done so."""
@@ -101,8 +100,8 @@ class Reconciling(SettingBeside):
     async def fail_run(self, run: Run, reason: str, again: datetime | None, now: datetime) -> None:
         """Puts a run off until `again` (real time), or gives it up."""
         state = RunState.RUNNING if again is not None else RunState.FAILED
-        ended = (again or run.lease_until, reason, None if again is not None else now)
-        await self._db.execute(self._sql.fail_run, run.run_id, run.lease_until, state, *ended)
+        ended = (again or now, reason, None if again is not None else now)
+        await self._db.execute(self._sql.fail_run, run.run_id, run.attempts, state, *ended)
 
     async def last_day(self, processor: str) -> datetime | None:
         since: datetime | None = await self._db.fetchval(self._sql.last_day, processor)

@@ -85,7 +85,7 @@ class Counts:
 class Run:
     """One run. `since` to `until` (business time) is when the payments were made; all before `reached` is judged.
 
-    `daily` runs are planned by the sweeper. Until `lease_until` (real time) it is somebody's work.
+    `daily` runs are planned by the sweeper. `attempts` says how often it was taken up: whoever did so last works on it.
     """
 
     run_id: str
@@ -101,7 +101,6 @@ class Run:
     finished_at: datetime | None = None
     failure: str = ""
     counts: Counts = field(default_factory=Counts)
-    lease_until: datetime | None = None
 
     def slice(self) -> tuple[datetime, datetime] | None:
         """The next part to judge; None when the window is through."""

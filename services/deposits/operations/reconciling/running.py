@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from services.deposits.domain import LineKind, OperationKind, OperationState, ReportLine, Seen
@@ -44,6 +45,10 @@ _DEPOSITS = 256
 _ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
+class RunLost(Exception):
+    """The lease ran out, and another process works on the run."""
+
+
 class Running:
     """Carries runs out.
 
@@ -77,6 +82,8 @@ class Running:
             return 0
         try:
             return await self._work(run, processor)
+        except RunLost:
+            return 0
         except Refusal as refusal:
             await self._put_off(run, refusal)
             return 0
@@ -91,11 +98,14 @@ class Running:
             if not await self._store.save_slice(part, counts, self._clock.now()):
                 return written
             written += 1
-            kept = await self._store.renew_run(run, self._real.now() + LEASE)
-            if kept is None:
-                return written
-            run = kept
+            run = replace(run, reached=window[1], counts=counts)
+            await self._keep(run)
         return written
+
+    async def _keep(self, run: Run) -> None:
+        """Takes a fresh lease; raises RunLost when somebody else has taken the run up, or it has ended."""
+        if run.slice() is not None and not await self._store.renew_run(run, self._real.now() + LEASE):
+            raise RunLost
 
     async def _put_off(self, run: Run, refusal: Refusal) -> None:
         """A processor that gives no report is asked again later; after twenty times the run has failed."""
@@ -119,6 +129,7 @@ class Running:
             some = deposit_ids[first : first + _DEPOSITS]
             books = {one.deposit.deposit_id: one for one in await self._store.books_of(some)}
             judged += await self._set_beside(run, processor, books, ours, theirs, edge, since)
+            await self._keep(run)
             strangers += [line for deposit_id in some if deposit_id not in books for line in theirs[deposit_id]]
         judged += [judge_stranger(line, run.processor, edge) for line in strangers]
         return Slice(run, since, until, frozenset(DifferenceKind) - UNENDED, together(judged), asked_at)
