@@ -47,8 +47,10 @@ def reconcile(
                 desk = _Desk(api, token)
                 if confirm or dismiss:
                     return await desk.decide(confirm, dismiss, reason)
-                since = (day or ready.clock.now()).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
-                return await desk.run(processor, since, since + timedelta(days=1) if day else None)
+                now = ready.clock.now()
+                since = (day or now).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+                until = since + timedelta(days=1)
+                return await desk.run(processor, since, until if until <= now else None)
 
         return asyncio.run(ask())
 
@@ -78,7 +80,7 @@ class _Desk:
         open_ones = await self._undecided(processor)
         self._show_run(found)
         if open_ones:
-            self._show(open_ones)
+            self._show(open_ones, "undecided")
         return int(found.state != pb.RECONCILIATION_STATE_DONE or bool(open_ones))
 
     async def _undecided(self, processor: str) -> list[Any]:
@@ -103,7 +105,7 @@ class _Desk:
         else:
             let_be = pb.DismissDifferenceRequest(request_id=request_id, difference_id=dismiss, reason=reason)
             decided = (await self._api.call(calls.DismissDifference, let_be, self._token)).difference
-        self._show([decided])
+        self._show([decided], "decided")
         return 0
 
     def _show_run(self, run: Any) -> None:
@@ -122,9 +124,9 @@ class _Desk:
                 sums.add_row(total.currency_code, side, *(str(amount) for amount in amounts))
         self._console.print(sums)
 
-    def _show(self, differences: list[Any]) -> None:
+    def _show(self, differences: list[Any], title: str) -> None:
 
-        table = Table("difference", "what differs", "ours", "theirs", "repair", title="undecided or just decided")
+        table = Table("difference", "what differs", "ours", "theirs", "repair", title=title)
         for one in differences:
             kind = pb.DifferenceKind.Name(one.kind).removeprefix("DIFFERENCE_KIND_")
             state = pb.DifferenceState.Name(one.state).removeprefix("DIFFERENCE_STATE_")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from services.deposits.domain import (
     ReportLine,
 )
 from services.deposits.domain.reconciling import (
+    TWO_OPERATORS,
     Asked,
     Books,
     Counts,
@@ -337,3 +340,11 @@ def test_the_days_whose_turn_it_is(hour: int, last: int | None, unsettled: list[
     moments = [today + number * DAY for number in unsettled]
     found = days_to_run(today.replace(hour=hour), None if last is None else today + last * DAY, moments)
     assert [(day - today).days for day in found] == days
+
+
+def test_the_runbook_explains_every_class_and_which_proposals_take_two() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "runbooks" / "reconciliation.md").read_text()
+    rows = {found[1]: found[2] for found in re.finditer(r"^\| `([A-Z_]+)` \|.*\| (.*) \|$", page, re.MULTILINE)}
+    assert set(rows) == set(DifferenceKind)
+    for _, kind, repair in PLANTS.values():
+        assert f"`{repair}`{' (two)' if repair in TWO_OPERATORS else ''}" in rows[kind], (kind, repair)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.clock import ScaledClock, clock_of
+from services.runtime.clock import ScaledClock, clock_of, real_of
 from services.runtime.settings import ServiceSettings, SettingsError, load
 
 GOOD = {
@@ -84,6 +84,8 @@ def test_processes_with_the_same_settings_share_one_faster_time() -> None:
     shown = one.now()
     assert timedelta(0) <= other.now() - shown < timedelta(seconds=60)
     assert timedelta(seconds=600) <= shown - virtual < timedelta(seconds=660)
+    assert real_of(one, virtual + timedelta(minutes=2)) == real + timedelta(seconds=2)
+    assert real_of(clock_of(1.0, None, None), virtual) == virtual
 
 
 def test_without_a_scale_the_clock_is_the_machines() -> None:
