@@ -44,7 +44,7 @@ STEPS = 30
 DONE = st.sampled_from([True, True, True, False])
 CLAIMS = st.sampled_from(["capture", "capture", "raise_hold", "refund"])
 CLAIMED = st.sampled_from([1, 150, 5000, DEPOSIT_MINOR])
-EMPTY = "TRUNCATE deposits, holds, processor_operations, ledger_transfers, ledger_balances, exposures, outbox CASCADE"
+EMPTY = "TRUNCATE deposits, holds, processor_operations, ledger_transfers, ledger_balances, ledger_heads, exposures, outbox CASCADE"
 RECENT = st.sampled_from([-1, -1, -2, -3, 0])
 """Mostly the rental that came last."""
 

@@ -49,11 +49,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Entries of one movement, one currency, sum zero."""
+    """Entries of one movement, one currency, sum zero. `corrects` is the id of the transfer that it puts right, or ""."""
 
     kind: TransferKind
     currency: str
     entries: tuple[Entry, ...]
+    corrects: str = ""
 
     def __post_init__(self) -> None:
         if sum(entry.amount_minor for entry in self.entries) != 0:
