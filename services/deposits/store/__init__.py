@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.deposits.store.bills import Bills
 from services.deposits.store.lapsing import Lapsing
+from services.deposits.store.ledger import Correcting, Keeping, LedgerReading
 from services.deposits.store.payment_methods import PaymentMethods
 from services.deposits.store.policies import Policies
 from services.deposits.store.reading import Reading
@@ -16,7 +17,7 @@ from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
 
-class Store(Policies, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading):
+class Store(Policies, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading, Keeping, Correcting, LedgerReading):
     """Implements the `Store` that operations need, a part per file.
 
     Args:

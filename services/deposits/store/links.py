@@ -1,4 +1,4 @@
-"""The links that a batch adds to the chains of its renters: one digest each, over the rows that are about to be written."""
+"""The links that a batch adds to the chains of its renters: one digest each, over the rows that are written."""
 
 from __future__ import annotations
 

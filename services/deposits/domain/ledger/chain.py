@@ -2,7 +2,8 @@
 
 A link is what one batch wrote of one renter. Its digest covers every field of its transfers and entries:
 
-    leaf(n) = sha256(digest ‖ day booked on, as YYYY-MM-DD)        hash(1) = leaf(1)        hash(n) = sha256(hash(n-1) ‖ leaf(n))
+    leaf(n) = sha256(digest ‖ day booked on, as YYYY-MM-DD)
+    hash(1) = leaf(1), hash(n) = sha256(hash(n-1) ‖ leaf(n))
 
 The statement that writes the transfers computes the hash itself, from the digest: docs/decisions/0017.
 """

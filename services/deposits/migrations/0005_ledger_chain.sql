@@ -63,3 +63,44 @@ ALTER TABLE ledger_transfers ALTER COLUMN link SET NOT NULL;
 ALTER TABLE ledger_transfers ALTER COLUMN link_hash SET NOT NULL;
 CREATE INDEX ledger_transfers_chain ON ledger_transfers (bucket, renter_id, link);
 CREATE INDEX ledger_transfers_of_partner ON ledger_transfers (partner_id, booked_on, transfer_id);
+
+-- What each partner's entries sum to, by day. A sweeper rolls them up from the chains, beyond `rolled_link` of each head.
+CREATE TABLE ledger_partner_days (
+    partner_id    text   NOT NULL,
+    day           date   NOT NULL,
+    account       text   NOT NULL,
+    currency      text   NOT NULL,
+    debits_minor  bigint NOT NULL,
+    credits_minor bigint NOT NULL,
+    PRIMARY KEY (partner_id, day, account, currency)
+) WITH (fillfactor = 70);
+
+CREATE TABLE ledger_periods (
+    month     date        NOT NULL,
+    closed_by text        NOT NULL,
+    closed_at timestamptz NOT NULL,
+    totals    jsonb       NOT NULL,
+    PRIMARY KEY (month)
+);
+
+CREATE TABLE ledger_corrections (
+    bucket        int         NOT NULL CHECK (bucket BETWEEN 0 AND 1023),
+    correction_id text        NOT NULL,
+    transfer_id   text        NOT NULL,
+    deposit_id    text        NOT NULL,
+    renter_id     text        NOT NULL,
+    partner_id    text        NOT NULL,
+    account       text        NOT NULL,
+    currency      text        NOT NULL,
+    amount_minor  bigint      NOT NULL CHECK (amount_minor <> 0),
+    reason        text        NOT NULL,
+    author        text        NOT NULL,
+    proposed_at   timestamptz NOT NULL,
+    state         text        NOT NULL CHECK (state IN ('PROPOSED', 'BOOKED')),
+    approver      text        NOT NULL,
+    booked_at     timestamptz,
+    PRIMARY KEY (bucket, correction_id),
+    FOREIGN KEY (bucket, transfer_id) REFERENCES ledger_transfers (bucket, transfer_id)
+);
+CREATE INDEX ledger_corrections_of ON ledger_corrections (bucket, transfer_id);
+CREATE INDEX ledger_corrections_listed ON ledger_corrections (correction_id);
