@@ -17,6 +17,7 @@ import grpc
 
 from freehold.deposits.v1.billing_service_pb2_grpc import BillingServiceStub
 from freehold.deposits.v1.deposits_service_pb2_grpc import DepositsServiceStub
+from freehold.deposits.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
@@ -66,6 +67,7 @@ class Api:
         self.endorsements = EndorsementServiceStub(self._channels["scoring"])
         self.deposits = DepositsServiceStub(self._channels["deposits"])
         self.bills = BillingServiceStub(self._channels["deposits"])
+        self.ledger = LedgerServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:

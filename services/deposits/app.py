@@ -19,6 +19,8 @@ from freehold.deposits.v1 import (
     deposits_internal_service_pb2_grpc,
     deposits_service_pb2,
     deposits_service_pb2_grpc,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
 )
 from freehold.identity.v1.identity_internal_service_pb2_grpc import IdentityInternalServiceStub
 from services.deposits.clients import IdentityClient, RentalEvents, ScoringClient, ScoringEvents
@@ -36,6 +38,7 @@ from services.deposits.operations import (
     Securing,
     Settling,
 )
+from services.deposits.operations.ledger import Correcting, Exporting, LedgerReading, RollingUp, Sealing
 from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.processors.sandbox import HttpProcessor
@@ -43,9 +46,20 @@ from services.deposits.servicer import ACCESS, LIMITS, PublicServicer
 from services.deposits.servicer_billing import ACCESS as BILLING_ACCESS
 from services.deposits.servicer_billing import BillingServicer
 from services.deposits.servicer_internal import InternalServicer
+from services.deposits.servicer_ledger import ACCESS as LEDGER_ACCESS
+from services.deposits.servicer_ledger import LIMITS as LEDGER_LIMITS
+from services.deposits.servicer_ledger import LedgerServicer
 from services.deposits.servicer_notices import NoticeDoor
 from services.deposits.store import Store
-from services.deposits.sweeper import BILL_SECONDS, LAPSE_SECONDS, SWEEP_SECONDS, RefundQueue, Runner
+from services.deposits.sweeper import (
+    BILL_SECONDS,
+    LAPSE_SECONDS,
+    ROLL_UP_SECONDS,
+    SEAL_SECONDS,
+    SWEEP_SECONDS,
+    RefundQueue,
+    Runner,
+)
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
 from services.runtime.breakers import NeighbourBreaker
@@ -157,6 +171,8 @@ class House:
             Sweeper("lapsing_holds", lapsing.sweep, LAPSE_SECONDS),
             Sweeper("bills", billing.sweep, BILL_SECONDS),
             Sweeper("refund_queue", RefundQueue(lapsing, real).measure, LAPSE_SECONDS),
+            Sweeper("ledger_roll_up", RollingUp(store).sweep, ROLL_UP_SECONDS),
+            Sweeper("ledger_seals", Sealing(store, clock, real).sweep, SEAL_SECONDS),
         ]
         self._changing = changing
         self.notices = NoticeDoor(processors, self._hasten)
@@ -167,6 +183,8 @@ class House:
         remaking = Remaking(changing, self.scoring, self.identity)
         self.internal = _internal(securing, Settling(changing), remaking)
         self.bills = BillingServicer(billing)
+        books = LedgerReading(store)
+        self.ledger = LedgerServicer(books, Exporting(books), Correcting(store, clock))
 
     def _launch(self, operations: Sequence[Operation]) -> None:
         self.runner.launch(operations)
@@ -206,15 +224,21 @@ class House:
             self.bills,
             BILLING_ACCESS,
         )
+        ledger = PublicService(
+            ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"],
+            ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server,
+            self.ledger,
+            LEDGER_ACCESS,
+            LEDGER_LIMITS,
+        )
         internal = InternalService(
             deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],
             deposits_internal_service_pb2_grpc.add_DepositsInternalServiceServicer_to_server,
             self.internal,
             INTERNAL_CALLERS,
         )
-        return Server(
-            SERVICE, settings, self.credentials.authenticate, [public, billing], [internal, self.holder.service], tracer
-        )
+        public_doors, internal_doors = [public, billing, ledger], [internal, self.holder.service]
+        return Server(SERVICE, settings, self.credentials.authenticate, public_doors, internal_doors, tracer)
 
     async def close(self, patience: float) -> None:
         """Lets processor operations end, then the streams."""

@@ -20,6 +20,8 @@ _waiting = _meter.create_gauge("freehold.refund_queue.waiting", unit="{deposit}"
 SWEEP_SECONDS = 1.0
 LAPSE_SECONDS = 5.0
 BILL_SECONDS = 5.0
+ROLL_UP_SECONDS = 2.0
+SEAL_SECONDS = 5.0
 
 
 class Runner:

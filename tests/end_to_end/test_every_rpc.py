@@ -13,6 +13,7 @@ from town import Town, new_id, refused
 
 from freehold.deposits.v1 import billing_service_pb2 as billing
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
+from freehold.deposits.v1 import ledger_service_pb2 as ledger
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.identity.v1 import staff_service_pb2 as staff
@@ -26,6 +27,7 @@ from freehold.scoring.v1 import scorecard_service_pb2 as scorecards
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
 from services.deposits.servicer_billing import ACCESS as BILLING
+from services.deposits.servicer_ledger import ACCESS as LEDGER
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
@@ -35,7 +37,7 @@ from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
-READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters")
+READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "ExportLedger")
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
@@ -46,6 +48,8 @@ NEED_NOTHING = {
     "ListMyEndorsements",
     "ListMyBureaus",
     "GetTrialBalance",
+    "ListRoots",
+    "ListCorrections",
     "GetScorecards",
     "ListMyProofs",
     "GetProofKeys",
@@ -69,6 +73,7 @@ SERVICES = [
     ("scoring", proofs.DESCRIPTOR.services_by_name["ProofService"], PROOF_ACCESS),
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
     ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING),
+    ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""

@@ -44,7 +44,9 @@ STEPS = 30
 DONE = st.sampled_from([True, True, True, False])
 CLAIMS = st.sampled_from(["capture", "capture", "raise_hold", "refund"])
 CLAIMED = st.sampled_from([1, 150, 5000, DEPOSIT_MINOR])
-EMPTY = "TRUNCATE deposits, holds, processor_operations, ledger_transfers, ledger_balances, ledger_heads, exposures, outbox CASCADE"
+_TABLES = ("deposits", "holds", "processor_operations", "exposures", "outbox")
+_LEDGER = ("transfers", "balances", "heads", "partner_days")
+EMPTY = f"TRUNCATE {', '.join(_TABLES)}, {', '.join(f'ledger_{name}' for name in _LEDGER)} CASCADE"
 RECENT = st.sampled_from([-1, -1, -2, -3, 0])
 """Mostly the rental that came last."""
 

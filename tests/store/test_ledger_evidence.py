@@ -100,7 +100,8 @@ PLANTED = {
     ),
     "deleted last transfers": (
         [
-            f"DELETE FROM ledger_entries WHERE transfer_id IN (SELECT transfer_id FROM ledger_transfers WHERE {OF} AND link = {END})",
+            "DELETE FROM ledger_entries WHERE transfer_id IN"
+            f" (SELECT transfer_id FROM ledger_transfers WHERE {OF} AND link = {END})",
             f"DELETE FROM ledger_transfers WHERE {OF} AND link = {END}",
         ],
         {"LINK_MISSING", "BALANCE_CHANGED", "ROLL_UP_CHANGED", "PERIOD_CHANGED", "ROOT_CHANGED"},
@@ -108,10 +109,11 @@ PLANTED = {
     ),
     "inserted transfer": (
         [
-            "INSERT INTO ledger_transfers SELECT bucket, 'tfr_planted', deposit_id, renter_id, partner_id, kind, occurred_at,"
-            f" corrects, booked_on, link, link_hash FROM ledger_transfers WHERE transfer_id = {LAST} AND renter_id = $1",
-            "INSERT INTO ledger_entries SELECT bucket, 'tfr_planted', position, renter_id, account, currency, amount_minor"
-            f" FROM ledger_entries WHERE transfer_id = {LAST} AND renter_id = $1",
+            "INSERT INTO ledger_transfers SELECT bucket, 'tfr_planted', deposit_id, renter_id, partner_id, kind,"
+            " occurred_at, corrects, booked_on, link, link_hash"
+            f" FROM ledger_transfers WHERE transfer_id = {LAST} AND renter_id = $1",
+            "INSERT INTO ledger_entries SELECT bucket, 'tfr_planted', position, renter_id, account, currency,"
+            f" amount_minor FROM ledger_entries WHERE transfer_id = {LAST} AND renter_id = $1",
         ],
         {"LINK_CHANGED", "BALANCE_CHANGED", "ROLL_UP_CHANGED", "PERIOD_CHANGED"},
         "tfr_planted",

@@ -51,7 +51,7 @@ def next_month(month: date) -> date:
 def span(first: date, after: date) -> tuple[date, date]:
     """A span of days [first, after); raises INVALID_FIELD when it is empty or too long."""
     if not 0 < (after - first).days <= LONGEST_DAYS:
-        raise invalid("after", f"is 1 to {LONGEST_DAYS} days after `first`")
+        raise invalid("last_day", f"is not before the first day, and at most {LONGEST_DAYS} days are asked for")
     return first, after
 
 

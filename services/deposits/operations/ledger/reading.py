@@ -10,7 +10,7 @@ from services.deposits.domain.ledger.periods import next_month, span
 from services.deposits.operations.ledger.ports import DayTotal, LedgerStore, Listed, Owned, Selection
 from services.values import pages
 from services.values.callers import Caller, Role
-from services.values.errors import invalid
+from services.values.errors import Category, Refusal, invalid
 
 EXPORT_PAGE = 1000
 
@@ -71,15 +71,16 @@ class LedgerReading:
 def of_whom(caller: Caller, asked: Owned) -> Owned:
     """Whose books are read: a partner's and a renter's own, of operators those they name.
 
-    Raises INVALID_FIELD when an operator names nobody.
+    Raises CALLER_NOT_ALLOWED for somebody else's, INVALID_FIELD when an operator names nobody.
     """
-    if caller.role is Role.RENTER:
-        return Owned("", caller.id)
-    if caller.role in (Role.PARTNER, Role.STAFF):
-        return Owned(caller.partner_id or caller.id, asked.renter_id)
-    if not asked.partner_id and not asked.renter_id:
+    own = {Role.RENTER: Owned("", caller.id), Role.PARTNER: Owned(caller.partner_id or "", asked.renter_id)}
+    own[Role.STAFF] = own[Role.PARTNER]
+    found = own.get(caller.role, asked)
+    if asked.partner_id not in ("", found.partner_id) or asked.renter_id not in ("", found.renter_id):
+        raise Refusal(Category.PERMISSION_DENIED, "CALLER_NOT_ALLOWED", "these are somebody else's books")
+    if not found.partner_id and not found.renter_id:
         raise invalid("partner_id", "is needed, or renter_id")
-    return asked
+    return found
 
 
 def _sums(totals: list[DayTotal]) -> dict[tuple[str, str], int]:
