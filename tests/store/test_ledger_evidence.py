@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import astuple, dataclass
+from datetime import date
 
 import pytest
 from deposits_desk import Desk
 
 from services.deposits.domain import Deposit
+from services.deposits.domain.ledger.books import BookedTransfer
+from services.deposits.domain.ledger.chain import digest_of, entry_text, link_hash, moment_text, transfer_text
 from services.deposits.operations.ledger import Correcting, RollingUp, Sealing, Verifying
 from services.deposits.operations.settling import SettleItem
 from services.deposits.store.ledger.snapshot import Snapshot
@@ -26,9 +29,9 @@ class Town:
     dsn: str
     renter_id: str
 
-    async def verify(self) -> list[tuple[str, str, str]]:
+    async def verify(self, kept: Mapping[date, bytes] | None = None) -> list[tuple[str, str, str]]:
         async with Snapshot.open(self.dsn) as books:
-            found = Verifying(books, {}).findings()
+            found = Verifying(books, kept or {}).findings()
             return [(finding.what, finding.subject, finding.text) async for finding in found]
 
 
@@ -207,3 +210,46 @@ async def test_a_planted_change_is_found_and_named(town: Town, change: str) -> N
     found = await town.verify()
     assert {what for what, _, _ in found} == kinds
     assert any(named.format(**names) in text for _, _, text in found), found
+
+
+async def forge(town: Town) -> None:
+    """Moves a renter's first transfer to another deposit, and makes every hash after it fit."""
+    move = f"UPDATE ledger_transfers SET deposit_id = 'dep_forged' WHERE transfer_id = {FIRST} AND renter_id = $1"
+    await town.desk.db.execute(move, town.renter_id)
+    async with Snapshot.open(town.dsn) as books:
+        chains = [pages.transfers[town.renter_id] async for pages in books.buckets() if town.renter_id in pages.heads]
+    links: dict[int, list[BookedTransfer]] = {}
+    for one in chains[0]:
+        links.setdefault(one.link, []).append(one)
+    previous = b""
+    for number in sorted(links):
+        digest = digest_of(_text(one) for one in links[number])
+        previous = link_hash(previous, digest, links[number][0].booked_on)
+        await town.desk.db.execute(
+            f"UPDATE ledger_transfers SET link_hash = $3 WHERE {OF} AND link = $2", town.renter_id, number, previous
+        )
+    await town.desk.db.execute(f"UPDATE ledger_heads SET hash = $2 WHERE {OF}", town.renter_id, previous)
+
+
+def _text(one: BookedTransfer) -> str:
+    fields = (one.transfer_id, one.deposit_id, one.renter_id, one.partner_id, one.kind, moment_text(one.occurred_at))
+    entries = (entry_text(position, *rest) for position, _, *rest in map(astuple, one.entries))
+    return transfer_text((*fields, one.corrects), entries)
+
+
+async def test_whoever_rewrites_a_whole_chain_is_found_by_the_roots_and_whoever_rewrites_those_by_one_that_was_kept(
+    town: Town,
+) -> None:
+    async with Snapshot.open(town.dsn) as books:
+        kept = {root.day: root.root for root in await books.roots() if root.root}
+    newest = max(kept)
+    assert await town.verify({newest: kept[newest]}) == []
+    await forge(town)
+    assert [(what, subject) for what, subject, _ in await town.verify()] == [
+        ("ROOT_CHANGED", "2026-11-23"),
+        ("ROOT_CHANGED", "2026-11-24"),
+    ]
+    await town.desk.db.execute("UPDATE ledger_roots SET root = NULL")
+    await keep(town.desk)
+    assert await town.verify() == [], "everything fits again"
+    assert [subject for _, subject, _ in await town.verify({newest: kept[newest]})] == [newest.isoformat()]

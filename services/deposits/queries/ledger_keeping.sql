@@ -67,15 +67,17 @@ SELECT EXISTS (SELECT 1 FROM ledger_roots r WHERE r.day = $2::date - 1 AND r.roo
        AND NOT EXISTS (SELECT 1 FROM ledger_periods p WHERE p.month = ($1::date - interval '1 month')::date) AS out_of_order;
 
 -- name: period_totals
--- All entries booked in a span of days: what is rolled up, and what is not yet.
+-- All entries booked in a span of days: what is rolled up, and what is not yet (see partner_days).
 SELECT m.account, m.currency, sum(m.debits_minor)::bigint AS debits_minor, sum(m.credits_minor)::bigint AS credits_minor
 FROM (
     SELECT p.account, p.currency, p.debits_minor, p.credits_minor FROM ledger_partner_days p
     WHERE p.day >= $1 AND p.day < $2
     UNION ALL
     SELECT e.account, e.currency, greatest(e.amount_minor, 0), greatest(-e.amount_minor, 0)
-    FROM ledger_heads h
-    JOIN ledger_transfers t ON t.bucket = h.bucket AND t.renter_id = h.renter_id AND t.link > h.rolled_link
+    FROM ledger_heads h CROSS JOIN LATERAL (
+        SELECT x.bucket, x.transfer_id, x.booked_on FROM ledger_transfers x
+        WHERE x.bucket = h.bucket AND x.renter_id = h.renter_id AND x.link > h.rolled_link OFFSET 0
+    ) t
     JOIN ledger_entries e ON e.bucket = t.bucket AND e.transfer_id = t.transfer_id
     WHERE NOT h.rolled AND t.booked_on >= $1 AND t.booked_on < $2
 ) m GROUP BY m.account, m.currency ORDER BY m.account, m.currency;

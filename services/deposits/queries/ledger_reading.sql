@@ -1,5 +1,6 @@
 -- name: partner_days
 -- What a partner's accounts moved by day, what came before a day as one; what is not rolled up yet is added as it is.
+-- OFFSET 0 has those transfers found by their chains; a partner's own would be searched whole.
 SELECT CASE WHEN m.day >= $2 THEN m.day END AS day, m.account, m.currency,
        sum(m.debits_minor)::bigint AS debits_minor, sum(m.credits_minor)::bigint AS credits_minor
 FROM (
@@ -7,8 +8,10 @@ FROM (
     WHERE p.partner_id = $1 AND p.day < $3
     UNION ALL
     SELECT t.booked_on, e.account, e.currency, greatest(e.amount_minor, 0), greatest(-e.amount_minor, 0)
-    FROM ledger_heads h
-    JOIN ledger_transfers t ON t.bucket = h.bucket AND t.renter_id = h.renter_id AND t.link > h.rolled_link
+    FROM ledger_heads h CROSS JOIN LATERAL (
+        SELECT x.bucket, x.transfer_id, x.partner_id, x.booked_on FROM ledger_transfers x
+        WHERE x.bucket = h.bucket AND x.renter_id = h.renter_id AND x.link > h.rolled_link OFFSET 0
+    ) t
     JOIN ledger_entries e ON e.bucket = t.bucket AND e.transfer_id = t.transfer_id
     WHERE NOT h.rolled AND t.partner_id = $1 AND t.booked_on < $3
 ) m GROUP BY 1, 2, 3 ORDER BY 1 NULLS FIRST, 2, 3;

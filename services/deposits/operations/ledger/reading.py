@@ -36,9 +36,7 @@ class LedgerReading:
 
     async def statement(self, caller: Caller, whose: Owned, first: date, after: date) -> Statement:
         """A statement of [first, after). Raises INVALID_FIELD."""
-        whose, (first, after) = of_whom(caller, whose), span(first, after)
-        if whose.partner_id:
-            whose = Owned(whose.partner_id, "")
+        whose, (first, after) = of_one(caller, whose), span(first, after)
         days = await self._store.ledger_days(whose, first, after)
         opening = _sums([total for total in days if total.day is None])
         moved = tuple(total for total in days if total.day is not None)
@@ -61,8 +59,7 @@ class LedgerReading:
 
     async def every_transfer(self, caller: Caller, whose: Owned, selection: Selection) -> AsyncIterator[list[Listed]]:
         """Every transfer of a span of days, in the order booked, part by part."""
-        whose = of_whom(caller, whose)
-        place = (selection.first, "")
+        whose, place = of_one(caller, whose), (selection.first, "")
         while found := await self._store.ledger_transfers(whose, selection, place, EXPORT_PAGE):
             yield found
             place = (found[-1].booked_on, found[-1].transfer_id)
@@ -80,6 +77,14 @@ def of_whom(caller: Caller, asked: Owned) -> Owned:
         raise Refusal(Category.PERMISSION_DENIED, "CALLER_NOT_ALLOWED", "these are somebody else's books")
     if not found.partner_id and not found.renter_id:
         raise invalid("partner_id", "is needed, or renter_id")
+    return found
+
+
+def of_one(caller: Caller, asked: Owned) -> Owned:
+    """The same where books are a partner's or a renter's: what the two have with each other has no balances."""
+    found = of_whom(caller, asked)
+    if found.partner_id and found.renter_id:
+        raise invalid("renter_id", "is not named beside a partner here")
     return found
 
 

@@ -314,7 +314,7 @@ class GetStatementRequest(_message.Message):
     partner_id: _builtins.str
     """Whose books, for operators: a partner's, `ptn_…`. Of everybody else it is their own."""
     renter_id: _builtins.str
-    """Whose books, for operators: a renter's, `rnt_…`. Of everybody else it is their own."""
+    """Whose books, for operators: a renter's, `rnt_…`, and no partner's. Of everybody else it is their own."""
     first_day: _builtins.str
     """The first day, YYYY-MM-DD (UTC)."""
     last_day: _builtins.str
@@ -539,7 +539,7 @@ class ExportLedgerRequest(_message.Message):
     partner_id: _builtins.str
     """Whose books, for operators: a partner's, `ptn_…`. Of everybody else it is their own."""
     renter_id: _builtins.str
-    """Whose books, for operators: a renter's, `rnt_…`. Of everybody else it is their own."""
+    """Whose books, for operators: a renter's, `rnt_…`, and no partner's. Of everybody else it is their own."""
     first_day: _builtins.str
     """The first day, YYYY-MM-DD (UTC)."""
     last_day: _builtins.str
