@@ -8,7 +8,6 @@ from typing import Protocol
 
 from freehold.deposits.v1 import ledger_service_pb2 as pb
 from freehold.deposits.v1.ledger_service_pb2_grpc import LedgerServiceServicer
-from freehold.money.v1 import money_pb2
 from services.deposits.domain.ledger import Account, Correction, CorrectionState, Root
 from services.deposits.operations.ledger import Correcting, Exporting, Format, LedgerReading, Statement
 from services.deposits.operations.ledger.ports import Listed, Owned, Selection
@@ -89,7 +88,7 @@ class LedgerServicer(LedgerServiceServicer):
 
     async def CorrectLedger(self, request: pb.CorrectLedgerRequest, context: Context) -> pb.CorrectLedgerResponse:
         account = Account(pb.LedgerAccount.Name(request.account).removeprefix("LEDGER_ACCOUNT_").lower())
-        amount = Money(request.amount.currency_code, request.amount.amount_minor)
+        amount = Money(request.currency_code, request.amount_minor)
         what = (request.transfer_id, account, amount, request.reason)
         correction = await self._correcting.correct(current_call().caller, request.request_id, *what)
         return pb.CorrectLedgerResponse(correction=_correction(correction))
@@ -202,7 +201,8 @@ def _correction(one: Correction) -> pb.LedgerCorrection:
         deposit_id=one.deposit_id,
         partner_id=one.partner_id,
         account=_account(one.account),
-        amount=money_pb2.Money(currency_code=one.currency, amount_minor=one.amount_minor),
+        currency_code=one.currency,
+        amount_minor=one.amount_minor,
         reason=one.reason,
         author=one.author,
         approver=one.approver,

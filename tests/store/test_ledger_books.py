@@ -8,7 +8,7 @@ import io
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -174,6 +174,18 @@ async def test_days_are_sealed_once_whoever_does_it_and_late_bookings_count_for_
     await keep(desk)
     roots, _ = await Correcting(desk.store, desk.clock).roots(0, "")
     assert [(root.day.day, root.renters) for root in roots if root.renters] == [(25, 1), (23, 1)]
+
+
+async def test_a_chain_whose_days_go_back_and_forth_is_sealed_as_it_is_audited(desk: Desk) -> None:
+    """Replicas whose clocks differ around midnight, and one that is far behind."""
+    renter_id, noon = await desk.person(500), desk.clock.now()
+    for hours in (0, 24, 1, 25, 48, 2, 26):
+        desk.clock.time = noon + timedelta(hours=hours)
+        await rent(desk, renter_id, 350)
+    desk.clock.time = noon + timedelta(days=9)
+    await keep(desk)
+    roots, _ = await Correcting(desk.store, desk.clock).roots(0, "")
+    assert {root.day.day: root.renters for root in roots if root.renters} == {23: 1, 24: 1}, "26 h is the end"
 
 
 async def test_months_close_in_order_when_all_their_days_are_sealed(desk: Desk) -> None:

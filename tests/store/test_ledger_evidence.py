@@ -128,7 +128,7 @@ PLANTED = {
     ),
     "changed booking date": (
         [f"UPDATE ledger_transfers SET booked_on = booked_on + 2 WHERE {OF} AND link = 2"],
-        {"LINK_CHANGED", "ROLL_UP_CHANGED", "ROOT_CHANGED"},
+        {"LINK_CHANGED", "ROLL_UP_CHANGED"},
         "link 2 of {renter}",
     ),
     "swapped order": (

@@ -43,13 +43,13 @@ SELECT r.day, p.root AS previous FROM ledger_roots r LEFT JOIN ledger_roots p ON
 WHERE r.root IS NULL AND r.closed_at <= $1 ORDER BY r.day LIMIT 1;
 
 -- name: leaves_of
--- The last link that each renter of some buckets has on a day.
+-- The last link that each renter of some buckets has by the end of a day, where it is of that day.
 SELECT h.bucket, h.renter_id, t.link, t.link_hash
 FROM ledger_heads h CROSS JOIN LATERAL (
-    SELECT x.link, x.link_hash FROM ledger_transfers x
-    WHERE x.bucket = h.bucket AND x.renter_id = h.renter_id AND x.booked_on = $3 ORDER BY x.link DESC LIMIT 1
+    SELECT x.link, x.link_hash, x.booked_on FROM ledger_transfers x
+    WHERE x.bucket = h.bucket AND x.renter_id = h.renter_id AND x.booked_on <= $3 ORDER BY x.link DESC LIMIT 1
 ) t
-WHERE h.bucket >= $1 AND h.bucket < $2 AND h.booked_on >= $3;
+WHERE h.bucket >= $1 AND h.bucket < $2 AND h.booked_on >= $3 AND t.booked_on = $3;
 
 -- name: seal_day
 -- Seals a day, unless it is sealed.

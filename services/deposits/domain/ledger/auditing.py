@@ -110,12 +110,14 @@ class Audit:
         yield from _wrong_head(renter_id, head, last, previous)
 
     def _leaves(self, renter_id: str, links: Mapping[int, Sequence[BookedTransfer]]) -> list[tuple[date, Leaf]]:
+        """By day, the last link of the chain as it was by the end of that day, where it is of that day."""
         latest: dict[date, Leaf] = {}
         for number in sorted(links):
-            for one in links[number]:
-                if one.booked_on in self.sealed:
-                    latest[one.booked_on] = Leaf(renter_id, number, one.link_hash)
-        return list(latest.items())
+            one = links[number][-1]
+            for later in [day for day in latest if day > one.booked_on]:
+                del latest[later]
+            latest[one.booked_on] = Leaf(renter_id, number, one.link_hash)
+        return [(day, leaf) for day, leaf in latest.items() if day in self.sealed]
 
     def _sum(self, mine: Sequence[BookedTransfer], head: Head | None) -> None:
         for one in mine:

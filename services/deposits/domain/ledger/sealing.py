@@ -1,5 +1,7 @@
 """Sealing: the last links of a finished day, of all renters, under one root, which names the root of the day before.
 
+A renter's last link of a day is the end of the chain as it was by the end of that day, where that was booked on it.
+
 The tree is that of RFC 6962: leaves in the order of (bucket, renter_id), 0x00 before a leaf, 0x01 before a node.
 Whoever keeps one root outside of the database can prove that nothing before it was rewritten.
 """

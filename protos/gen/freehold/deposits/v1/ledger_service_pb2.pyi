@@ -4,7 +4,6 @@ isort:skip_file
 """
 
 from collections import abc as _abc
-from freehold.money.v1 import money_pb2 as _money_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -808,7 +807,8 @@ class LedgerCorrection(_message.Message):
     DEPOSIT_ID_FIELD_NUMBER: _builtins.int
     PARTNER_ID_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
-    AMOUNT_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
     APPROVER_FIELD_NUMBER: _builtins.int
@@ -825,6 +825,10 @@ class LedgerCorrection(_message.Message):
     """The partner of that transfer."""
     account: Global___LedgerAccount.ValueType
     """PARTNER_PAYABLE or PROCESSOR_RECEIVABLE; the other side is PLATFORM_CORRECTIONS."""
+    currency_code: _builtins.str
+    """ISO 4217."""
+    amount_minor: _builtins.int
+    """Minor units. Above zero: more is owed to the partner, or by the processor; below: less."""
     reason: _builtins.str
     """Why."""
     author: _builtins.str
@@ -833,10 +837,6 @@ class LedgerCorrection(_message.Message):
     """The operator who approved it; empty when nobody had to."""
     state: Global___LedgerCorrectionState.ValueType
     """How far it is."""
-    @_builtins.property
-    def amount(self) -> _money_pb2.Money:
-        """Above zero: more is owed to the partner, or by the processor; below: less."""
-
     @_builtins.property
     def proposed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was proposed."""
@@ -853,7 +853,8 @@ class LedgerCorrection(_message.Message):
         deposit_id: _builtins.str = ...,
         partner_id: _builtins.str = ...,
         account: Global___LedgerAccount.ValueType = ...,
-        amount: _money_pb2.Money | None = ...,
+        currency_code: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
         reason: _builtins.str = ...,
         author: _builtins.str = ...,
         approver: _builtins.str = ...,
@@ -861,9 +862,9 @@ class LedgerCorrection(_message.Message):
         proposed_at: _timestamp_pb2.Timestamp | None = ...,
         booked_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "booked_at", b"booked_at", "proposed_at", b"proposed_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "proposed_at", b"proposed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "amount", b"amount", "approver", b"approver", "author", b"author", "booked_at", b"booked_at", "correction_id", b"correction_id", "deposit_id", b"deposit_id", "partner_id", b"partner_id", "proposed_at", b"proposed_at", "reason", b"reason", "state", b"state", "transfer_id", b"transfer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "amount_minor", b"amount_minor", "approver", b"approver", "author", b"author", "booked_at", b"booked_at", "correction_id", b"correction_id", "currency_code", b"currency_code", "deposit_id", b"deposit_id", "partner_id", b"partner_id", "proposed_at", b"proposed_at", "reason", b"reason", "state", b"state", "transfer_id", b"transfer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -878,7 +879,8 @@ class CorrectLedgerRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TRANSFER_ID_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
-    AMOUNT_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
@@ -886,26 +888,27 @@ class CorrectLedgerRequest(_message.Message):
     """What to put right, `tfr_…`."""
     account: Global___LedgerAccount.ValueType
     """PARTNER_PAYABLE or PROCESSOR_RECEIVABLE."""
+    currency_code: _builtins.str
+    """ISO 4217, as of the transfer."""
+    amount_minor: _builtins.int
+    """Minor units. Above zero: more is owed to the partner, or by the processor; below: less. All corrections of a transfer
+    on an account together do not exceed it.
+    """
     reason: _builtins.str
     """Why, 1 to 500 characters; no personal data."""
-    @_builtins.property
-    def amount(self) -> _money_pb2.Money:
-        """Above zero: more is owed to the partner, or by the processor; below: less. All corrections of a transfer on an
-        account together do not exceed it.
-        """
-
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         transfer_id: _builtins.str = ...,
         account: Global___LedgerAccount.ValueType = ...,
-        amount: _money_pb2.Money | None = ...,
+        currency_code: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
         reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "amount", b"amount", "reason", b"reason", "request_id", b"request_id", "transfer_id", b"transfer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "amount_minor", b"amount_minor", "currency_code", b"currency_code", "reason", b"reason", "request_id", b"request_id", "transfer_id", b"transfer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
