@@ -12,8 +12,9 @@ CREATE FUNCTION book(
     accounts text[], amounts bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at)
-    VALUES (the_bucket, the_transfer, the_deposit, the_renter, the_partner, the_kind, now());
+    INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at, booked_on,
+                                  link, link_hash)
+    VALUES (the_bucket, the_transfer, the_deposit, the_renter, the_partner, the_kind, now(), now()::date, 0, '');
     INSERT INTO ledger_entries (bucket, transfer_id, position, renter_id, account, currency, amount_minor)
     SELECT the_bucket, the_transfer, e.position - 1, the_renter, e.account, 'CNY', e.amount_minor
     FROM unnest(accounts, amounts) WITH ORDINALITY AS e (account, amount_minor, position);

@@ -17,6 +17,7 @@ import grpc
 
 from freehold.deposits.v1.billing_service_pb2_grpc import BillingServiceStub
 from freehold.deposits.v1.deposits_service_pb2_grpc import DepositsServiceStub
+from freehold.deposits.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from freehold.deposits.v1.policy_service_pb2_grpc import PolicyServiceStub
 from freehold.deposits.v1.reconciliation_service_pb2_grpc import ReconciliationServiceStub
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
@@ -70,6 +71,7 @@ class Api:
         self.bills = BillingServiceStub(self._channels["deposits"])
         self.policies = PolicyServiceStub(self._channels["deposits"])
         self.reconciliation = ReconciliationServiceStub(self._channels["deposits"])
+        self.ledger = LedgerServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:

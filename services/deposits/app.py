@@ -19,6 +19,8 @@ from freehold.deposits.v1 import (
     deposits_internal_service_pb2_grpc,
     deposits_service_pb2,
     deposits_service_pb2_grpc,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
     policy_service_pb2,
     policy_service_pb2_grpc,
     reconciliation_service_pb2,
@@ -42,6 +44,7 @@ from services.deposits.operations import (
     Settling,
     Simulating,
 )
+from services.deposits.operations.ledger import Correcting, Exporting, LedgerReading, RollingUp, Sealing
 from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.reconciling import Deciding, Repairing, Running
 from services.deposits.operations.settling import CancelItem, SettleItem
@@ -51,6 +54,9 @@ from services.deposits.servicer import ACCESS, LIMITS, PublicServicer
 from services.deposits.servicer_billing import ACCESS as BILLING_ACCESS
 from services.deposits.servicer_billing import BillingServicer
 from services.deposits.servicer_internal import InternalServicer
+from services.deposits.servicer_ledger import ACCESS as LEDGER_ACCESS
+from services.deposits.servicer_ledger import LIMITS as LEDGER_LIMITS
+from services.deposits.servicer_ledger import LedgerServicer
 from services.deposits.servicer_notices import NoticeDoor
 from services.deposits.servicer_policies import ACCESS as POLICY_ACCESS
 from services.deposits.servicer_policies import LIMITS as POLICY_LIMITS
@@ -63,6 +69,8 @@ from services.deposits.sweeper import (
     LAPSE_SECONDS,
     PLAN_SECONDS,
     RECONCILE_SECONDS,
+    ROLL_UP_SECONDS,
+    SEAL_SECONDS,
     SWEEP_SECONDS,
     Reconciled,
     RefundQueue,
@@ -181,6 +189,8 @@ class House:
             Sweeper("lapsing_holds", lapsing.sweep, LAPSE_SECONDS),
             Sweeper("bills", billing.sweep, BILL_SECONDS),
             Sweeper("refund_queue", RefundQueue(lapsing, real).measure, LAPSE_SECONDS),
+            Sweeper("ledger_roll_up", RollingUp(store).sweep, ROLL_UP_SECONDS),
+            Sweeper("ledger_seals", Sealing(store, clock, real).sweep, SEAL_SECONDS),
         ]
         self._changing = changing
         self.notices = NoticeDoor(processors, self._hasten)
@@ -194,6 +204,8 @@ class House:
         self.internal = _internal(securing, Settling(changing), remaking)
         self.bills = BillingServicer(billing)
         self.reconciliation = self._reconciliation(store, processors)
+        books = LedgerReading(store)
+        self.ledger = LedgerServicer(books, Exporting(books), Correcting(store, clock))
 
     def _reconciliation(self, store: Store, processors: Mapping[str, Processor]) -> ReconciliationServicer:
         clock, real = self._changing.clock, self._changing.real
@@ -266,13 +278,20 @@ class House:
             self.reconciliation,
             RECONCILIATION_ACCESS,
         )
+        ledger = PublicService(
+            ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"],
+            ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server,
+            self.ledger,
+            LEDGER_ACCESS,
+            LEDGER_LIMITS,
+        )
         internal = InternalService(
             deposits_internal_service_pb2.DESCRIPTOR.services_by_name["DepositsInternalService"],
             deposits_internal_service_pb2_grpc.add_DepositsInternalServiceServicer_to_server,
             self.internal,
             INTERNAL_CALLERS,
         )
-        doors = ([public, billing, policies, reconciliation], [internal, self.holder.service])
+        doors = ([public, billing, policies, ledger, reconciliation], [internal, self.holder.service])
         return Server(SERVICE, settings, self.credentials.authenticate, *doors, tracer)
 
     async def close(self, patience: float) -> None:

@@ -14,6 +14,7 @@ from town import Town
 from freehold.errors.v1 import error_reason_pb2
 from services.cli.home import SERVICES, Ports
 from services.deposits.app import Settings as DepositsSettings
+from services.deposits.domain.ledger.auditing import What
 from services.identity.app import Settings as IdentitySettings
 from services.scoring.app import Settings as ScoringSettings
 from services.scoring.models import read_models
@@ -82,7 +83,7 @@ def test_error_reasons_exist(page: str) -> None:
     known = {name.removeprefix("ERROR_REASON_") for name, _ in error_reason_pb2.ErrorReason.items()}
     text = (ROOT / page).read_text()
     reasons = {r for r in _REASON.findall(text) if not _STATES.match(r)} - _CODES
-    assert reasons - _settings() - known - _of_scores() == set()
+    assert reasons - _settings() - known - _of_scores() - set(What) == set()
 
 
 def _of_scores() -> set[str]:

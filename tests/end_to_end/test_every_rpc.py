@@ -13,6 +13,7 @@ from town import Town, new_id, refused
 
 from freehold.deposits.v1 import billing_service_pb2 as billing
 from freehold.deposits.v1 import deposits_service_pb2 as deposits
+from freehold.deposits.v1 import ledger_service_pb2 as ledger
 from freehold.deposits.v1 import policy_service_pb2 as policies
 from freehold.deposits.v1 import reconciliation_service_pb2 as reconciliation
 from freehold.identity.v1 import identity_service_pb2 as identity
@@ -28,6 +29,7 @@ from freehold.scoring.v1 import scorecard_service_pb2 as scorecards
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
 from services.deposits.servicer_billing import ACCESS as BILLING
+from services.deposits.servicer_ledger import ACCESS as LEDGER
 from services.deposits.servicer_policies import ACCESS as POLICIES
 from services.deposits.servicer_reconciliation import ACCESS as RECONCILIATION
 from services.identity.servicer import ACCESS as IDENTITY
@@ -39,7 +41,7 @@ from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
-READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate")
+READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate", "ExportLedger")
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
@@ -50,6 +52,8 @@ NEED_NOTHING = {
     "ListMyEndorsements",
     "ListMyBureaus",
     "GetTrialBalance",
+    "ListRoots",
+    "ListCorrections",
     "GetScorecards",
     "ListMyProofs",
     "GetProofKeys",
@@ -77,6 +81,7 @@ SERVICES = [
     ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING),
     ("deposits", policies.DESCRIPTOR.services_by_name["PolicyService"], POLICIES),
     ("deposits", reconciliation.DESCRIPTOR.services_by_name["ReconciliationService"], RECONCILIATION),
+    ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""

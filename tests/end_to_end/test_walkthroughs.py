@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from beancount import loader
 from town import Town
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,9 @@ async def test_from_sign_up_to_the_first_rental_to_a_copy_to_oblivion(town: Town
     end = "echo \"$ride\" | grep -o 'rtl_[0-9a-v]*' | head -1"
     returning = f'call rental RentalService/EndRental "$key" \'{{"requestId": "end-1", "rentalId": "\'$({end})\'"}}\'\n'
 
-    (hiring,) = _SHELL.findall((ROOT / "docs" / "partners.md").read_text())
+    (hiring,) = [
+        block for block in _SHELL.findall((ROOT / "docs" / "partners.md").read_text()) if "InviteStaff" in block
+    ]
     told = await _run(riding + returning + hiring + copying + erasing, tmp_path)
     assert "STAFF_STATE_ACTIVE" in told
     assert "max@bikes.example" in told
@@ -34,6 +37,23 @@ async def test_from_sign_up_to_the_first_rental_to_a_copy_to_oblivion(town: Town
     assert '"receipt"' in told
     names = set(zipfile.ZipFile(tmp_path / "my-data.zip").namelist())
     assert names == {"manifest.json", "identity.json", "scoring.json", "deposits.json", "rental.json"}
+
+
+async def test_a_partner_reads_its_books_and_an_operator_verifies_them(town: Town, tmp_path: Path) -> None:
+    (tmp_path / ".freehold").symlink_to(town.ready.home.path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    renter = await town.new_person(score=600)
+    await town.end((await town.start(renter.renter_id, await town.new_bike())).rental_id)
+    reading = [
+        block for block in _SHELL.findall((ROOT / "docs" / "partners.md").read_text()) if "GetStatement" in block
+    ]
+    verifying = [block for block in _SHELL.findall((ROOT / "docs" / "operations.md").read_text()) if "verify" in block]
+    told = await _run("".join(reading + verifying), tmp_path)
+    assert "LEDGER_ACCOUNT_PARTNER_PAYABLE" in told
+    assert "balance Liabilities:Renters:DepositsHeld" in told
+    assert ": 0 findings" in told
+    _, errors, _ = loader.load_file(str(tmp_path / "books.beancount"))
+    assert errors == []
 
 
 async def test_a_person_reads_their_score_and_disputes_what_is_wrong(town: Town, tmp_path: Path) -> None:

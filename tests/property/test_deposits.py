@@ -47,9 +47,11 @@ STEPS = 30
 DONE = st.sampled_from([True, True, True, False])
 CLAIMS = st.sampled_from(["capture", "capture", "raise_hold", "refund"])
 CLAIMED = st.sampled_from([1, 150, 5000, DEPOSIT_MINOR])
-EMPTY = (
-    "TRUNCATE deposits, holds, processor_operations, ledger_transfers, ledger_balances, exposures, outbox,"
-    " reconciliation_runs, reconciliation_differences CASCADE"
+_TABLES = ("deposits", "holds", "processor_operations", "exposures", "outbox")
+_RECONCILED = ("runs", "differences")
+_LEDGER = ("transfers", "balances", "heads", "partner_days")
+EMPTY = "TRUNCATE {} CASCADE".format(
+    ", ".join([*_TABLES, *(f"ledger_{n}" for n in _LEDGER), *(f"reconciliation_{n}" for n in _RECONCILED)])
 )
 RECENT = st.sampled_from([-1, -1, -2, -3, 0])
 """Mostly the rental that came last."""

@@ -5,6 +5,7 @@ import typer
 from services.cli.commands.demo import demo
 from services.cli.commands.doctor import doctor
 from services.cli.commands.last_code import last_code
+from services.cli.commands.ledger import ledger
 from services.cli.commands.migrate import migrate
 from services.cli.commands.operator_token import operator_token
 from services.cli.commands.proof import proof
@@ -26,5 +27,6 @@ for command in (demo, up, seed, doctor, migrate, operator_token, last_code, reco
     app.command()(command)
 app.add_typer(scorecard, name="scorecard")
 app.add_typer(proof, name="proof")
+app.add_typer(ledger, name="ledger")
 
 __all__ = ["app"]

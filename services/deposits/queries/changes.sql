@@ -27,7 +27,8 @@ ORDER BY h.hold_id;
 
 -- name: write_changes
 -- Everything that n changes write, in one statement: deposits, holds, operations, ledger, bills, exposures, events.
--- A bill is opened for what becomes owed; one that was paid is opened again.
+-- A bill is opened for what becomes owed; one that was paid is opened again. Each renter's transfers are one more link of
+-- their chain; a day that has a root, or is about to get it, takes no more bookings: the next one does.
 WITH updated AS (
     UPDATE deposits d
     SET state = i.state, processor = i.processor, payment_ref = i.payment_ref, decline_code = i.decline_code,
@@ -73,11 +74,26 @@ WITH updated AS (
     FROM jsonb_to_recordset($3::jsonb) AS i (
         bucket int, operation_id text, deposit_id text, kind text, amount_minor bigint, currency text, reference text,
         state text, result_ref text, processor text, hold_id text, final boolean, source_id text)
+), dated AS (
+    SELECT greatest(($10::timestamptz AT TIME ZONE 'UTC')::date, (SELECT max(r.day) + 1 FROM ledger_roots r)) AS day
+), linked AS (
+    INSERT INTO ledger_heads AS h (bucket, renter_id, link, hash, booked_on)
+    SELECT i.bucket, i.renter_id, 1,
+           sha256(decode(i.digest, 'hex') || convert_to(to_char(c.day, 'YYYY-MM-DD'), 'UTF8')), c.day
+    FROM jsonb_to_recordset($14::jsonb) AS i (bucket int, renter_id text, digest text), dated c
+    ORDER BY i.bucket, i.renter_id
+    ON CONFLICT (bucket, renter_id) DO UPDATE
+    SET link = h.link + 1, hash = sha256(h.hash || excluded.hash),
+        booked_on = greatest(h.booked_on, excluded.booked_on), rolled = false
+    RETURNING h.bucket, h.renter_id, h.link, h.hash
 ), moved AS (
-    INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at)
-    SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $10
+    INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at, corrects,
+                                  booked_on, link, link_hash)
+    SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $10, i.corrects,
+           c.day, l.link, l.hash
     FROM jsonb_to_recordset($4::jsonb) AS i (
-        bucket int, transfer_id text, deposit_id text, renter_id text, partner_id text, kind text)
+        bucket int, transfer_id text, deposit_id text, renter_id text, partner_id text, kind text, corrects text)
+    JOIN linked l ON l.bucket = i.bucket AND l.renter_id = i.renter_id, dated c
 ), entered AS (
     INSERT INTO ledger_entries (bucket, transfer_id, position, renter_id, account, currency, amount_minor)
     SELECT i.bucket, i.transfer_id, i.position, i.renter_id, i.account, i.currency, i.amount_minor

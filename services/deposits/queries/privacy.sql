@@ -34,10 +34,17 @@ SELECT partner_id, asset_kind, asset_class, city, outcome, waived, reason_codes,
 FROM previews WHERE bucket = $1 AND renter_id = $2 ORDER BY partner_id, asset_kind, asset_class, city;
 
 -- name: privacy_export_ledger
--- Every movement of money.
-SELECT t.transfer_id, t.deposit_id, t.partner_id, t.kind, t.occurred_at, e.position, e.account, e.currency, e.amount_minor
+-- Every movement of money, with its place in the person's own chain of them.
+SELECT t.transfer_id, t.deposit_id, t.partner_id, t.kind, t.occurred_at, t.booked_on, t.corrects, t.link,
+       encode(t.link_hash, 'hex') AS link_hash, e.position, e.account, e.currency, e.amount_minor
 FROM ledger_transfers t JOIN ledger_entries e ON e.bucket = t.bucket AND e.transfer_id = t.transfer_id
 WHERE t.bucket = $1 AND t.renter_id = $2 ORDER BY t.transfer_id, e.position;
+
+-- name: privacy_export_ledger_corrections
+-- What was put right about them.
+SELECT c.correction_id, c.transfer_id, c.deposit_id, c.partner_id, c.account, c.currency, c.amount_minor, c.reason, c.state,
+       c.proposed_at, c.booked_at
+FROM ledger_corrections c WHERE c.bucket = $1 AND c.renter_id = $2 ORDER BY c.correction_id;
 
 -- name: privacy_export_holds
 -- Every authorization at a processor.
@@ -57,6 +64,10 @@ UPDATE holds SET reference = '' WHERE bucket = $1 AND renter_id = $2;
 -- name: privacy_keep_bills
 -- The books stay; why it was disputed goes.
 UPDATE bills SET dispute_reason = '' WHERE bucket = $1 AND renter_id = $2;
+
+-- name: privacy_keep_ledger_corrections
+-- The books stay; why they were put right goes.
+UPDATE ledger_corrections SET reason = '' WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_keep_deposits
 -- The books stay; the score behind a decision, its reasons and the means of payment go.

@@ -8,6 +8,7 @@ from datetime import datetime
 from services.deposits.store.bills import Bills
 from services.deposits.store.explaining import Explaining
 from services.deposits.store.lapsing import Lapsing
+from services.deposits.store.ledger import Correcting, Keeping, LedgerReading
 from services.deposits.store.payment_methods import PaymentMethods
 from services.deposits.store.previews import Previews
 from services.deposits.store.reading import Reading
@@ -19,8 +20,22 @@ from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
 
-class Store(Explaining, Simulating, Previews, PaymentMethods, Securing, Remaking, Bills, Lapsing, Reading, Reconciling):
-    """Implements the `Store`, the `PolicyStore` and the `ReconciliationStore` that operations need, a part per file.
+class Store(
+    Explaining,
+    Simulating,
+    Previews,
+    PaymentMethods,
+    Securing,
+    Remaking,
+    Bills,
+    Lapsing,
+    Reading,
+    Reconciling,
+    Keeping,
+    Correcting,
+    LedgerReading,
+):
+    """Implements every store that operations need, a part per file.
 
     Args:
         real_now: real time, for leases and the outbox.

@@ -10,6 +10,7 @@ from services.deposits.domain import Change, Deposit, Hold, Instalment, Notice, 
 from services.deposits.domain.bills import OWED, schedule_from
 from services.deposits.domain.policies import deposit_not_found
 from services.deposits.operations.ports import Leased, Transition
+from services.deposits.store.links import link_rows
 from services.deposits.store.rows import Part, buckets, deposit_of, operation_of
 from services.runtime.requests import claim, find
 from services.values.errors import Refusal
@@ -96,6 +97,7 @@ class Changes(Part):
             [_hold_row(c.deposit, hold) for c in changes for hold in _changed_holds(before, c.deposit)],
             [{"bucket": bucket_of(i), "operation_id": i} for c in changes for i in c.given_up],
             [_bill_row(c.deposit, now) for c in changes if _becomes_owed(before, c.deposit)],
+            link_rows(transfers, entries, now),
         )
 
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]:
@@ -234,7 +236,8 @@ def _ledger_rows(changes: Sequence[Change]) -> tuple[list[dict[str, Any]], list[
                 "transfer_id": new_id_of("tfr", deposit.renter_id),
             }
             owner = {"deposit_id": deposit.deposit_id, "partner_id": deposit.partner_id}
-            transfers.append({**key, **owner, "renter_id": deposit.renter_id, "kind": moved.kind})
+            what = {"kind": moved.kind, "corrects": moved.corrects}
+            transfers.append({**key, **owner, "renter_id": deposit.renter_id, **what})
             entries.extend(
                 {
                     **key,

@@ -402,6 +402,30 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The difference is not any more what was confirmed; it is open again. Told as the `outcome` of a
     difference. Example: a hold was captured further between the run and the repair.
     """
+    ERROR_REASON_LEDGER_PERIOD_NOT_SEALED: _ErrorReason.ValueType  # 330
+    """[FAILED_PRECONDITION] A day of the month is not sealed yet.
+    Example: ClosePeriod of the month that is running.
+    """
+    ERROR_REASON_LEDGER_PERIOD_OUT_OF_ORDER: _ErrorReason.ValueType  # 331
+    """[FAILED_PRECONDITION] A month before it is not closed.
+    Example: ClosePeriod of March while February is open.
+    """
+    ERROR_REASON_LEDGER_TRANSFER_NOT_FOUND: _ErrorReason.ValueType  # 332
+    """[NOT_FOUND] No such transfer.
+    Example: CorrectLedger with a mistyped transfer_id.
+    """
+    ERROR_REASON_CORRECTION_NOT_ALLOWED: _ErrorReason.ValueType  # 333
+    """[FAILED_PRECONDITION] The transfer has no entry on that account, or is itself a correction.
+    Example: CorrectLedger of a hold.
+    """
+    ERROR_REASON_CORRECTION_TOO_LARGE: _ErrorReason.ValueType  # 334
+    """[FAILED_PRECONDITION] All corrections of the transfer together would exceed it. `amount_minor` is in the metadata.
+    Example: CorrectLedger of a fare of 3.50 by 4.
+    """
+    ERROR_REASON_CORRECTION_NOT_FOUND: _ErrorReason.ValueType  # 335
+    """[NOT_FOUND] No such correction.
+    Example: ApproveCorrection with a mistyped correction_id.
+    """
     ERROR_REASON_ASSET_NOT_FOUND: _ErrorReason.ValueType  # 400
     """[NOT_FOUND] No asset of this partner has that code.
     Example: a mistyped code.
@@ -823,6 +847,30 @@ Example: ConfirmRepair where the currencies differ.
 ERROR_REASON_DIFFERENCE_CHANGED: ErrorReason.ValueType  # 344
 """[FAILED_PRECONDITION] The difference is not any more what was confirmed; it is open again. Told as the `outcome` of a
 difference. Example: a hold was captured further between the run and the repair.
+"""
+ERROR_REASON_LEDGER_PERIOD_NOT_SEALED: ErrorReason.ValueType  # 330
+"""[FAILED_PRECONDITION] A day of the month is not sealed yet.
+Example: ClosePeriod of the month that is running.
+"""
+ERROR_REASON_LEDGER_PERIOD_OUT_OF_ORDER: ErrorReason.ValueType  # 331
+"""[FAILED_PRECONDITION] A month before it is not closed.
+Example: ClosePeriod of March while February is open.
+"""
+ERROR_REASON_LEDGER_TRANSFER_NOT_FOUND: ErrorReason.ValueType  # 332
+"""[NOT_FOUND] No such transfer.
+Example: CorrectLedger with a mistyped transfer_id.
+"""
+ERROR_REASON_CORRECTION_NOT_ALLOWED: ErrorReason.ValueType  # 333
+"""[FAILED_PRECONDITION] The transfer has no entry on that account, or is itself a correction.
+Example: CorrectLedger of a hold.
+"""
+ERROR_REASON_CORRECTION_TOO_LARGE: ErrorReason.ValueType  # 334
+"""[FAILED_PRECONDITION] All corrections of the transfer together would exceed it. `amount_minor` is in the metadata.
+Example: CorrectLedger of a fare of 3.50 by 4.
+"""
+ERROR_REASON_CORRECTION_NOT_FOUND: ErrorReason.ValueType  # 335
+"""[NOT_FOUND] No such correction.
+Example: ApproveCorrection with a mistyped correction_id.
 """
 ERROR_REASON_ASSET_NOT_FOUND: ErrorReason.ValueType  # 400
 """[NOT_FOUND] No asset of this partner has that code.

@@ -1,11 +1,14 @@
 """The ledger: append-only double entry in integer minor units. Each transfer sums to zero in its one currency.
 
 Debits are positive, credits negative. Every account has a sub-account per renter, so that money of one renter never
-makes another wait.
+makes another wait. Renters' held money is apart from everything that is owed by construction: the two held accounts
+sum to zero by themselves in every transfer, so none can move held money to a partner or to us. Only a capture touches
+both sides, because it ends a hold and pays a debt in one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +24,28 @@ class Account(StrEnum):
     RENTER_RECEIVABLE = "renter_receivable"  # fares that the renter owes
     PARTNER_PAYABLE = "partner_payable"  # fares that are owed to the partner
     BAD_DEBT = "bad_debt"  # fares that were given up; the partner bears them
+    PLATFORM_CORRECTIONS = "platform_corrections"  # what corrections cost us, or brought
+
+
+class Owner(StrEnum):
+    """Whose money an account tells of."""
+
+    RENTER = "RENTER"
+    PARTNER = "PARTNER"
+    PLATFORM = "PLATFORM"
+
+
+OWNERS = {
+    Account.PROCESSOR_AUTHORIZED: Owner.RENTER,
+    Account.DEPOSITS_HELD: Owner.RENTER,
+    Account.RENTER_RECEIVABLE: Owner.RENTER,
+    Account.PARTNER_PAYABLE: Owner.PARTNER,
+    Account.BAD_DEBT: Owner.PARTNER,
+    Account.PROCESSOR_RECEIVABLE: Owner.PLATFORM,
+    Account.PLATFORM_CORRECTIONS: Owner.PLATFORM,
+}
+HELD = frozenset({Account.PROCESSOR_AUTHORIZED, Account.DEPOSITS_HELD})
+"""The accounts of held money."""
 
 
 class TransferKind(StrEnum):
@@ -37,6 +62,7 @@ class TransferKind(StrEnum):
     CREDITED = "CREDITED"
     WRITTEN_OFF = "WRITTEN_OFF"
     CURED = "CURED"
+    CORRECTED = "CORRECTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +75,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Entries of one movement, one currency, sum zero."""
+    """Entries of one movement, one currency, sum zero. `corrects` is the id of the transfer it puts right, or ""."""
 
     kind: TransferKind
     currency: str
     entries: tuple[Entry, ...]
+    corrects: str = ""
 
     def __post_init__(self) -> None:
-        if sum(entry.amount_minor for entry in self.entries) != 0:
-            raise ValueError(f"{self.kind} does not sum to zero")
+        wrong = breach(self.kind, [(entry.account, entry.amount_minor) for entry in self.entries])
+        if wrong:
+            raise ValueError(f"{self.kind} {wrong}")
 
 
 _PAIRS = {
@@ -79,6 +107,20 @@ _PAIRS = {
 """Debit and credit of each movement."""
 
 
+_ALLOWED: dict[str, frozenset[tuple[str, ...]]] = {
+    kind: frozenset({tuple(account for pair in pairs for account in pair)}) for kind, pairs in _PAIRS.items()
+}
+
+CORRECTABLE = (Account.PARTNER_PAYABLE, Account.PROCESSOR_RECEIVABLE)
+"""What a correction may change, against PLATFORM_CORRECTIONS. What a renter owes or has held is not among it: that is
+changed by an operation on the deposit, which books entries of its own."""
+_ALLOWED[TransferKind.CORRECTED] = frozenset(
+    pair
+    for account in CORRECTABLE
+    for pair in ((account, Account.PLATFORM_CORRECTIONS), (Account.PLATFORM_CORRECTIONS, account))
+)
+
+
 def transfer(kind: TransferKind, amount: Money) -> Transfer:
     """The transfer of an amount above zero."""
     entries = [
@@ -87,3 +129,15 @@ def transfer(kind: TransferKind, amount: Money) -> Transfer:
         for account, sign in zip(pair, (1, -1), strict=True)
     ]
     return Transfer(kind, amount.currency, tuple(entries))
+
+
+def breach(kind: str, entries: Sequence[tuple[str, int]]) -> str:
+    """What is wrong with the (account, amount_minor) of a transfer, by position; "" when nothing is."""
+    if sum(amount for _, amount in entries):
+        return "does not sum to zero"
+    if sum(amount for account, amount in entries if account in HELD):
+        return "moves held money to what is owed"
+    signs = all(amount > 0 if position % 2 == 0 else amount < 0 for position, (_, amount) in enumerate(entries))
+    if not signs or tuple(account for account, _ in entries) not in _ALLOWED.get(kind, ()):
+        return "moves money between accounts that it may not"
+    return ""
