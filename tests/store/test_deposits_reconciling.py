@@ -16,7 +16,7 @@ INDEXES = {
     "deposits_of_payments": "processor_operations_by_result",
     "asked_of": "processor_operations_of",
     "waiting_since": "processor_operations_due",
-    "ledger_of": "ledger_transfers_of_renter",
+    "ledger_of": "ledger_transfers_chain",
     "accounted_references": "reconciliation_differences_by_repair",
     "forget_differences": "reconciliation_differences_of",
     "list_differences": "reconciliation_differences_listed",

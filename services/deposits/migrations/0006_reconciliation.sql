@@ -57,6 +57,3 @@ CREATE INDEX reconciliation_differences_by_reference ON reconciliation_differenc
 CREATE INDEX reconciliation_differences_by_repair
     ON reconciliation_differences (processor, repair_ref) WHERE repair_ref <> '';
 CREATE INDEX reconciliation_differences_due ON reconciliation_differences (lease_until) WHERE state = 'CONFIRMED';
-
--- A renter's transfers in order, for whoever reads one renter's ledger.
-CREATE INDEX ledger_transfers_of_renter ON ledger_transfers (bucket, renter_id, transfer_id);
