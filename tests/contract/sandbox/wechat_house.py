@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ class Keyring:
     other: RSAPrivateKey
 
     @classmethod
+    @cache
     def cut(cls) -> Keyring:
+        """One for the whole run: cutting keys is slow."""
         return cls(*(generate_private_key(65537, 2048) for _ in range(3)))
 
     def lay_out(self, folder: Path) -> Path:
@@ -91,9 +93,12 @@ class WeChat:
         """Every notice once more, the newest first."""
         await self._post("notices", {})
 
-    async def heard(self) -> Notice:
-        """The next notice that came through the door."""
-        return await asyncio.wait_for(self.notices.get(), 5)
+    async def heard(self, about: str) -> Notice:
+        """The next notice about an operation, or about none, that came through the door."""
+        async with asyncio.timeout(5):
+            while (notice := await self.notices.get()).operation_id != about:
+                pass
+        return notice
 
     async def kill(self) -> None:
         """kill -9."""
@@ -150,11 +155,3 @@ def asked(kind: OperationKind, reference: str, amount: int = 9900, **more: Any) 
     renter = new_renter_id("rnt")
     ids = new_id_of("opn", renter), new_id_of("dep", renter)
     return Operation(*ids, kind, Money(more.pop("currency", "CNY"), amount), reference, processor="wechat", **more)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def codes(results: Sequence[Any]) -> list[str]:
-    return [result.decline_code for result in results]

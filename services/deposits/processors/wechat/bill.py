@@ -50,13 +50,15 @@ def read_bill(zipped: bytes, sha1: str) -> list[Trade]:
     if not hmac.compare_digest(hashlib.sha1(content, usedforsecurity=False).hexdigest(), sha1.lower()):
         raise ValueError("its hash is another")
     rows = csv.reader(io.StringIO(content.decode("utf-8-sig")))
-    titles = next(rows)
+    titles = next(rows, [])
     trades: list[Trade] = []
     for row in rows:
-        if row[0] == _SUMMARY:
+        if row[:1] == [_SUMMARY]:
             return trades
-        fields = {title: text.removeprefix("`") for title, text in zip(titles, row, strict=True)}
-        trades.append(_trade(fields))
+        try:
+            trades.append(_trade({title: text.removeprefix("`") for title, text in zip(titles, row, strict=True)}))
+        except (KeyError, ArithmeticError):
+            raise ValueError("its columns are others") from None
     raise ValueError("it has no summary: it was cut off")
 
 
