@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from deposits_desk import DEPOSIT_MINOR, Desk
-from wechat_house import Keyring, WeChat, running
+from wechat_house import Keyring, WeChat, asked, running
 
-from services.deposits.domain import Deposit, DepositState, PaymentStatus
+from services.deposits.domain import BillState, Deposit, DepositState, OperationKind, PaymentStatus
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.runtime.database import Database
 from services.values.callers import Caller, Role
@@ -139,4 +139,20 @@ async def test_a_confirmation_after_the_rental_was_given_up_is_cancelled_at_wech
     await branch.wechat.renter(order, "confirm")
     late = await branch.told(pending)
     assert (late.state, parts(late)) == (DepositState.CANCELLED, (0, DEPOSIT_MINOR, 0, 0))
+    assert await branch.books() == (0, 0)
+
+
+async def test_an_unpaid_order_that_somebody_cancels_becomes_a_bill(branch: Branch) -> None:
+    await branch.wechat.script(confirms="at_once", pays="never")
+    held = await branch.told(await branch.ask())
+    unpaid = await branch.settle(held, 3000)
+    by_hand = asked(OperationKind.VOID, held.holds[0].reference)
+    await branch.wechat.processor.perform(by_hand)
+    await branch.desk.sweep()
+    after = await branch.desk.deposit(unpaid.deposit_id)
+    assert (after.state, parts(after)) == (DepositState.CLOSED, (0, 0, DEPOSIT_MINOR, 0))
+    assert (after.payment_status, after.paid_minor) == (PaymentStatus.DUE, 0)
+    bill = await branch.desk.store.read_bill(after.deposit_id)
+    assert bill is not None
+    assert bill[0].state is BillState.OPEN
     assert await branch.books() == (0, 0)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from stand_ins import READY_SECONDS, launch
 
 from services.cli.home import free_port_base
-from services.deposits.domain import Notice, Operation, OperationKind
+from services.deposits.domain import Hold, Notice, Operation, OperationKind, OperationState, Result, Seen
 from services.deposits.processors.wechat import Gateway, Merchant, WeChatProcessor, read_keys
 from services.deposits.servicer_notices import NoticeDoor
 from services.runtime.clock import SystemClock
@@ -155,3 +155,34 @@ def asked(kind: OperationKind, reference: str, amount: int = 9900, **more: Any) 
     renter = new_renter_id("rnt")
     ids = new_id_of("opn", renter), new_id_of("dep", renter)
     return Operation(*ids, kind, Money(more.pop("currency", "CNY"), amount), reference, processor="wechat", **more)
+
+
+async def outcome(wechat: WeChat, operation: Operation) -> Result:
+    """What became of it, asked until it is told: at WeChat all but cancelling comes about by itself, later."""
+    first = await wechat.processor.perform(operation)
+    assert first is not None
+    if first.state is OperationState.WANTED:
+        await wechat.heard(subject(operation))
+        first = await wechat.processor.query(operation)
+        assert first is not None
+    assert await wechat.processor.query(operation) == first, "it says the same when it is asked later"
+    return first
+
+
+def subject(operation: Operation) -> str:
+    """What WeChat's notices of an operation name: the order's number, or the refund's."""
+    return operation.reference if operation.kind is OperationKind.CAPTURE else operation.operation_id
+
+
+async def held(wechat: WeChat, amount: int = 9900) -> Operation:
+    """A hold that its renter has confirmed."""
+    operation = asked(OperationKind.AUTHORIZE, "confirm", amount)
+    assert (await outcome(wechat, operation)).state is OperationState.DONE
+    return operation
+
+
+async def seen(wechat: WeChat, authorize: Operation) -> Seen:
+    hold = Hold(authorize.operation_id, authorize.deposit_id, "wechat", authorize.operation_id)
+    found = await wechat.processor.inspect(hold)
+    assert found is not None
+    return found

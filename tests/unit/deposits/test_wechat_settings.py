@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.deposits.app import Settings
+from services.deposits.app import _processors as processors_of
 from services.runtime.settings import SettingsError, load
 
 PREFIX = "FREEHOLD_DEPOSITS_"
@@ -109,3 +111,18 @@ def test_a_folder_without_the_right_keys_is_found_before_a_port_opens(
     assert str(told.value).startswith(f"{PREFIX}WECHAT_KEYS_DIR: ")
     assert said in str(told.value)
     assert "canary" not in str(told.value)
+
+
+def test_the_document_names_every_variable() -> None:
+    document = Path(__file__).parents[3] / "docs" / "processors" / "wechat.md"
+    named = set(re.findall(r"`(WECHAT_[A-Z_]+)`", document.read_text()))
+    assert named == {name.upper() for name in Settings.model_fields if name.startswith("wechat_")}
+
+
+async def test_the_processor_is_there_when_its_merchant_is(monkeypatch: pytest.MonkeyPatch, keys: Path) -> None:
+    given(monkeypatch)
+    async with processors_of(load(Settings)) as without:
+        assert set(without) == {"sandbox"}
+    given(monkeypatch, **WHOLE, WECHAT_KEYS_DIR=str(keys))
+    async with processors_of(load(Settings)) as processors:
+        assert processors["wechat"].capabilities.name == "wechat"
