@@ -101,6 +101,7 @@ async def test_deposits_at_wechat_add_up_to_its_books(branch: Branch) -> None:
         await desk.sweep()
     still = await desk.deposit(held.deposit_id)
     assert (still.payment_status, still.paid_minor) == (PaymentStatus.IN_PROGRESS, 0), "owed is not paid"
+    assert still.renter_action == f"pay:{held.holds[0].reference}", "the renter may pay it in WeChat meanwhile"
     assert (await desk.store.refund_queue()).waiting == 0, "nobody waits for money"
 
     await wechat.renter(held.holds[0].reference, "pay")
