@@ -25,7 +25,7 @@ from services.sandbox.wechat.script import Script
 from services.sandbox.wechat.signatures import Keys
 from services.sandbox.wechat.store import Store
 
-_OURS = "/sandbox/"
+_OURS = "/_sandbox/"
 _UNSIGNED = "/v3/billdownload/"
 
 

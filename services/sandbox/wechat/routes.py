@@ -46,7 +46,7 @@ class Routes:
         self._bills: OrderedDict[str, bytes] = OrderedDict()
 
     def table(self) -> list[web.RouteDef]:
-        """What is served; the calls under /sandbox are for tests and demos, WeChat has none like them."""
+        """What is served; the calls under /_sandbox are for tests and demos, WeChat has none like them."""
         return [
             web.post(_ORDER, self._create),
             web.get(_ORDER, self._order),
@@ -58,9 +58,9 @@ class Routes:
             web.get("/v3/refund/domestic/refunds/{number}", self._refund_found),
             web.get("/v3/bill/tradebill", self._bill),
             web.get("/v3/billdownload/file", self._download),
-            web.post("/sandbox/script", self._change_script),
-            web.post("/sandbox/renters", self._act),
-            web.post("/sandbox/notices", self._tell_again),
+            web.post("/_sandbox/script", self._change_script),
+            web.post("/_sandbox/renters", self._act),
+            web.post("/_sandbox/notices", self._tell_again),
         ]
 
     async def _create(self, request: web.Request) -> web.StreamResponse:

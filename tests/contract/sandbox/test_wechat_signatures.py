@@ -52,7 +52,7 @@ async def test_wechat_obeys_the_merchant_alone(wechat: WeChat, change: Callable[
         for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": 'WECHATPAY2-SHA256-RSA2048 mchid="1"'}):
             async with session.post("/v3/payscore/serviceorder", json={}, headers=headers) as response:
                 assert (response.status, (await response.json())["code"]) == (401, "SIGN_ERROR")
-            async with session.post("/sandbox/script", json={}, headers=headers) as response:
+            async with session.post("/_sandbox/script", json={}, headers=headers) as response:
                 assert response.status == 401
 
 

@@ -106,7 +106,7 @@ class WeChat:
         await self.process.wait()
 
     async def _post(self, path: str, body: Any) -> None:
-        async with self.control.post(f"/sandbox/{path}", json=body) as response:
+        async with self.control.post(f"/_sandbox/{path}", json=body) as response:
             assert response.status == 200, await response.text()
 
 
