@@ -54,7 +54,8 @@ def _python() -> Finding:
 
 def _versions() -> Iterator[Finding]:
     for required in importlib.metadata.requires("freehold") or []:
-        name, pinned, version = required.partition("==")
+        named, pinned, version = required.partition("==")
+        name = named.partition("[")[0]  # an extra is not a part of the name
         if not pinned or ";" in required:
             continue
         try:

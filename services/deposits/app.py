@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -50,6 +50,8 @@ from services.deposits.operations.reconciling import Deciding, Repairing, Runnin
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.deposits.processors.sandbox import HttpProcessor
 from services.deposits.processors.stripe import StripeProcessor, StripeSettings
+from services.deposits.processors.wechat import Gateway, WeChatProcessor
+from services.deposits.processors.wechat.settings import WeChatSettings
 from services.deposits.servicer import ACCESS, LIMITS, PublicServicer
 from services.deposits.servicer_billing import ACCESS as BILLING_ACCESS
 from services.deposits.servicer_billing import BillingServicer
@@ -101,7 +103,7 @@ INTERNAL_CALLERS["Deliver"] = frozenset({"scoring"})
 """Which services may call what."""
 
 
-class Settings(StripeSettings):
+class Settings(StripeSettings, WeChatSettings):
     """Deposits' settings, from FREEHOLD_DEPOSITS_…"""
 
     model_config = SettingsConfigDict(env_prefix="FREEHOLD_DEPOSITS_", frozen=True, extra="ignore")
@@ -128,8 +130,8 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
             ("rental", settings.rental_address),
         )
     }
-    async with aiohttp.ClientSession() as session:
-        house = House(settings, db, channels, _processors(settings, session))
+    async with _processors(settings) as processors:
+        house = House(settings, db, channels, processors)
         if settings.notices_port:
             await house.notices.open(settings.host, settings.notices_port)
         background = [asyncio.create_task(work, name=name) for name, work in house.background()]
@@ -145,14 +147,21 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
             await db.close()
 
 
-def _processors(settings: Settings, session: aiohttp.ClientSession) -> dict[str, Processor]:
-    """The payment processors that are set up, by name."""
-    secret = settings.processor_secret.get_secret_value()
-    processors: dict[str, Processor] = {"sandbox": HttpProcessor(session, settings.processor_url, secret)}
-    if settings.stripe_secrets is not None:
-        secrets, features = settings.stripe_secrets, settings.stripe_features
-        processors["stripe"] = StripeProcessor(session, settings.stripe_url, secrets, features, SystemClock())
-    return processors
+@asynccontextmanager
+async def _processors(settings: Settings) -> AsyncIterator[dict[str, Processor]]:
+    """The payment processors that are set up, by name; their connections are closed at the end."""
+    async with AsyncExitStack() as opened:
+        session = await opened.enter_async_context(aiohttp.ClientSession())
+        secret = settings.processor_secret.get_secret_value()
+        processors: dict[str, Processor] = {"sandbox": HttpProcessor(session, settings.processor_url, secret)}
+        if settings.stripe_secrets is not None:
+            secrets, features = settings.stripe_secrets, settings.stripe_features
+            processors["stripe"] = StripeProcessor(session, settings.stripe_url, secrets, features, SystemClock())
+        merchant = settings.wechat_merchant()
+        if merchant is not None:
+            gateway = await opened.enter_async_context(Gateway(merchant, SystemClock()))
+            processors["wechat"] = WeChatProcessor(gateway, merchant)
+        yield processors
 
 
 class House:

@@ -14,7 +14,7 @@ import logging
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 import uvloop
@@ -55,14 +55,18 @@ def host(
     *,
     drain_seconds: float = 5.0,
     beside: Callable[[web.Application], AsyncIterator[None]] | None = None,
+    guards: Callable[[bytes], Sequence[Middleware]] | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT, finish what is under way within `drain_seconds`, and give the exit status.
 
-    `beside` is what runs beside the server, as an aiohttp cleanup context.
+    `beside` is what runs beside the server, as an aiohttp cleanup context. `guards` makes of the secret what stands in
+    front of every call, where callers are not known by a bearer secret.
     """
     logging.disable(logging.CRITICAL)
     try:
-        app = web.Application(middlewares=[_guard(name, _secret(options.secret_file))], client_max_size=_LARGEST_BODY)
+        secret = _secret(options.secret_file)
+        middlewares = guards(secret) if guards else [guarded(name, bearer(secret), _refusal)]
+        app = web.Application(middlewares=middlewares, client_max_size=_LARGEST_BODY)
         if beside is not None:
             app.cleanup_ctx.append(beside)
         app.add_routes([web.get(_OPEN_PATH, _healthz), *routes])
@@ -147,23 +151,36 @@ def _secret(path: Path) -> bytes:
     return secret
 
 
-def _guard(name: str, secret: bytes) -> Middleware:
+def bearer(secret: bytes) -> Callable[[web.Request], Awaitable[None]]:
+    """Admits who shows the bearer secret."""
     expected = b"Bearer " + secret
+
+    async def admit(request: web.Request) -> None:
+        shown = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        if not hmac.compare_digest(shown, expected):
+            raise ApiError(401, "unauthorized", "send Authorization: Bearer with the secret")
+
+    return admit
+
+
+def guarded(
+    name: str, admit: Callable[[web.Request], Awaitable[None]], refusal: Callable[[ApiError], web.Response]
+) -> Middleware:
+    """Has every call but the health check admitted, and every failure answered as a refusal."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        shown = request.headers.get("Authorization", "").encode(errors="surrogateescape")
         try:
-            if not hmac.compare_digest(shown, expected) and request.path != _OPEN_PATH:
-                raise ApiError(401, "unauthorized", "send Authorization: Bearer with the secret")
+            if request.path != _OPEN_PATH:
+                await admit(request)
             return await handler(request)
         except ApiError as refused:
-            return _refusal(refused)
+            return refusal(refused)
         except web.HTTPException as refused:
-            return _refusal(ApiError(refused.status, refused.reason.lower().replace(" ", "_"), refused.reason))
+            return refusal(ApiError(refused.status, refused.reason.lower().replace(" ", "_"), refused.reason))
         except Exception as error:
             tell(f"{name}: {type(error).__name__} at {_place(error)}")
-            return _refusal(ApiError(500, "internal_error", "nothing is known to have happened; ask, then repeat"))
+            return refusal(ApiError(500, "internal_error", "nothing is known to have happened; ask, then repeat"))
 
     return guard
 

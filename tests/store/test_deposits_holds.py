@@ -284,3 +284,16 @@ async def test_money_that_is_to_go_back_is_in_the_queue_until_it_has(desk: Desk)
     assert (await desk.lapsing.refund_queue()).waiting == 0
     states = await desk.db.fetch("SELECT DISTINCT state FROM processor_operations")
     assert {row["state"] for row in states} == {OperationState.DONE.value}
+
+
+async def test_what_waits_for_a_renter_is_looked_at_less_often_the_longer_it_takes(desk: Desk) -> None:
+    desk.processor.mood = "slow"
+    await held(desk)
+    pauses = []
+    for passed in (0, 100, 10_000):
+        desk.real.turn(seconds=passed)
+        for leased in await desk.processing.lease_due():
+            await desk._carry(leased)
+        until = await desk.db.fetchval("SELECT lease_until FROM processor_operations")
+        pauses.append((until - desk.real.now()).total_seconds())
+    assert pauses == [2, 10, 60]

@@ -34,7 +34,7 @@ GIVE_UP = timedelta(seconds=90)
 FALL_BACK_AFTER = 2
 """An authorization that stayed unclear so often is asked for elsewhere."""
 _LONGEST_PAUSE_SECONDS = 30.0
-_WAITING_SECONDS = 2.0
+_WAITING_SECONDS, _LONGEST_WAIT_SECONDS = 2.0, 60.0
 
 
 Apply = Callable[[str, Result], Awaitable[Change]]
@@ -73,13 +73,17 @@ class Processing:
             await self._store.change(
                 [(operation.deposit_id, _waiting(result))], self._changing.clock.now(), leased.until
             )
-        await self._postpone(operation, waiting=result is not None)
+        await self._postpone(leased, waiting=result is not None)
         return None
 
-    async def _postpone(self, operation: Operation, *, waiting: bool) -> None:
+    async def _postpone(self, leased: Leased, *, waiting: bool) -> None:
+        """What waits for a renter is looked at every two seconds at first, and less often the longer it takes."""
+        now, operation = self._changing.real.now(), leased.operation
         pause = min(_LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(operation.attempts, 10))
-        until = self._changing.real.now() + timedelta(seconds=_WAITING_SECONDS if waiting else pause)
-        await self._store.postpone_operation(operation.operation_id, until)
+        if waiting:
+            age = (now - leased.since).total_seconds()
+            pause = min(_LONGEST_WAIT_SECONDS, max(_WAITING_SECONDS, age / 10))
+        await self._store.postpone_operation(operation.operation_id, now + timedelta(seconds=pause))
 
     async def _outcome(self, leased: Leased) -> Result | None:
         """What became of it: asked for when it is fresh, asked about when it is not."""

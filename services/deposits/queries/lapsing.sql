@@ -13,6 +13,7 @@ ORDER BY h.expires_at LIMIT $3;
 UPDATE holds SET look_at = $3 WHERE bucket = $1 AND hold_id = $2;
 
 -- name: refund_queue
--- Money that is to go back, or whose last capture gives it back, and since when (real time) the oldest waits.
+-- Money that is to go back, or whose last capture gives it back, and since when (real time) the oldest waits. A capture
+-- that waits for the renter to pay (WeChat collects after the fact) keeps nobody's money.
 SELECT count(*) AS waiting, min(o.created_at) AS oldest FROM processor_operations o
-WHERE o.state = 'WANTED' AND o.kind IN ('VOID', 'CAPTURE') AND NOT o.given_up;
+WHERE o.state = 'WANTED' AND o.kind IN ('VOID', 'CAPTURE') AND NOT o.given_up AND o.renter_action = '';

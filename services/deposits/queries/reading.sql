@@ -9,7 +9,7 @@ FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id;
 
 -- name: renter_action
--- What the renter's app needs to have a pending hold confirmed.
+-- What the renter's app needs to have a pending hold confirmed, or what is owed paid.
 SELECT o.renter_action FROM processor_operations o JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON o.bucket = i.bucket AND o.deposit_id = i.deposit_id
 WHERE o.state = 'WANTED' AND NOT o.given_up AND o.renter_action <> '' LIMIT 1;

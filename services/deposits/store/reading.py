@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.deposits.domain import Deposit, DepositState, Hold
+from services.deposits.domain import Deposit, DepositState, Hold, PaymentStatus
 from services.deposits.operations.ports import AccountTotal, TrialBalance
 from services.deposits.store.rows import Part, deposit_of
 from services.values.ids import bucket_of
@@ -19,8 +19,8 @@ class Reading(Part):
             return None
         deposit = deposit_of(row)
         holds = await self._db.fetch(self._sql.holds_of, *key) if deposit.authorized_minor else []
-        pending = deposit.state is DepositState.PENDING
-        action = await self._db.fetchval(self._sql.renter_action, *key) if pending else None
+        waits = deposit.state is DepositState.PENDING or deposit.payment_status is PaymentStatus.IN_PROGRESS
+        action = await self._db.fetchval(self._sql.renter_action, *key) if waits else None
         return deposit.but(holds=tuple(Hold(**hold) for hold in holds), renter_action=action or "")
 
     async def list_deposits(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from stand_ins import StandIn, start
 from stripe_bench import start_stripe
+from wechat_house import Keyring, WeChat, running
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,17 @@ async def stripe(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stan
     running = await start_stripe(tmp_path_factory.mktemp("sandbox"))
     yield running
     await running.stop()
+
+
+@pytest.fixture(scope="session")
+async def wechat_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WeChat]:
+    async with running(Keyring.cut().lay_out(tmp_path_factory.mktemp("wechat"))) as house:
+        yield house
+
+
+@pytest.fixture
+async def wechat(wechat_process: WeChat) -> WeChat:
+    """Everybody does at once what is wanted, until the test says otherwise."""
+    at_once = dict.fromkeys(("confirms", "permits", "pays"), "at_once")
+    await wechat_process.script(**at_once, refunds="SUCCESS", answers="prompt", refuses="", notices=1)
+    return wechat_process

@@ -473,7 +473,9 @@ class Deposit(_message.Message):
     paid_minor: _builtins.int
     """Paid so far, minor units: captured or charged."""
     renter_action: _builtins.str
-    """What the renter's app needs to have a pending hold confirmed there; empty when nothing waits for the renter."""
+    """What the renter's app needs to have a pending hold confirmed at the processor, or what is owed paid there; empty
+    when nothing waits for the renter.
+    """
     @_builtins.property
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Up to four reason codes: scoring's, or EXPOSURE_CAP_REACHED, NO_SCORING_CONSENT, SCORING_UNAVAILABLE, BAD_RECORD,
