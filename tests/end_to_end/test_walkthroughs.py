@@ -25,10 +25,11 @@ async def test_from_sign_up_to_the_first_rental_to_a_copy_to_oblivion(town: Town
     end = "echo \"$ride\" | grep -o 'rtl_[0-9a-v]*' | head -1"
     returning = f'call rental RentalService/EndRental "$key" \'{{"requestId": "end-1", "rentalId": "\'$({end})\'"}}\'\n'
 
-    (hiring,) = _SHELL.findall((ROOT / "docs" / "partners.md").read_text())
+    hiring = "".join(_SHELL.findall((ROOT / "docs" / "partners.md").read_text()))
     told = await _run(riding + returning + hiring + copying + erasing, tmp_path)
     assert "STAFF_STATE_ACTIVE" in told
     assert "max@bikes.example" in told
+    assert '"rulingReason": "seen and agreed"' in told
     assert "ADMITTANCE_OUTCOME_CANNOT_ASSESS" in told
     assert "ERASURE_STATE_ERASED" in told
     assert '"receipt"' in told
