@@ -26,12 +26,11 @@ async def test_from_sign_up_to_the_first_rental_to_a_copy_to_oblivion(town: Town
     end = "echo \"$ride\" | grep -o 'rtl_[0-9a-v]*' | head -1"
     returning = f'call rental RentalService/EndRental "$key" \'{{"requestId": "end-1", "rentalId": "\'$({end})\'"}}\'\n'
 
-    (hiring,) = [
-        block for block in _SHELL.findall((ROOT / "docs" / "partners.md").read_text()) if "InviteStaff" in block
-    ]
+    hiring = "".join(_SHELL.findall((ROOT / "docs" / "partners.md").read_text()))
     told = await _run(riding + returning + hiring + copying + erasing, tmp_path)
     assert "STAFF_STATE_ACTIVE" in told
     assert "max@bikes.example" in told
+    assert '"rulingReason": "seen and agreed"' in told
     assert "ADMITTANCE_OUTCOME_CANNOT_ASSESS" in told
     assert "ERASURE_STATE_ERASED" in told
     assert '"receipt"' in told
@@ -44,11 +43,13 @@ async def test_a_partner_reads_its_books_and_an_operator_verifies_them(town: Tow
     (tmp_path / ".venv").symlink_to(sys.prefix)
     renter = await town.new_person(score=600)
     await town.end((await town.start(renter.renter_id, await town.new_bike())).rental_id)
+    (riding,) = _SHELL.findall((ROOT / "docs" / "apps.md").read_text())
+    definitions, _, _ = riding.partition("\nrenter=")
     reading = [
         block for block in _SHELL.findall((ROOT / "docs" / "partners.md").read_text()) if "GetStatement" in block
     ]
     verifying = [block for block in _SHELL.findall((ROOT / "docs" / "operations.md").read_text()) if "verify" in block]
-    told = await _run("".join(reading + verifying), tmp_path)
+    told = await _run("\n".join([definitions, *reading, *verifying]), tmp_path)
     assert "LEDGER_ACCOUNT_PARTNER_PAYABLE" in told
     assert "balance Liabilities:Renters:DepositsHeld" in told
     assert ": 0 findings" in told

@@ -1,10 +1,10 @@
-"""Money under everything at once: any order of decisions, claims, endings, processor moods, lapses, clock jumps and
-crashes leaves the books right.
+"""Money under everything at once: any order of policies, decisions, claims, endings, processor moods, lapses, clock
+jumps and crashes leaves the books right.
 
 A hypothesis state machine drives the use cases over a real database, with two processors. After each step: every
 transfer and currency sums to zero, balances are their entries, authorized = captured + released + expired + open,
-captured ≤ held, one outcome per request id, and no key acted twice; in the end the ledger is what the processors have,
-and reconciliation finds nothing.
+captured ≤ held, exposures are what is waived, one outcome per request id, and no key acted twice; in the end the ledger
+is what the processors have, and reconciliation finds nothing.
 60 interleavings in `make test`, 10,000 in the soak, which writes docs/results/.
 """
 
@@ -27,7 +27,8 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from services.deposits.domain import Deposit
+from services.deposits.domain import Deposit, PolicyState
+from services.deposits.domain.policies import Tier
 from services.deposits.domain.reconciling import Run, RunState
 from services.deposits.operations.ports import SecureItem
 from services.deposits.operations.settling import CancelItem, SettleItem
@@ -167,7 +168,25 @@ class Business(RuleBasedStateMachine):
         self.asked[key] = content
         self.prompt(done)
 
-    @rule(renter=st.integers(0, 2), score=st.sampled_from([500, 650, None]))
+    @rule(
+        threshold=st.sampled_from([600, 640, 700]),
+        tiers=st.sampled_from(
+            [(), (Tier(580, percent=50),), (Tier(560, amount_minor=3000), Tier(590, amount_minor=1))]
+        ),
+        cap=st.sampled_from([0, 0, DEPOSIT_MINOR, 2 * DEPOSIT_MINOR]),
+        ahead=st.sampled_from([None, None, 0.5]),
+    )
+    def policy_changes(self, threshold: int, tiers: tuple[Tier, ...], cap: int, ahead: float | None) -> None:
+        """A version at once or ahead, approved by somebody where that is needed, or refused for its number."""
+        since = self.desk.clock.now() + timedelta(days=ahead) if ahead else None
+        drawn = self.desk.draw(threshold=threshold, tiers=tiers, max_waived_minor=cap, effective_at=since)
+        with suppress(Refusal):
+            policy = self.run(drawn)
+            if policy.state is PolicyState.PROPOSED:
+                ann = Caller(Role.STAFF, "ann", self.desk.partner_id)
+                self.run(self.desk.policies.approve(ann, f"a-{policy.version}", policy.policy_id, "agreed"))
+
+    @rule(renter=st.integers(0, 2), score=st.sampled_from([500, 585, 650, None]))
     def put_right(self, renter: int, score: int | None) -> None:
         who = self.renters[renter]
         self.desk.scoring.scores.pop(who, None)
