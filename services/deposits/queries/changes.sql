@@ -7,6 +7,7 @@ SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome,
        d.written_off_minor
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id
+WHERE i.bucket BETWEEN 0 AND 1023
 ORDER BY d.bucket, d.deposit_id FOR UPDATE OF d;
 
 -- name: operations_of
@@ -15,6 +16,7 @@ SELECT o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.refer
        o.hold_id, o.final, o.renter_action, o.result_ref, o.source_id, o.given_up
 FROM processor_operations o JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON o.bucket = i.bucket AND o.deposit_id = i.deposit_id
+WHERE i.bucket BETWEEN 0 AND 1023
 ORDER BY o.operation_id;
 
 -- name: holds_of
@@ -23,35 +25,43 @@ SELECT h.hold_id, h.deposit_id, h.processor, h.reference, h.authorized_minor, h.
        h.expired_minor, h.open_minor, h.credit_minor, h.expires_at, h.announced
 FROM holds h JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON h.bucket = i.bucket AND h.deposit_id = i.deposit_id
+WHERE i.bucket BETWEEN 0 AND 1023
 ORDER BY h.hold_id;
 
 -- name: write_changes
--- Everything that n changes write, in one statement: deposits, holds, operations, ledger, bills, exposures, events.
--- A bill is opened for what becomes owed; one that was paid is opened again. Each renter's transfers are one more link of
--- their chain; a day that has a root, or is about to get it, takes no more bookings: the next one does.
+-- Everything that n changes write, in one statement: deposits, holds, operations, ledger, bills, exposures, events; each
+-- array is a column. A bill is opened for what becomes owed; one that was paid is opened again. Each renter's transfers
+-- are one more link of their chain; a day that has a root, or is about to get it, takes no more bookings: the next one does.
 WITH updated AS (
     UPDATE deposits d
     SET state = i.state, processor = i.processor, payment_ref = i.payment_ref, decline_code = i.decline_code,
-        compensated_minor = i.compensated_minor, refunded_minor = i.refunded_minor,
-        written_off_minor = i.written_off_minor, authorized_minor = i.authorized_minor, captured_minor = i.captured_minor,
-        released_minor = i.released_minor, expired_minor = i.expired_minor, open_minor = i.open_minor,
-        charged_minor = i.charged_minor, paid_minor = i.paid_minor, payment_status = i.payment_status,
-        settled_at = i.settled_at, closed_at = i.closed_at
-    FROM jsonb_to_recordset($1::jsonb) AS i (
-        bucket int, deposit_id text, state text, processor text, payment_ref text, decline_code text,
-        compensated_minor bigint, refunded_minor bigint, written_off_minor bigint,
-        authorized_minor bigint, captured_minor bigint, released_minor bigint, expired_minor bigint, open_minor bigint,
-        charged_minor bigint, paid_minor bigint, payment_status text, settled_at timestamptz, closed_at timestamptz)
-    WHERE d.bucket = i.bucket AND d.deposit_id = i.deposit_id
+        authorized_minor = i.authorized_minor, captured_minor = i.captured_minor, released_minor = i.released_minor,
+        expired_minor = i.expired_minor, open_minor = i.open_minor, charged_minor = i.charged_minor,
+        paid_minor = i.paid_minor, payment_status = i.payment_status, compensated_minor = i.compensated_minor,
+        refunded_minor = i.refunded_minor, written_off_minor = i.written_off_minor, settled_at = i.settled_at,
+        closed_at = i.closed_at
+    FROM unnest(
+        $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[],
+        $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::text[], $18::bigint[], $19::bigint[],
+        $20::bigint[], $21::timestamptz[], $22::timestamptz[]
+    ) AS i (
+        bucket, deposit_id, state, processor, payment_ref, decline_code, authorized_minor, captured_minor, released_minor,
+        expired_minor, open_minor, charged_minor, paid_minor, payment_status, compensated_minor, refunded_minor,
+        written_off_minor, settled_at, closed_at
+    )
+    WHERE d.bucket = i.bucket AND d.deposit_id = i.deposit_id AND i.bucket BETWEEN 0 AND 1023
 ), held AS (
     INSERT INTO holds AS h (bucket, hold_id, deposit_id, renter_id, processor, reference, authorized_minor,
                             captured_minor, released_minor, expired_minor, open_minor, credit_minor, expires_at, announced)
     SELECT i.bucket, i.hold_id, i.deposit_id, i.renter_id, i.processor, i.reference, i.authorized_minor,
            i.captured_minor, i.released_minor, i.expired_minor, i.open_minor, i.credit_minor, i.expires_at, i.announced
-    FROM jsonb_to_recordset($11::jsonb) AS i (
-        bucket int, hold_id text, deposit_id text, renter_id text, processor text, reference text,
-        authorized_minor bigint, captured_minor bigint, released_minor bigint, expired_minor bigint, open_minor bigint,
-        credit_minor bigint, expires_at timestamptz, announced boolean)
+    FROM unnest(
+        $23::int[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::bigint[], $30::bigint[],
+        $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::timestamptz[], $36::boolean[]
+    ) AS i (
+        bucket, hold_id, deposit_id, renter_id, processor, reference, authorized_minor, captured_minor, released_minor,
+        expired_minor, open_minor, credit_minor, expires_at, announced
+    )
     ON CONFLICT (bucket, hold_id) DO UPDATE
     SET authorized_minor = excluded.authorized_minor, captured_minor = excluded.captured_minor,
         released_minor = excluded.released_minor, expired_minor = excluded.expired_minor,
@@ -59,28 +69,33 @@ WITH updated AS (
 ), ended AS (
     UPDATE processor_operations o
     SET state = i.state, result_ref = i.result_ref, decline_code = i.decline_code, renter_action = i.renter_action
-    FROM jsonb_to_recordset($2::jsonb) AS i (
-        bucket int, operation_id text, state text, result_ref text, decline_code text, renter_action text)
-    WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id
+    FROM unnest(
+        $37::int[], $38::text[], $39::text[], $40::text[], $41::text[], $42::text[]
+    ) AS i (
+        bucket, operation_id, state, result_ref, decline_code, renter_action
+    )
+    WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id AND i.bucket BETWEEN 0 AND 1023
 ), given_up AS (
     UPDATE processor_operations o SET given_up = true
-    FROM jsonb_to_recordset($12::jsonb) AS i (bucket int, operation_id text)
-    WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id
+    FROM unnest($43::int[], $44::text[]) AS i (bucket, operation_id)
+    WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id AND i.bucket BETWEEN 0 AND 1023
 ), wanted AS (
     INSERT INTO processor_operations (bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, state,
                                       created_at, lease_until, processor, hold_id, final, source_id)
-    SELECT i.bucket, i.operation_id, i.deposit_id, i.kind, i.amount_minor, i.currency, i.reference, 'WANTED', $8, $9,
+    SELECT i.bucket, i.operation_id, i.deposit_id, i.kind, i.amount_minor, i.currency, i.reference, 'WANTED', $1, $2,
            i.processor, i.hold_id, i.final, i.source_id
-    FROM jsonb_to_recordset($3::jsonb) AS i (
-        bucket int, operation_id text, deposit_id text, kind text, amount_minor bigint, currency text, reference text,
-        processor text, hold_id text, final boolean, source_id text)
+    FROM unnest(
+        $45::int[], $46::text[], $47::text[], $48::text[], $49::bigint[], $50::text[], $51::text[], $52::text[], $53::text[],
+        $54::boolean[], $55::text[]
+    ) AS i (
+        bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, processor, hold_id, final, source_id
+    )
 ), dated AS (
-    SELECT greatest(($10::timestamptz AT TIME ZONE 'UTC')::date, (SELECT max(r.day) + 1 FROM ledger_roots r)) AS day
+    SELECT greatest(($3::timestamptz AT TIME ZONE 'UTC')::date, (SELECT max(r.day) + 1 FROM ledger_roots r)) AS day
 ), linked AS (
     INSERT INTO ledger_heads AS h (bucket, renter_id, link, hash, booked_on)
-    SELECT i.bucket, i.renter_id, 1,
-           sha256(decode(i.digest, 'hex') || convert_to(to_char(c.day, 'YYYY-MM-DD'), 'UTF8')), c.day
-    FROM jsonb_to_recordset($14::jsonb) AS i (bucket int, renter_id text, digest text), dated c
+    SELECT i.bucket, i.renter_id, 1, sha256(i.digest || convert_to(to_char(c.day, 'YYYY-MM-DD'), 'UTF8')), c.day
+    FROM unnest($56::int[], $57::text[], $58::bytea[]) AS i (bucket, renter_id, digest), dated c
     ORDER BY i.bucket, i.renter_id
     ON CONFLICT (bucket, renter_id) DO UPDATE
     SET link = h.link + 1, hash = sha256(h.hash || excluded.hash),
@@ -89,43 +104,53 @@ WITH updated AS (
 ), moved AS (
     INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at, corrects,
                                   booked_on, link, link_hash)
-    SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $10, i.corrects,
+    SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $3, i.corrects,
            c.day, l.link, l.hash
-    FROM jsonb_to_recordset($4::jsonb) AS i (
-        bucket int, transfer_id text, deposit_id text, renter_id text, partner_id text, kind text, corrects text)
+    FROM unnest(
+        $59::int[], $60::text[], $61::text[], $62::text[], $63::text[], $64::text[], $65::text[]
+    ) AS i (
+        bucket, transfer_id, deposit_id, renter_id, partner_id, kind, corrects
+    )
     JOIN linked l ON l.bucket = i.bucket AND l.renter_id = i.renter_id, dated c
 ), entered AS (
     INSERT INTO ledger_entries (bucket, transfer_id, position, renter_id, account, currency, amount_minor)
     SELECT i.bucket, i.transfer_id, i.position, i.renter_id, i.account, i.currency, i.amount_minor
-    FROM jsonb_to_recordset($5::jsonb) AS i (
-        bucket int, transfer_id text, position int, renter_id text, account text, currency text, amount_minor bigint)
+    FROM unnest(
+        $66::int[], $67::text[], $68::int[], $69::text[], $70::text[], $71::text[], $72::bigint[]
+    ) AS i (
+        bucket, transfer_id, position, renter_id, account, currency, amount_minor
+    )
 ), balanced AS (
     INSERT INTO ledger_balances AS b (bucket, renter_id, account, currency, balance_minor)
-    SELECT i.bucket, i.renter_id, i.account, i.currency, sum(i.amount_minor)
-    FROM jsonb_to_recordset($5::jsonb) AS i (
-        bucket int, renter_id text, account text, currency text, amount_minor bigint)
-    GROUP BY i.bucket, i.renter_id, i.account, i.currency
+    SELECT i.bucket, i.renter_id, i.account, i.currency, i.amount_minor
+    FROM unnest(
+        $73::int[], $74::text[], $75::text[], $76::text[], $77::bigint[]
+    ) AS i (
+        bucket, renter_id, account, currency, amount_minor
+    )
     ORDER BY i.bucket, i.renter_id, i.account, i.currency
     ON CONFLICT (bucket, renter_id, account, currency) DO UPDATE
     SET balance_minor = b.balance_minor + excluded.balance_minor
 ), billed AS (
     INSERT INTO bills AS b (bucket, deposit_id, renter_id, partner_id, state, opened_at, schedule, next_attempt_at)
-    SELECT i.bucket, i.deposit_id, i.renter_id, i.partner_id, 'OPEN', $10, i.schedule, i.next_attempt_at
-    FROM jsonb_to_recordset($13::jsonb) AS i (
-        bucket int, deposit_id text, renter_id text, partner_id text, schedule jsonb, next_attempt_at timestamptz)
+    SELECT i.bucket, i.deposit_id, i.renter_id, i.partner_id, 'OPEN', $3, i.schedule::jsonb, i.next_attempt_at
+    FROM unnest(
+        $78::int[], $79::text[], $80::text[], $81::text[], $82::text[], $83::timestamptz[]
+    ) AS i (
+        bucket, deposit_id, renter_id, partner_id, schedule, next_attempt_at
+    )
     ON CONFLICT (bucket, deposit_id) DO UPDATE
     SET state = 'OPEN', opened_at = excluded.opened_at, schedule = excluded.schedule,
         next_attempt_at = excluded.next_attempt_at, attempts = 0, misses = 0, expected_minor = 0
     WHERE b.state = 'PAID'
 ), exposed AS (
     UPDATE exposures e SET open_count = e.open_count - i.ended
-    FROM (SELECT x.bucket, x.renter_id, count(*)::int AS ended
-          FROM jsonb_to_recordset($6::jsonb) AS x (bucket int, renter_id text) GROUP BY x.bucket, x.renter_id) AS i
-    WHERE e.bucket = i.bucket AND e.renter_id = i.renter_id
+    FROM unnest($84::int[], $85::text[], $86::int[]) AS i (bucket, renter_id, ended)
+    WHERE e.bucket = i.bucket AND e.renter_id = i.renter_id AND i.bucket BETWEEN 0 AND 1023
 )
 INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
-SELECT i.bucket, i.event_id, 'rental', 'DEPOSIT_CHANGED', i.renter_id, i.payload, $8, $8, 0
-FROM jsonb_to_recordset($7::jsonb) AS i (bucket int, event_id text, renter_id text, payload jsonb);
+SELECT i.bucket, i.event_id, 'rental', 'DEPOSIT_CHANGED', i.renter_id, i.payload, $1, $1, 0
+FROM unnest($87::int[], $88::text[], $89::text[], $90::jsonb[]) AS i (bucket, event_id, renter_id, payload);
 
 -- name: lease_operations
 -- Takes operations whose lease has run out, one taker each.

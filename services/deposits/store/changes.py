@@ -6,23 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.deposits.domain import Change, Deposit, Hold, Instalment, Notice, Operation
-from services.deposits.domain.bills import OWED, schedule_from
+from services.deposits.domain import Change, Deposit, Hold, Notice, Operation
 from services.deposits.domain.policies import deposit_not_found
 from services.deposits.operations.ports import Leased, Transition
-from services.deposits.store.links import link_rows
 from services.deposits.store.rows import Part, buckets, deposit_of, operation_of
+from services.deposits.store.written import columns_of
 from services.runtime.requests import claim, find
 from services.values.errors import Refusal
-from services.values.ids import bucket_of, new_id, new_id_of
+from services.values.ids import bucket_of
 from services.values.requests import Request
-
-_CHANGED = (
-    "deposit_id", "state", "processor", "payment_ref", "decline_code", "authorized_minor", "captured_minor",
-    "released_minor", "expired_minor", "open_minor", "charged_minor", "paid_minor", "payment_status",
-    "compensated_minor", "refunded_minor", "written_off_minor",
-)  # fmt: skip
-
 
 class Changes(Part):
     """Applies transitions to deposits, and leases what they want of the processor."""
@@ -81,28 +73,8 @@ class Changes(Part):
         changes = [c for c in outcomes if isinstance(c, Change) and c != Change(before[c.deposit.deposit_id])]
         if not changes:
             return
-        transfers, entries = _ledger_rows(changes)
-        await connection.execute(
-            self._sql.write_changes,
-            [_deposit_row(c.deposit) for c in changes],
-            [_result_row(r) for c in changes for r in c.results],
-            [_operation_row(o) for c in changes for o in c.wanted],
-            transfers,
-            entries,
-            [
-                {"bucket": bucket_of(c.deposit.renter_id), "renter_id": c.deposit.renter_id}
-                for c in changes
-                if c.exposure_ends
-            ],
-            [_event_row(c, now) for c in changes if c.announced],
-            self._real_now(),
-            lease_until,
-            now,
-            [_hold_row(c.deposit, hold) for c in changes for hold in _changed_holds(before, c.deposit)],
-            [{"bucket": bucket_of(i), "operation_id": i} for c in changes for i in c.given_up],
-            [_bill_row(c.deposit, now) for c in changes if _becomes_owed(before, c.deposit)],
-            link_rows(transfers, entries, now),
-        )
+        times = (self._real_now(), lease_until, now)
+        await connection.execute(self._sql.write_changes, *times, *columns_of(changes, before, now))
 
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]:
         rows = await self._db.fetch(self._sql.lease_operations, now, until, limit)
@@ -145,113 +117,3 @@ class Changes(Part):
 
     async def postpone_operation(self, operation_id: str, until: datetime) -> None:
         await self._db.execute(self._sql.postpone_operation, bucket_of(operation_id), operation_id, until)
-
-
-def _renter_row(deposit: Deposit) -> dict[str, Any]:
-    return {"bucket": bucket_of(deposit.renter_id), "renter_id": deposit.renter_id}
-
-
-def _deposit_row(deposit: Deposit) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(deposit, name) for name in _CHANGED}
-    row["bucket"] = bucket_of(deposit.deposit_id)
-    row["settled_at"] = deposit.settled_at.isoformat() if deposit.settled_at else None
-    row["closed_at"] = deposit.closed_at.isoformat() if deposit.closed_at else None
-    return row
-
-
-def _result_row(result: Any) -> dict[str, Any]:
-    return {
-        "bucket": bucket_of(result.operation_id),
-        "operation_id": result.operation_id,
-        "state": result.state,
-        "result_ref": result.result_ref,
-        "decline_code": result.decline_code,
-        "renter_action": result.renter_action,
-    }
-
-
-def _changed_holds(before: dict[str, Deposit], after: Deposit) -> list[Hold]:
-    known = before[after.deposit_id].holds
-    return [hold for hold in after.holds if hold not in known]
-
-
-def _becomes_owed(before: dict[str, Deposit], after: Deposit) -> bool:
-    owed = after.settled_at is not None and after.payment_status in OWED
-    return owed and before[after.deposit_id].payment_status not in OWED
-
-
-def _bill_row(deposit: Deposit, now: datetime) -> dict[str, Any]:
-    schedule = schedule_from(now)
-    return {
-        **_renter_row(deposit),
-        "deposit_id": deposit.deposit_id,
-        "partner_id": deposit.partner_id,
-        "schedule": [instalment_row(one) for one in schedule],
-        "next_attempt_at": schedule[0].due_at.isoformat(),
-    }
-
-
-def instalment_row(one: Instalment) -> dict[str, Any]:
-    """An attempt to come, as it is stored."""
-    return {"due_at": one.due_at.isoformat(), "amount_minor": one.amount_minor}
-
-
-def _hold_row(deposit: Deposit, hold: Hold) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(hold, name) for name in Hold.__dataclass_fields__}
-    row["expires_at"] = hold.expires_at.isoformat() if hold.expires_at else None
-    return {**row, **_renter_row(deposit)}
-
-
-def _operation_row(operation: Operation) -> dict[str, Any]:
-    return {
-        "bucket": bucket_of(operation.operation_id),
-        "operation_id": operation.operation_id,
-        "deposit_id": operation.deposit_id,
-        "kind": operation.kind,
-        "amount_minor": operation.amount.amount_minor,
-        "currency": operation.amount.currency,
-        "reference": operation.reference,
-        "processor": operation.processor,
-        "hold_id": operation.hold_id,
-        "final": operation.final,
-        "source_id": operation.source_id,
-    }
-
-
-def _ledger_rows(changes: Sequence[Change]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    transfers: list[dict[str, Any]] = []
-    entries: list[dict[str, Any]] = []
-    for change in changes:
-        deposit = change.deposit
-        for moved in change.transfers:
-            key: dict[str, Any] = {
-                "bucket": bucket_of(deposit.deposit_id),
-                "transfer_id": new_id_of("tfr", deposit.renter_id),
-            }
-            owner = {"deposit_id": deposit.deposit_id, "partner_id": deposit.partner_id}
-            what = {"kind": moved.kind, "corrects": moved.corrects}
-            transfers.append({**key, **owner, "renter_id": deposit.renter_id, **what})
-            entries.extend(
-                {
-                    **key,
-                    "position": position,
-                    "renter_id": deposit.renter_id,
-                    "account": entry.account,
-                    "currency": moved.currency,
-                    "amount_minor": entry.amount_minor,
-                }
-                for position, entry in enumerate(moved.entries)
-            )
-    return transfers, entries
-
-
-def _event_row(change: Change, now: datetime) -> dict[str, Any]:
-    deposit = change.deposit
-    payload = {
-        "rental_id": deposit.rental_id,
-        "deposit_state": deposit.state,
-        "payment_status": deposit.payment_status,
-        "hold_event": change.hold_event,
-        "occurred_at": now.isoformat(),
-    }
-    return {**_renter_row(deposit), "event_id": new_id("evt"), "payload": payload}
