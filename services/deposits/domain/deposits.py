@@ -116,7 +116,8 @@ class Deposit:
 
     `model_version` and `facts_version` say what scoring answered from. The parts authorized, captured, released,
     expired and open are the sums of the deposit's holds, which only a locked deposit carries with it. `processor` and
-    `payment_ref` are the means of payment that is asked next; `renter_action` waits for the renter.
+    `payment_ref` are the means of payment that is asked next; `renter_action` waits for the
+    renter. `version` is what a change was decided on: another change raises it.
     """
 
     deposit_id: str
@@ -152,6 +153,7 @@ class Deposit:
     written_off_minor: int = 0
     holds: tuple[Hold, ...] = ()
     renter_action: str = ""
+    version: int = 0
 
     def hold(self, hold_id: str) -> Hold:
         """One of its holds."""

@@ -1,23 +1,29 @@
 -- name: lock_deposits
 -- Locks deposits in sorted order, so that two batches never wait for each other in a circle.
-SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id, d.model_version, d.score, d.currency,
-       d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
-       d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
-       d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor,
-       d.written_off_minor
+SELECT d.deposit_id
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id
 WHERE i.bucket BETWEEN 0 AND 1023
 ORDER BY d.bucket, d.deposit_id FOR UPDATE OF d;
 
--- name: operations_of
--- All that was ever asked of the processor for these deposits.
-SELECT o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts, o.processor,
-       o.hold_id, o.final, o.renter_action, o.result_ref, o.source_id, o.given_up
-FROM processor_operations o JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
-  ON o.bucket = i.bucket AND o.deposit_id = i.deposit_id
+-- name: read_changing
+-- Deposits as they stand: a row for each of their operations, with the hold that it made. The columns are those of
+-- services/deposits/store/rows.py, in that order.
+SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome, d.reason_codes, d.policy_id,
+       d.model_version, d.score, d.currency, d.amount_minor, d.payment_ref, d.decided_at, d.decline_code,
+       d.authorized_minor, d.captured_minor, d.released_minor, d.expired_minor, d.open_minor, d.charged_minor,
+       d.paid_minor, d.payment_status, d.settled_at, d.closed_at, d.facts_version, d.processor,
+       d.compensation_limit_minor, d.compensated_minor, d.refunded_minor, d.written_off_minor, d.version,
+       o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts, o.processor,
+       o.hold_id, o.final, o.renter_action, o.result_ref, o.source_id, o.given_up,
+       h.hold_id, h.deposit_id, h.processor, h.reference, h.authorized_minor, h.captured_minor, h.released_minor,
+       h.expired_minor, h.open_minor, h.credit_minor, h.expires_at, h.announced
+FROM unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
+JOIN deposits d ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id
+LEFT JOIN processor_operations o ON o.bucket = d.bucket AND o.deposit_id = d.deposit_id
+LEFT JOIN holds h ON h.bucket = o.bucket AND h.hold_id = o.operation_id
 WHERE i.bucket BETWEEN 0 AND 1023
-ORDER BY o.operation_id;
+ORDER BY d.deposit_id, o.operation_id;
 
 -- name: holds_of
 -- The holds of these deposits.
@@ -29,9 +35,10 @@ WHERE i.bucket BETWEEN 0 AND 1023
 ORDER BY h.hold_id;
 
 -- name: write_changes
--- Everything that n changes write, in one statement: deposits, holds, operations, ledger, bills, exposures, events; each
--- array is a column. A bill is opened for what becomes owed; one that was paid is opened again. Each renter's transfers
--- are one more link of their chain; a day that has a root, or is about to get it, takes no more bookings: the next one does.
+-- Everything that n changes write, in one statement: deposits, holds, operations, ledger, bills, exposures, events. A
+-- deposit that has moved on since it was read (`version`) makes the whole fail, by a division by zero.
+-- A bill is opened for what becomes owed; one that was paid is opened again. Each renter's transfers are one more link of
+-- their chain; a day that has a root, or is about to get it, takes no more bookings: the next one does.
 WITH updated AS (
     UPDATE deposits d
     SET state = i.state, processor = i.processor, payment_ref = i.payment_ref, decline_code = i.decline_code,
@@ -39,29 +46,16 @@ WITH updated AS (
         expired_minor = i.expired_minor, open_minor = i.open_minor, charged_minor = i.charged_minor,
         paid_minor = i.paid_minor, payment_status = i.payment_status, compensated_minor = i.compensated_minor,
         refunded_minor = i.refunded_minor, written_off_minor = i.written_off_minor, settled_at = i.settled_at,
-        closed_at = i.closed_at
-    FROM unnest(
-        $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[],
-        $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::text[], $18::bigint[], $19::bigint[],
-        $20::bigint[], $21::timestamptz[], $22::timestamptz[]
-    ) AS i (
-        bucket, deposit_id, state, processor, payment_ref, decline_code, authorized_minor, captured_minor, released_minor,
-        expired_minor, open_minor, charged_minor, paid_minor, payment_status, compensated_minor, refunded_minor,
-        written_off_minor, settled_at, closed_at
-    )
-    WHERE d.bucket = i.bucket AND d.deposit_id = i.deposit_id AND i.bucket BETWEEN 0 AND 1023
+        closed_at = i.closed_at, version = d.version + 1
+    FROM unnest($4::changed_deposit[]) AS i
+    WHERE d.bucket = i.bucket AND d.deposit_id = i.deposit_id AND d.version = i.version AND i.bucket BETWEEN 0 AND 1023
+    RETURNING d.deposit_id
 ), held AS (
     INSERT INTO holds AS h (bucket, hold_id, deposit_id, renter_id, processor, reference, authorized_minor,
                             captured_minor, released_minor, expired_minor, open_minor, credit_minor, expires_at, announced)
     SELECT i.bucket, i.hold_id, i.deposit_id, i.renter_id, i.processor, i.reference, i.authorized_minor,
            i.captured_minor, i.released_minor, i.expired_minor, i.open_minor, i.credit_minor, i.expires_at, i.announced
-    FROM unnest(
-        $23::int[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::bigint[], $30::bigint[],
-        $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::timestamptz[], $36::boolean[]
-    ) AS i (
-        bucket, hold_id, deposit_id, renter_id, processor, reference, authorized_minor, captured_minor, released_minor,
-        expired_minor, open_minor, credit_minor, expires_at, announced
-    )
+    FROM unnest($5::changed_hold[]) AS i
     ON CONFLICT (bucket, hold_id) DO UPDATE
     SET authorized_minor = excluded.authorized_minor, captured_minor = excluded.captured_minor,
         released_minor = excluded.released_minor, expired_minor = excluded.expired_minor,
@@ -69,33 +63,24 @@ WITH updated AS (
 ), ended AS (
     UPDATE processor_operations o
     SET state = i.state, result_ref = i.result_ref, decline_code = i.decline_code, renter_action = i.renter_action
-    FROM unnest(
-        $37::int[], $38::text[], $39::text[], $40::text[], $41::text[], $42::text[]
-    ) AS i (
-        bucket, operation_id, state, result_ref, decline_code, renter_action
-    )
+    FROM unnest($6::ended_operation[]) AS i
     WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id AND i.bucket BETWEEN 0 AND 1023
 ), given_up AS (
     UPDATE processor_operations o SET given_up = true
-    FROM unnest($43::int[], $44::text[]) AS i (bucket, operation_id)
+    FROM unnest($7::given_up_operation[]) AS i
     WHERE o.bucket = i.bucket AND o.operation_id = i.operation_id AND i.bucket BETWEEN 0 AND 1023
 ), wanted AS (
     INSERT INTO processor_operations (bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, state,
                                       created_at, lease_until, processor, hold_id, final, source_id)
     SELECT i.bucket, i.operation_id, i.deposit_id, i.kind, i.amount_minor, i.currency, i.reference, 'WANTED', $1, $2,
            i.processor, i.hold_id, i.final, i.source_id
-    FROM unnest(
-        $45::int[], $46::text[], $47::text[], $48::text[], $49::bigint[], $50::text[], $51::text[], $52::text[], $53::text[],
-        $54::boolean[], $55::text[]
-    ) AS i (
-        bucket, operation_id, deposit_id, kind, amount_minor, currency, reference, processor, hold_id, final, source_id
-    )
+    FROM unnest($8::wanted_operation[]) AS i
 ), dated AS (
     SELECT greatest(($3::timestamptz AT TIME ZONE 'UTC')::date, (SELECT max(r.day) + 1 FROM ledger_roots r)) AS day
 ), linked AS (
     INSERT INTO ledger_heads AS h (bucket, renter_id, link, hash, booked_on)
     SELECT i.bucket, i.renter_id, 1, sha256(i.digest || convert_to(to_char(c.day, 'YYYY-MM-DD'), 'UTF8')), c.day
-    FROM unnest($56::int[], $57::text[], $58::bytea[]) AS i (bucket, renter_id, digest), dated c
+    FROM unnest($9::added_link[]) AS i, dated c
     ORDER BY i.bucket, i.renter_id
     ON CONFLICT (bucket, renter_id) DO UPDATE
     SET link = h.link + 1, hash = sha256(h.hash || excluded.hash),
@@ -106,51 +91,37 @@ WITH updated AS (
                                   booked_on, link, link_hash)
     SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $3, i.corrects,
            c.day, l.link, l.hash
-    FROM unnest(
-        $59::int[], $60::text[], $61::text[], $62::text[], $63::text[], $64::text[], $65::text[]
-    ) AS i (
-        bucket, transfer_id, deposit_id, renter_id, partner_id, kind, corrects
-    )
+    FROM unnest($10::booked_transfer[]) AS i
     JOIN linked l ON l.bucket = i.bucket AND l.renter_id = i.renter_id, dated c
 ), entered AS (
     INSERT INTO ledger_entries (bucket, transfer_id, position, renter_id, account, currency, amount_minor)
     SELECT i.bucket, i.transfer_id, i.position, i.renter_id, i.account, i.currency, i.amount_minor
-    FROM unnest(
-        $66::int[], $67::text[], $68::int[], $69::text[], $70::text[], $71::text[], $72::bigint[]
-    ) AS i (
-        bucket, transfer_id, position, renter_id, account, currency, amount_minor
-    )
+    FROM unnest($11::booked_entry[]) AS i
 ), balanced AS (
     INSERT INTO ledger_balances AS b (bucket, renter_id, account, currency, balance_minor)
     SELECT i.bucket, i.renter_id, i.account, i.currency, i.amount_minor
-    FROM unnest(
-        $73::int[], $74::text[], $75::text[], $76::text[], $77::bigint[]
-    ) AS i (
-        bucket, renter_id, account, currency, amount_minor
-    )
+    FROM unnest($12::moved_balance[]) AS i
     ORDER BY i.bucket, i.renter_id, i.account, i.currency
     ON CONFLICT (bucket, renter_id, account, currency) DO UPDATE
     SET balance_minor = b.balance_minor + excluded.balance_minor
 ), billed AS (
     INSERT INTO bills AS b (bucket, deposit_id, renter_id, partner_id, state, opened_at, schedule, next_attempt_at)
     SELECT i.bucket, i.deposit_id, i.renter_id, i.partner_id, 'OPEN', $3, i.schedule::jsonb, i.next_attempt_at
-    FROM unnest(
-        $78::int[], $79::text[], $80::text[], $81::text[], $82::text[], $83::timestamptz[]
-    ) AS i (
-        bucket, deposit_id, renter_id, partner_id, schedule, next_attempt_at
-    )
+    FROM unnest($13::opened_bill[]) AS i
     ON CONFLICT (bucket, deposit_id) DO UPDATE
     SET state = 'OPEN', opened_at = excluded.opened_at, schedule = excluded.schedule,
         next_attempt_at = excluded.next_attempt_at, attempts = 0, misses = 0, expected_minor = 0
     WHERE b.state = 'PAID'
 ), exposed AS (
     UPDATE exposures e SET open_count = e.open_count - i.ended
-    FROM unnest($84::int[], $85::text[], $86::int[]) AS i (bucket, renter_id, ended)
+    FROM unnest($14::ended_exposure[]) AS i
     WHERE e.bucket = i.bucket AND e.renter_id = i.renter_id AND i.bucket BETWEEN 0 AND 1023
+), told AS (
+    INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
+    SELECT i.bucket, i.event_id, 'rental', 'DEPOSIT_CHANGED', i.renter_id, i.payload::jsonb, $1, $1, 0
+    FROM unnest($15::told_event[]) AS i
 )
-INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
-SELECT i.bucket, i.event_id, 'rental', 'DEPOSIT_CHANGED', i.renter_id, i.payload, $1, $1, 0
-FROM unnest($87::int[], $88::text[], $89::text[], $90::jsonb[]) AS i (bucket, event_id, renter_id, payload);
+SELECT 1 / (count(*) = cardinality($4))::int AS unmoved FROM updated;
 
 -- name: lease_operations
 -- Takes operations whose lease has run out, one taker each.

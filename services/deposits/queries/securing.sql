@@ -27,11 +27,7 @@ WITH i AS (
     SELECT i.bucket, i.deposit_id, i.rental_id, i.renter_id, i.partner_id, i.outcome, i.reason_codes, i.policy_id,
            i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, i.wants_waiver, i.max_open_waived,
            i.operation_id, i.facts_version, i.processor, i.compensation_limit_minor
-    FROM jsonb_to_recordset($1::jsonb) AS i (
-        bucket int, deposit_id text, rental_id text, renter_id text, partner_id text, outcome text, reason_codes text[],
-        policy_id text, model_version text, score int, currency text, amount_minor bigint, payment_ref text,
-        wants_waiver boolean, max_open_waived int, operation_id text, facts_version bigint,
-        processor text, compensation_limit_minor bigint)
+    FROM unnest($1::decided_deposit[]) AS i
 ), exposed AS (
     INSERT INTO exposures AS e (bucket, renter_id, open_count)
     SELECT i.bucket, i.renter_id, 1 FROM i WHERE i.wants_waiver ORDER BY i.bucket, i.renter_id

@@ -1,4 +1,4 @@
-"""Changes: lock n deposits, ask the domain what happens to each, write everything in one statement."""
+"""Changes: read n deposits, ask the domain what happens to each, write everything in one statement."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.deposits.domain import Change, Deposit, Hold, Notice, Operation
+import asyncpg
+
+from services.deposits.domain import Change, Deposit, Notice
 from services.deposits.domain.policies import deposit_not_found
 from services.deposits.operations.ports import Leased, Transition
-from services.deposits.store.rows import Part, buckets, deposit_of, operation_of
-from services.deposits.store.written import columns_of
+from services.deposits.store.rows import Part, Standing, buckets, operation_of, standings_of
+from services.deposits.store.written import rows_of
 from services.runtime.requests import claim, find
 from services.values.errors import Refusal
 from services.values.ids import bucket_of
 from services.values.requests import Request
+
+MovedOn = asyncpg.DivisionByZeroError
+"""What `write_changes` fails with when a deposit has moved on since it was read."""
+
 
 class Changes(Part):
     """Applies transitions to deposits, and leases what they want of the processor."""
@@ -22,45 +28,45 @@ class Changes(Part):
     async def change(
         self, transitions: Sequence[tuple[str, Transition]], now: datetime, lease_until: datetime
     ) -> list[Change | Refusal]:
-        """One change per (deposit_id, transition), in order, all in one transaction.
+        """One change per (deposit_id, transition), in order, all of them or none.
 
-        A transition is a pure function of the locked deposit and its operations, so the whole can be retried.
+        A transition is a pure function of the deposit and its operations, so the whole can be done again: first without
+        locks, and with them when somebody else changed one of the deposits meanwhile.
         """
-        ids = [deposit_id for deposit_id, _ in transitions]
 
         async def work(connection: Any) -> list[Change | Refusal]:
-            locked = await self._locked(connection, ids)
-            outcomes = [transition(*locked[i]) if i in locked else deposit_not_found() for i, transition in transitions]
-            before = {deposit_id: deposit for deposit_id, (deposit, _) in locked.items()}
-            await self._write(connection, before, outcomes, now, lease_until)
-            return outcomes
+            return await self._apply(connection, await self._locked(connection, ids), transitions, now, lease_until)
 
-        outcomes = await self._db.transaction(work)
+        ids = [deposit_id for deposit_id, _ in transitions]
+        try:
+            outcomes = await self._apply(self._db, await self._standing(self._db, ids), transitions, now, lease_until)
+        except MovedOn:
+            outcomes = await self._db.transaction(work)
         if any(isinstance(outcome, Change) and outcome.announced for outcome in outcomes):
             self._published()
         return outcomes
 
-    async def _locked(self, connection: Any, ids: Sequence[str]) -> dict[str, tuple[Deposit, list[Operation]]]:
-        """Deposits, locked in sorted order, with all that was ever asked of the processor for them."""
-        where = (buckets(ids), list(ids))
-        deposits = [deposit_of(row) for row in await connection.fetch(self._sql.lock_deposits, *where)]
-        operations: dict[str, list[Operation]] = {deposit_id: [] for deposit_id in ids}
-        for row in await connection.fetch(self._sql.operations_of, *where):
-            operations[row["deposit_id"]].append(operation_of(row))
-        holds = await self._holds(connection, deposits)
-        return {
-            deposit.deposit_id: (deposit.but(holds=tuple(holds[deposit.deposit_id])), operations[deposit.deposit_id])
-            for deposit in deposits
-        }
+    async def _apply(
+        self,
+        connection: Any,
+        found: dict[str, Standing],
+        transitions: Sequence[tuple[str, Transition]],
+        now: datetime,
+        lease_until: datetime,
+    ) -> list[Change | Refusal]:
+        outcomes = [transition(*found[i]) if i in found else deposit_not_found() for i, transition in transitions]
+        before = {deposit_id: deposit for deposit_id, (deposit, _) in found.items()}
+        await self._write(connection, before, outcomes, now, lease_until)
+        return outcomes
 
-    async def _holds(self, connection: Any, deposits: Sequence[Deposit]) -> dict[str, list[Hold]]:
-        """The holds of each, oldest first; asked for only where something was ever held."""
-        holds: dict[str, list[Hold]] = {deposit.deposit_id: [] for deposit in deposits}
-        held = [deposit.deposit_id for deposit in deposits if deposit.authorized_minor]
-        if held:
-            for row in await connection.fetch(self._sql.holds_of, buckets(held), held):
-                holds[row["deposit_id"]].append(Hold(**row))
-        return holds
+    async def _locked(self, connection: Any, ids: Sequence[str]) -> dict[str, Standing]:
+        """Deposits, locked in sorted order, as they stand then."""
+        await connection.fetch(self._sql.lock_deposits, buckets(ids), list(ids))
+        return await self._standing(connection, ids)
+
+    async def _standing(self, connection: Any, ids: Sequence[str]) -> dict[str, Standing]:
+        """Deposits with their holds, and all that was ever asked of processors for them."""
+        return standings_of(await connection.fetch(self._sql.read_changing, buckets(ids), list(ids)))
 
     async def _write(
         self,
@@ -70,11 +76,12 @@ class Changes(Part):
         now: datetime,
         lease_until: datetime,
     ) -> None:
+        """Raises MovedOn when a deposit is not as it was before; nothing is written then."""
         changes = [c for c in outcomes if isinstance(c, Change) and c != Change(before[c.deposit.deposit_id])]
         if not changes:
             return
         times = (self._real_now(), lease_until, now)
-        await connection.execute(self._sql.write_changes, *times, *columns_of(changes, before, now))
+        await connection.execute(self._sql.write_changes, *times, *rows_of(changes, before, now))
 
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]:
         rows = await self._db.fetch(self._sql.lease_operations, now, until, limit)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -14,6 +14,11 @@ from services.deposits.operations.ports import Decision, Known, SecureItem
 from services.deposits.store.rows import Part, buckets, deposit_of, policy_of
 from services.deposits.store.uses import uses_payload
 from services.values.ids import bucket_of, new_id
+
+_DECIDED = attrgetter(
+    "deposit_id", "rental_id", "renter_id", "partner_id", "outcome", "reason_codes", "policy_id", "model_version",
+    "score", "currency", "amount_minor", "payment_ref",
+)  # fmt: skip
 
 
 class Securing(Part):
@@ -86,29 +91,18 @@ def _known(row: Any, decided: dict[str, Deposit]) -> Known:
 def _decided(deposit: Deposit, row: Any) -> Deposit | None:
     if row is None:
         return None
-    return replace(deposit, state=DepositState(row["state"]), reason_codes=tuple(row["reason_codes"]))
+    return deposit.but(state=DepositState(row["state"]), reason_codes=tuple(row["reason_codes"]))
 
 
-def _decision_row(decision: Decision) -> dict[str, Any]:
-    deposit = decision.deposit
-    return {
-        "bucket": bucket_of(deposit.deposit_id),
-        "deposit_id": deposit.deposit_id,
-        "rental_id": deposit.rental_id,
-        "renter_id": deposit.renter_id,
-        "partner_id": deposit.partner_id,
-        "outcome": deposit.outcome,
-        "reason_codes": deposit.reason_codes,
-        "policy_id": deposit.policy_id,
-        "model_version": deposit.model_version,
-        "score": deposit.score,
-        "currency": deposit.currency,
-        "amount_minor": deposit.amount_minor,
-        "payment_ref": deposit.payment_ref,
-        "wants_waiver": decision.wants_waiver,
-        "max_open_waived": decision.max_open_waived,
-        "operation_id": decision.authorize.operation_id if decision.authorize else None,
-        "facts_version": deposit.facts_version,
-        "processor": deposit.processor,
-        "compensation_limit_minor": deposit.compensation_limit_minor,
-    }
+def _decision_row(decision: Decision) -> tuple[Any, ...]:
+    deposit, authorize = decision.deposit, decision.authorize
+    return (
+        bucket_of(deposit.deposit_id),
+        *_DECIDED(deposit),
+        decision.wants_waiver,
+        decision.max_open_waived,
+        authorize.operation_id if authorize else None,
+        deposit.facts_version,
+        deposit.processor,
+        deposit.compensation_limit_minor,
+    )

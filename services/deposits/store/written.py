@@ -1,4 +1,4 @@
-"""What changes write, as columns: `write_changes` takes an array for each, in the order in which it names them."""
+"""What changes write, as rows: `write_changes` takes an array of each kind; a row is a tuple in its type's order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from services.deposits.domain import Change, Deposit, Hold, Instalment, Operation, Result
+from services.deposits.domain import Change, Deposit, Hold, Instalment, Operation
 from services.deposits.domain.bills import OWED, schedule_from
 from services.deposits.store.links import link_rows
 from services.values.ids import bucket_of, new_id, new_id_of
@@ -17,7 +17,7 @@ from services.values.ids import bucket_of, new_id, new_id_of
 Row = tuple[Any, ...]
 
 _DEPOSIT = attrgetter(
-    "deposit_id", "state", "processor", "payment_ref", "decline_code", "authorized_minor", "captured_minor",
+    "deposit_id", "version", "state", "processor", "payment_ref", "decline_code", "authorized_minor", "captured_minor",
     "released_minor", "expired_minor", "open_minor", "charged_minor", "paid_minor", "payment_status",
     "compensated_minor", "refunded_minor", "written_off_minor", "settled_at", "closed_at",
 )  # fmt: skip
@@ -28,24 +28,26 @@ _HOLD = attrgetter(
 _RESULT = attrgetter("operation_id", "state", "result_ref", "decline_code", "renter_action")
 
 
-def columns_of(changes: Sequence[Change], before: Mapping[str, Deposit], now: datetime) -> list[Sequence[Any]]:
-    """The arrays of deposits, holds, ended, given up and wanted operations, ledger, bills, exposures and events."""
+def rows_of(changes: Sequence[Change], before: Mapping[str, Deposit], now: datetime) -> tuple[list[Row], ...]:
+    """Deposits, holds, ended, given up and wanted operations, links, transfers, entries, balances, bills, exposures, events.
+
+    Deposits come in the order in which they are locked.
+    """
     ledger = _Ledger(changes, now)
-    tables: tuple[tuple[int, list[Row]], ...] = (
-        (19, [(bucket_of(c.deposit.deposit_id), *_DEPOSIT(c.deposit)) for c in changes]),
-        (14, [_hold_row(c.deposit, hold) for c in changes for hold in _changed_holds(before, c.deposit)]),
-        (6, [_result_row(result) for c in changes for result in c.results]),
-        (2, [(bucket_of(operation_id), operation_id) for c in changes for operation_id in c.given_up]),
-        (11, [_operation_row(operation) for c in changes for operation in c.wanted]),
-        (3, ledger.links),
-        (7, ledger.transfers),
-        (7, ledger.entries),
-        (5, ledger.balances),
-        (6, [_bill_row(c.deposit, now) for c in changes if _becomes_owed(before, c.deposit)]),
-        (3, _exposure_rows(changes)),
-        (4, [_event_row(c, now) for c in changes if c.announced]),
+    return (
+        sorted((bucket_of(c.deposit.deposit_id), *_DEPOSIT(c.deposit)) for c in changes),
+        [_hold_row(c.deposit, hold) for c in changes for hold in _changed_holds(before, c.deposit)],
+        [(bucket_of(result.operation_id), *_RESULT(result)) for c in changes for result in c.results],
+        [(bucket_of(operation_id), operation_id) for c in changes for operation_id in c.given_up],
+        [_operation_row(operation) for c in changes for operation in c.wanted],
+        ledger.links,
+        ledger.transfers,
+        ledger.entries,
+        ledger.balances,
+        [_bill_row(c.deposit, now) for c in changes if _becomes_owed(before, c.deposit)],
+        _exposure_rows(changes),
+        [_event_row(c, now) for c in changes if c.announced],
     )
-    return [column for width, rows in tables for column in (zip(*rows, strict=True) if rows else [()] * width)]
 
 
 class _Ledger:
@@ -68,10 +70,6 @@ class _Ledger:
                     sums[bucket, *what] += entry.amount_minor
         self.balances: list[Row] = [(*balance, amount_minor) for balance, amount_minor in sums.items()]
         self.links = link_rows(self.transfers, self.entries, now)
-
-
-def _result_row(result: Result) -> Row:
-    return (bucket_of(result.operation_id), *_RESULT(result))
 
 
 def _changed_holds(before: Mapping[str, Deposit], after: Deposit) -> list[Hold]:
@@ -132,4 +130,4 @@ def _event_row(change: Change, now: datetime) -> Row:
         "hold_event": change.hold_event,
         "occurred_at": now.isoformat(),
     }
-    return (bucket_of(deposit.deposit_id), new_id("evt"), deposit.renter_id, payload)
+    return (bucket_of(deposit.deposit_id), new_id("evt"), deposit.renter_id, json.dumps(payload))
