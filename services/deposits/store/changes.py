@@ -77,7 +77,7 @@ class Changes(Part):
         lease_until: datetime,
     ) -> None:
         """Raises MovedOn when a deposit is not as it was before; nothing is written then."""
-        changes = [c for c in outcomes if isinstance(c, Change) and c != Change(before[c.deposit.deposit_id])]
+        changes = [c for c in outcomes if isinstance(c, Change) and c.changes(before[c.deposit.deposit_id])]
         if not changes:
             return
         times = (self._real_now(), lease_until, now)
@@ -85,7 +85,7 @@ class Changes(Part):
 
     async def lease_operations(self, now: datetime, until: datetime, limit: int) -> list[Leased]:
         rows = await self._db.fetch(self._sql.lease_operations, now, until, limit)
-        return [Leased(operation_of(row), row["abandoned"], row["created_at"], until) for row in rows]
+        return [Leased(operation_of(row[:15]), row["abandoned"], row["created_at"], until) for row in rows]
 
     async def change_once(
         self, request: Request, deposit_id: str, transition: Transition, now: datetime, lease_until: datetime

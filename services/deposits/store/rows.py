@@ -58,8 +58,16 @@ _DEPOSIT = (
     "payment_status", "settled_at", "closed_at", "facts_version", "processor", "compensation_limit_minor",
     "compensated_minor", "refunded_minor", "written_off_minor", "version",
 )  # fmt: skip
-_OPERATION = len(_DEPOSIT)
-_HOLD = _OPERATION + 15
+_OPERATION = (
+    "operation_id", "deposit_id", "kind", "amount_minor", "currency", "reference", "state", "attempts", "processor",
+    "hold_id", "final", "renter_action", "result_ref", "source_id", "given_up",
+)  # fmt: skip
+_HOLD = (
+    "hold_id", "deposit_id", "processor", "reference", "authorized_minor", "captured_minor", "released_minor",
+    "expired_minor", "open_minor", "credit_minor", "expires_at", "announced",
+)  # fmt: skip
+_AT_OPERATION = len(_DEPOSIT)
+_AT_HOLD = _AT_OPERATION + len(_OPERATION)
 
 
 def deposit_of(row: Any) -> Deposit:
@@ -72,7 +80,7 @@ def _deposit(fields: dict[str, Any]) -> Deposit:
     fields["outcome"] = _OUTCOMES[fields["outcome"]]
     fields["payment_status"] = _PAYMENTS[fields["payment_status"]]
     fields["reason_codes"] = tuple(fields["reason_codes"])
-    return Deposit(**fields)
+    return Deposit.of(fields)
 
 
 def standings_of(rows: Sequence[Any]) -> dict[str, Standing]:
@@ -80,23 +88,20 @@ def standings_of(rows: Sequence[Any]) -> dict[str, Standing]:
     found: dict[str, Standing] = {}
     for deposit_id, of_one in groupby(rows, itemgetter(0)):
         each = list(of_one)
-        operations = [_operation(*row[_OPERATION:_HOLD]) for row in each if row[_OPERATION] is not None]
-        holds = tuple(Hold(*row[_HOLD:]) for row in each if row[_HOLD] is not None)
-        fields = dict(zip(_DEPOSIT, each[0], strict=False), holds=holds)
+        operations = [operation_of(row[_AT_OPERATION:_AT_HOLD]) for row in each if row[_AT_OPERATION] is not None]
+        holds = tuple(Hold.of(dict(zip(_HOLD, row[_AT_HOLD:], strict=True))) for row in each if row[_AT_HOLD] is not None)
+        fields = dict(zip(_DEPOSIT, each[0][:_AT_OPERATION], strict=True), holds=holds)
         found[deposit_id] = _deposit(fields), operations
     return found
 
 
-def operation_of(row: Any) -> Operation:
-    """An operation from a row that begins with its columns."""
-    return _operation(*row[: _HOLD - _OPERATION])
-
-
-def _operation(
-    operation_id: str, deposit_id: str, kind: str, amount_minor: int, currency: str, reference: str, state: str, *rest: Any
-) -> Operation:
-    amount = Money(currency, amount_minor)
-    return Operation(operation_id, deposit_id, _KINDS[kind], amount, reference, _ENDS[state], *rest)
+def operation_of(columns: Sequence[Any]) -> Operation:
+    """An operation from its columns."""
+    fields = dict(zip(_OPERATION, columns, strict=True))
+    fields["kind"] = _KINDS[fields["kind"]]
+    fields["state"] = _ENDS[fields["state"]]
+    fields["amount"] = Money(fields.pop("currency"), fields.pop("amount_minor"))
+    return Operation.of(fields)
 
 
 def policy_of(row: Any) -> Policy:

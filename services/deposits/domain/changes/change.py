@@ -48,3 +48,7 @@ class Change:
     exposure_ends: bool = False
     announced: bool = False
     hold_event: HoldEvent | None = None
+
+    def changes(self, before: Deposit) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.results or self.wanted or self.transfers) or self != Change(before)
