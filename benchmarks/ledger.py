@@ -30,6 +30,8 @@ ROUNDS = 3
 PGBENCH_CLIENTS = 16
 POOL = 8
 WARM_UP_SECONDS = 2.0
+WANTED_SPREAD, WANTED_HOT = 2, 4
+"""How many times pgbench's rate is wanted."""
 FUNCTION = Path(__file__).with_name("ledger_function.sql")
 SPREAD, HOT = (Path(__file__).with_name(f"ledger_{which}.pgbench") for which in ("spread", "hot"))
 DATABASE = "ledger_bench"
@@ -37,10 +39,11 @@ DATABASE = "ledger_bench"
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Holds per second of one side, and what one costs: CPU µs of Python and of PostgreSQL, bytes of WAL."""
+    """Holds per second of one side, and what one costs: CPU µs of the client (our Python, pgbench) and of PostgreSQL,
+    bytes of WAL."""
 
     per_second: float
-    python_us: float
+    client_us: float
     postgres_us: float
     wal_bytes: float
 
@@ -54,8 +57,8 @@ async def ledger(home: Path, postgres_pid: int, seconds: float) -> dict[str, Any
     calm_collector()
     try:
         await contest.warm_up()
-        spread = await contest.compare(PARTNERS, SPREAD)
-        hot = await contest.compare(1, HOT)
+        spread = await contest.compare(PARTNERS, SPREAD, WANTED_SPREAD)
+        hot = await contest.compare(1, HOT, WANTED_HOT)
         findings = await contest.books.findings(dsn)
     finally:
         await db.close()
@@ -89,7 +92,8 @@ class _Contest:
         await self.books.load(PARTNERS, IN_FLIGHT, WARM_UP_SECONDS)
         await self._db.execute("ANALYZE", timeout=60)
 
-    async def compare(self, partners: int, script: Path) -> dict[str, Any]:
+    async def compare(self, partners: int, script: Path, wanted: int) -> dict[str, Any]:
+        """Rounds of both in turn; medians, and the rates of every round."""
         ours: list[Round] = []
         raw: list[Round] = []
         for _ in range(ROUNDS):
@@ -99,14 +103,16 @@ class _Contest:
         middle = {who: median(each.per_second for each in rounds) for who, rounds in rates.items()}
         return {
             "vs_pgbench_function": round(middle["freehold"] / middle["pgbench"], 2),
-            **{f"{who}_per_second": [round(each.per_second, 1) for each in rounds] for who, rounds in rates.items()},
+            "wanted": wanted,
+            **{f"{who}_per_second": round(rate, 1) for who, rate in middle.items()},
+            **{f"{who}_rounds": [round(each.per_second, 1) for each in rounds] for who, rounds in rates.items()},
             **{f"{who}_per_hold": _costs(rounds) for who, rounds in rates.items()},
         }
 
     async def _ours(self, partners: int) -> Round:
         meter = await self._meter()
         load = await self.books.load(partners, IN_FLIGHT, self._seconds)
-        return await meter.per_hold(load.items, load.items / load.seconds, python=True)
+        return await meter.per_hold(load.items, load.items / load.seconds)
 
     async def _raw(self, script: Path) -> Round:
         meter = await self._meter()
@@ -114,7 +120,7 @@ class _Contest:
         measured = await pgbench(
             self._home, DATABASE, "none", clients=PGBENCH_CLIENTS, base=0, seconds=seconds, script=script
         )
-        return await meter.per_hold(measured.rentals, measured.per_second, python=False)
+        return await meter.per_hold(measured.rentals, measured.per_second)
 
     async def _meter(self) -> _Meter:
         return _Meter(self._db, self._postgres_pid, await _wal(self._db))
@@ -127,18 +133,19 @@ class _Meter:
         self._db = db
         self._wal = wal
         self._postgres = CpuMeter({"postgres": postgres_pid})
-        self._python = _python_seconds()
+        self._client = _client_seconds()
 
-    async def per_hold(self, holds: int, per_second: float, *, python: bool) -> Round:
-        """What one of so many holds has cost; pgbench's own process is not counted, ours is Python's."""
-        used = _python_seconds() - self._python if python else 0.0
+    async def per_hold(self, holds: int, per_second: float) -> Round:
+        """What one of so many holds has cost."""
+        client = _client_seconds() - self._client
         wal = await _wal(self._db) - self._wal
-        return Round(per_second, used * 1e6 / holds, self._postgres.used()["postgres"] * 1e6 / holds, wal / holds)
+        return Round(per_second, client * 1e6 / holds, self._postgres.used()["postgres"] * 1e6 / holds, wal / holds)
 
 
-def _python_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+def _client_seconds() -> float:
+    """CPU seconds of this process and of the children that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 async def _wal(db: Database) -> int:
@@ -147,5 +154,5 @@ async def _wal(db: Database) -> int:
 
 def _costs(rounds: list[Round]) -> dict[str, int]:
     return {
-        name: round(median(getattr(each, name) for each in rounds)) for name in ("python_us", "postgres_us", "wal_bytes")
+        name: round(median(getattr(each, name) for each in rounds)) for name in ("client_us", "postgres_us", "wal_bytes")
     }
