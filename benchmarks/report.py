@@ -67,8 +67,33 @@ def show(console: Console, measured: dict[str, Any]) -> None:
     console.print(f"a lone StartRental takes {start['idle_latency_vs_pgbench']} times a lone pgbench client's")
     for name in ("check_renters", "register_renters", "admittance", "facts"):
         console.print(f"{name}: {json.dumps(measured[name])}")
+    show_ledger(console, measured["ledger"])
     console.print(f"resident MiB: {measured['resident_mib']}")
     console.print(f"machine: {measured['machine']}")
+
+
+def show_ledger(console: Console, ledger: dict[str, Any]) -> None:
+    """Prints the ledger's table; pgbench's client is not Python, its CPU stands in the same column."""
+    table = Table(title=f"two-phase holds, rolled up within the time; {ledger['in_flight']} in flight")
+    for name in (
+        "partners",
+        "build",
+        "per second",
+        "client CPU µs",
+        "PostgreSQL CPU µs",
+        "WAL bytes",
+        "ratio",
+        "wanted",
+    ):
+        table.add_column(name, justify="left" if name in ("partners", "build") else "right")
+    for name, label in (("partners_spread", "spread"), ("one_partner", "one")):
+        part = ledger[name]
+        ratios = (f"{part['vs_pgbench_function']}", f"{part['wanted']}")
+        for who, build, more in (("freehold", "Freehold", ratios), ("pgbench", "pgbench, one function", ("", ""))):
+            cost = part[f"{who}_per_hold"]
+            values = (part[f"{who}_per_second"], cost["client_us"], cost["postgres_us"], cost["wal_bytes"])
+            table.add_row(label, build, *(f"{value:.0f}" for value in values), *more)
+    console.print(table)
 
 
 def write(measured: dict[str, Any]) -> None:

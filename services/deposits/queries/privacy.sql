@@ -71,7 +71,8 @@ UPDATE ledger_corrections SET reason = '' WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_keep_deposits
 -- The books stay; the score behind a decision, its reasons, where it was and the means of payment go.
-UPDATE deposits SET score = NULL, reason_codes = '{}', payment_ref = '', city = '', assurance_level = 'UNSPECIFIED'
+UPDATE deposits SET score = NULL, reason_codes = '{}', payment_ref = '', city = '', assurance_level = 'UNSPECIFIED',
+    version = version + 1
 WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_keep_processor_operations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from services.deposits.domain.changes.change import Change, HoldEvent, Moment
 from services.deposits.domain.changes.collecting import authorize, collect, on_hold, usable_holds, wanted_of
@@ -29,7 +29,7 @@ def finish(deposit: Deposit, operations: Sequence[Operation], result: Result, mo
     late = operation.state is OperationState.CANCELLED and result.state is OperationState.DONE
     if operation.state is not OperationState.WANTED and not late:
         return Change(deposit)
-    ended = replace(operation, state=result.state, result_ref=result.result_ref)
+    ended = operation.but(state=result.state, result_ref=result.result_ref)
     others = [o for o in operations if o is not operation]
     outcome = _OUTCOMES[operation.kind](deposit, operation, result, others, moment)
     wanted = outcome.wanted
@@ -100,8 +100,7 @@ def _captured(
     beyond = max(0, taken - hold.open_minor)
     rest = hold.open_minor + beyond - taken if operation.final else 0
     changed = deposit.with_hold(
-        replace(
-            hold,
+        hold.but(
             authorized_minor=hold.authorized_minor + beyond,
             captured_minor=hold.captured_minor + taken,
             released_minor=hold.released_minor + rest,
@@ -118,13 +117,13 @@ def _voided(
     hold = deposit.hold(operation.hold_id)
     if result.state is not OperationState.DONE:
         return _lapsed(deposit, hold)
-    changed = deposit.with_hold(replace(hold, released_minor=hold.released_minor + hold.open_minor, open_minor=0))
+    changed = deposit.with_hold(hold.but(released_minor=hold.released_minor + hold.open_minor, open_minor=0))
     return Outcome(changed, (), _transfers(deposit, [(TransferKind.RELEASED, hold.open_minor)]))
 
 
 def _lapsed(deposit: Deposit, hold: Hold) -> Outcome:
     """The processor does not hold the rest any more: its authorization has expired."""
-    changed = deposit.with_hold(replace(hold, expired_minor=hold.expired_minor + hold.open_minor, open_minor=0))
+    changed = deposit.with_hold(hold.but(expired_minor=hold.expired_minor + hold.open_minor, open_minor=0))
     event = HoldEvent.EXPIRED if hold.open_minor else None
     return Outcome(changed, (), _transfers(deposit, [(TransferKind.EXPIRED, hold.open_minor)]), event)
 
@@ -146,7 +145,7 @@ def _incremented(
     if result.state is not OperationState.DONE:
         return Outcome(deposit.but(decline_code=result.decline_code))
     hold, more = deposit.hold(operation.hold_id), operation.amount.amount_minor
-    raised = replace(hold, authorized_minor=hold.authorized_minor + more, open_minor=hold.open_minor + more)
+    raised = hold.but(authorized_minor=hold.authorized_minor + more, open_minor=hold.open_minor + more)
     return Outcome(deposit.with_hold(raised), (), _transfers(deposit, [(TransferKind.INCREMENTED, more)]))
 
 
