@@ -22,6 +22,8 @@ LAPSE_SECONDS = 5.0
 BILL_SECONDS = 5.0
 ROLL_UP_SECONDS = 2.0
 SEAL_SECONDS = 5.0
+SHARE = 32
+"""A batch of changes is shared among flights in parts no smaller, so that one is decided while another is written."""
 
 
 class Runner:
@@ -36,7 +38,7 @@ class Runner:
         self._tasks = tasks
         self._told = told
         self._results: Batcher[tuple[str, Result], Change] = Batcher(
-            "processor_results", processing.finish_all, key=lambda item: item[0]
+            "processor_results", processing.finish_all, key=lambda item: item[0], share=SHARE
         )
 
     def launch(self, operations: Sequence[Operation]) -> None:

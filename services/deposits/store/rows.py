@@ -54,7 +54,8 @@ _ENDS = {state.value: state for state in OperationState}
 _DEPOSIT = (
     "deposit_id", "rental_id", "renter_id", "partner_id", "state", "outcome", "reason_codes", "policy_id",
     "model_version", "score", "currency", "amount_minor", "payment_ref", "decided_at", "decline_code",
-    "authorized_minor", "captured_minor", "released_minor", "expired_minor", "open_minor", "charged_minor", "paid_minor",
+    "authorized_minor", "captured_minor", "released_minor", "expired_minor", "open_minor", "charged_minor",
+    "paid_minor",
     "payment_status", "settled_at", "closed_at", "facts_version", "processor", "compensation_limit_minor",
     "compensated_minor", "refunded_minor", "written_off_minor", "version",
 )  # fmt: skip
@@ -89,7 +90,9 @@ def standings_of(rows: Sequence[Any]) -> dict[str, Standing]:
     for deposit_id, of_one in groupby(rows, itemgetter(0)):
         each = list(of_one)
         operations = [operation_of(row[_AT_OPERATION:_AT_HOLD]) for row in each if row[_AT_OPERATION] is not None]
-        holds = tuple(Hold.of(dict(zip(_HOLD, row[_AT_HOLD:], strict=True))) for row in each if row[_AT_HOLD] is not None)
+        holds = tuple(
+            Hold.of(dict(zip(_HOLD, row[_AT_HOLD:], strict=True))) for row in each if row[_AT_HOLD] is not None
+        )
         fields = dict(zip(_DEPOSIT, each[0][:_AT_OPERATION], strict=True), holds=holds)
         found[deposit_id] = _deposit(fields), operations
     return found
