@@ -1,4 +1,4 @@
-"""Our side of the ledger's comparison: deposits' store, use cases and batchers, without doors and without processors."""
+"""Our side of the ledger's comparison: deposits' store, use cases and batchers; no doors, no processors."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from services.deposits.domain import (
 )
 from services.deposits.operations import Changing, Settling
 from services.deposits.operations.ledger import RollingUp, Verifying
+from services.deposits.operations.ledger.keeping import ROLL_UP_BATCH
 from services.deposits.operations.policy_ports import Cap
 from services.deposits.operations.ports import Decision, Transition
 from services.deposits.operations.settling import SettleItem
 from services.deposits.store import Store
 from services.deposits.store.ledger.snapshot import Snapshot
-from services.deposits.sweeper import ROLL_UP_SECONDS
+from services.deposits.sweeper import ROLL_UP_SECONDS, SHARE
 from services.runtime.batching import Batcher
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
@@ -57,8 +58,12 @@ class Ledger:
         self._wanted: dict[str, Operation] = {}
         settling = Settling(self._changing)
         self._secures: Batcher[Decision, Deposit] = Batcher("secure", self._secure, key=lambda d: d.deposit.renter_id)
-        self._settles: Batcher[SettleItem, Deposit] = Batcher("settle", settling.settle, key=lambda i: i.rental_id)
-        self._results: Batcher[tuple[str, Result], Change] = Batcher("results", self._finish, key=lambda r: r[0])
+        self._settles: Batcher[SettleItem, Deposit] = Batcher(
+            "settle", settling.settle, key=lambda i: i.rental_id, share=SHARE
+        )
+        self._results: Batcher[tuple[str, Result], Change] = Batcher(
+            "results", self._finish, key=lambda r: r[0], share=SHARE
+        )
         self._numbers = itertools.count()
 
     def _asked(self, operations: Sequence[Operation]) -> None:
@@ -80,7 +85,7 @@ class Ledger:
         load = await closed_loop(lambda: self.hold(partners), in_flight, seconds)
         sweeping.cancel()
         await asyncio.wait([sweeping])
-        while await self._rolling.sweep():
+        while await self._rolling.roll_up(ROLL_UP_BATCH):
             pass
         load.seconds = time.perf_counter() - began
         return load

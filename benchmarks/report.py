@@ -73,27 +73,19 @@ def show(console: Console, measured: dict[str, Any]) -> None:
 
 
 def show_ledger(console: Console, ledger: dict[str, Any]) -> None:
-    """Prints the ledger's table; pgbench's client is not Python, its CPU stands in the same column."""
-    table = Table(title=f"two-phase holds, rolled up within the time; {ledger['in_flight']} in flight")
-    for name in (
-        "partners",
-        "build",
-        "per second",
-        "client CPU µs",
-        "PostgreSQL CPU µs",
-        "WAL bytes",
-        "ratio",
-        "wanted",
-    ):
+    """Prints the ledger's table; the client is our Python, or pgbench."""
+    table = Table(title="two-phase holds; timed until partners' days are rolled up")
+    for name in ("partners", "build", "in flight", "per second", "client CPU µs", "PostgreSQL CPU µs", "WAL bytes"):
         table.add_column(name, justify="left" if name in ("partners", "build") else "right")
     for name, label in (("partners_spread", "spread"), ("one_partner", "one")):
         part = ledger[name]
-        ratios = (f"{part['vs_pgbench_function']}", f"{part['wanted']}")
-        for who, build, more in (("freehold", "Freehold", ratios), ("pgbench", "pgbench, one function", ("", ""))):
-            cost = part[f"{who}_per_hold"]
-            values = (part[f"{who}_per_second"], cost["client_us"], cost["postgres_us"], cost["wal_bytes"])
-            table.add_row(label, build, *(f"{value:.0f}" for value in values), *more)
+        for figure in part["freehold"]:
+            table.add_row(label, "Freehold", str(figure["in_flight"]), *_costs(figure))
+        table.add_row(label, "pgbench, one function", str(part["pgbench"]["clients"]), *_costs(part["pgbench"]))
     console.print(table)
+    for name in ("partners_spread", "one_partner"):
+        part = ledger[name]
+        console.print(f"ledger.{name}.vs_pgbench_function = {part['vs_pgbench_function']}   wanted: {part['wanted']}")
 
 
 def write(measured: dict[str, Any]) -> None:
@@ -121,3 +113,7 @@ def _cells(figure: dict[str, Any]) -> list[str]:
         f"{figure['p99_ms']:.1f}",
         cpu,
     ]
+
+
+def _costs(figure: dict[str, Any]) -> list[str]:
+    return [f"{figure[name]:.0f}" for name in ("per_second", "client_us", "postgres_us", "wal_bytes")]

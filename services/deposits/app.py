@@ -73,6 +73,7 @@ from services.deposits.sweeper import (
     RECONCILE_SECONDS,
     ROLL_UP_SECONDS,
     SEAL_SECONDS,
+    SHARE,
     SWEEP_SECONDS,
     Reconciled,
     RefundQueue,
@@ -312,7 +313,9 @@ class House:
 
 def _internal(securing: Securing, settling: Settling, remaking: Remaking) -> InternalServicer:
     secures: Batcher[SecureItem, Deposit] = Batcher("secure", securing.secure, key=lambda item: item.renter_id)
-    settles: Batcher[SettleItem, Deposit] = Batcher("settle", settling.settle, key=lambda item: item.rental_id)
+    settles: Batcher[SettleItem, Deposit] = Batcher(
+        "settle", settling.settle, key=lambda item: item.rental_id, share=SHARE
+    )
     cancels: Batcher[CancelItem, Deposit] = Batcher("cancel", settling.cancel, key=lambda item: item.rental_id)
     return InternalServicer(secures, settles, cancels, remaking)
 

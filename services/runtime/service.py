@@ -50,7 +50,7 @@ def run(service: str, settings_class: type[S], build: Build[S]) -> int:
 
 
 def calm_collector() -> None:
-    """What is there now stays; what batches leave behind is mostly freed without being looked for, so look less often."""
+    """What is there now stays; what batches leave behind is mostly freed without being looked for: look less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 
 class Alterable:
-    """For frozen dataclasses without slots. `dataclasses.replace` and `__init__` set field by field: several times slower."""
+    """For frozen dataclasses without slots: `dataclasses.replace` and `__init__` go field by field, which is slower."""
 
     __slots__ = ()
 

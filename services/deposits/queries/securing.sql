@@ -83,4 +83,5 @@ ON CONFLICT (bucket, rental_id) DO NOTHING;
 -- The deposits of rentals.
 SELECT d.rental_id, d.deposit_id
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, rental_id)
-  ON d.bucket = i.bucket AND d.rental_id = i.rental_id;
+  ON d.bucket = i.bucket AND d.rental_id = i.rental_id
+WHERE i.bucket BETWEEN 0 AND 1023;

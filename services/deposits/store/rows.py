@@ -57,7 +57,8 @@ _ENDS = {state.value: state for state in OperationState}
 _DEPOSIT = (
     "deposit_id", "rental_id", "renter_id", "partner_id", "state", "outcome", "reason_codes", "policy_id",
     "model_version", "score", "currency", "amount_minor", "payment_ref", "decided_at", "decline_code",
-    "authorized_minor", "captured_minor", "released_minor", "expired_minor", "open_minor", "charged_minor", "paid_minor",
+    "authorized_minor", "captured_minor", "released_minor", "expired_minor", "open_minor", "charged_minor",
+    "paid_minor",
     "payment_status", "settled_at", "closed_at", "facts_version", "processor", "compensation_limit_minor",
     "compensated_minor", "refunded_minor", "written_off_minor", "version",
 )  # fmt: skip
