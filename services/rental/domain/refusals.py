@@ -98,6 +98,42 @@ def rental_not_cancellable(state: RentalState) -> Refusal:
     )
 
 
+def rental_not_ended(state: RentalState) -> Refusal:
+    """RENTAL_NOT_ENDED, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RENTAL_NOT_ENDED",
+        "only a rental that ended has a receipt",
+        metadata={"state": state},
+    )
+
+
+def fee_not_in_plan() -> Refusal:
+    """FEE_NOT_IN_PLAN."""
+    return Refusal(Category.FAILED_PRECONDITION, "FEE_NOT_IN_PLAN", "the rental's price plan has no fee of that code")
+
+
+def discount_not_in_plan() -> Refusal:
+    """DISCOUNT_NOT_IN_PLAN."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "DISCOUNT_NOT_IN_PLAN", "the rental's price plan has no discount of that code"
+    )
+
+
+def discount_not_valid() -> Refusal:
+    """DISCOUNT_NOT_VALID."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "DISCOUNT_NOT_VALID", "the discount does not hold for the time the ride started"
+    )
+
+
+def price_plan_currency() -> Refusal:
+    """PRICE_PLAN_CURRENCY: what follows a plan's name counts on its currency."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "PRICE_PLAN_CURRENCY", "every version of a price plan is in one currency"
+    )
+
+
 def page_token_invalid() -> Refusal:
     """PAGE_TOKEN_INVALID."""
     return Refusal(Category.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", "the page token is not of this list")

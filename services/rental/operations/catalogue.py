@@ -27,7 +27,7 @@ class Catalogue:
 
     async def create_plan(self, command: CreatePricePlan) -> PricePlan:
         """Keeps a plan. Raises INVALID_FIELD, REQUEST_ID_REUSED."""
-        check_terms(command.terms.segments)
+        check_terms(command.terms)
         plan_id = PricePlanId(new_id("pln"))
         plan = PricePlan(plan_id, command.caller, command.terms, self._clock.now())
         return await self._store.create_plan(command, fingerprint(command), plan)

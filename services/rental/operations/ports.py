@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.rental.domain import (
+    NO_USAGE,
     Asset,
     AssetKind,
     AssuranceLevel,
@@ -24,10 +25,12 @@ from services.rental.domain import (
     RentalId,
     RentalState,
     RenterId,
+    RidePass,
     Security,
     Settlement,
     Standing,
     StartRental,
+    Usage,
 )
 from services.values.errors import Refusal
 
@@ -54,20 +57,25 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """An EndRental or CancelRental of `caller`."""
+    """An EndRental, with what is known of the ride, or a CancelRental of `caller`."""
 
     rental_id: RentalId
     caller: PartnerId
     by: ClosedBy
+    usage: Usage = NO_USAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Closable:
-    """A rental with the terms it is priced by; `reused` when the closing command's id closed another rental before."""
+    """A rental with the terms it is priced by and its renter's passes for it, those that end first first.
+
+    `reused` when the closing command's id closed another rental before.
+    """
 
     rental: Rental
     terms: PriceTerms
     reused: bool
+    passes: tuple[RidePass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
