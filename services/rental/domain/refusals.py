@@ -56,6 +56,16 @@ def request_id_reused() -> Refusal:
     return Refusal(Category.ALREADY_EXISTS, "REQUEST_ID_REUSED", "the request_id was used with other content")
 
 
+def renter_not_found() -> Refusal:
+    """RENTER_NOT_FOUND."""
+    return Refusal(Category.NOT_FOUND, "RENTER_NOT_FOUND", "no such renter")
+
+
+def renter_not_linked() -> Refusal:
+    """RENTER_NOT_LINKED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RENTER_NOT_LINKED", "the renter is not linked to this partner")
+
+
 def asset_not_found() -> Refusal:
     """ASSET_NOT_FOUND."""
     return Refusal(Category.NOT_FOUND, "ASSET_NOT_FOUND", "no asset of this partner has that code")
