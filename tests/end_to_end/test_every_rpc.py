@@ -43,8 +43,8 @@ from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
-READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate", "ExportLedger")
-READS += ("Quote", "Estimate")
+READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate", "ExportLedger",
+         "Quote", "Estimate")  # fmt: skip
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",

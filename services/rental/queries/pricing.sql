@@ -11,12 +11,13 @@ JOIN price_plans p ON p.partner_id = a.partner_id AND p.price_plan_id = COALESCE
 WHERE a.partner_id = $1 AND a.code = $2;
 
 -- name: usable_passes
--- What the passes of a renter at a partner give a ride of a kind (NULL: of no kind in particular) that starts at $5;
--- those that end first first.
+-- What the passes of a renter at a partner give a ride of a kind (NULL: of no kind in particular) that starts at $5:
+-- the same that read_to_close reads.
 SELECT s.pass_id, s.free_minutes, s.percent_off FROM passes s
 WHERE s.bucket = $1 AND s.renter_id = $2 AND s.partner_id = $3 AND (s.asset_kind IS NULL OR s.asset_kind = $4)
   AND s.valid_from <= $5 AND s.valid_until > $5
-ORDER BY s.valid_until, s.pass_id;
+ORDER BY s.valid_until, s.pass_id
+LIMIT 16;
 
 -- name: grant_pass
 -- Keeps a pass; no row when this request granted one before.

@@ -102,11 +102,14 @@ SELECT w.place, r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r
        r.deposit_amount_minor, r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id,
        r.cancelled_at, r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at,
        r.city, r.asset_class, r.monthly_rent_minor, r.price_inputs, p.base_minor, p.segments, p.cap_per_day_minor, p.rules,
-       (SELECT jsonb_agg(jsonb_build_array(s.pass_id, s.free_minutes, s.percent_off) ORDER BY s.valid_until, s.pass_id)
-        FROM passes s
-        WHERE s.bucket = r.bucket AND s.renter_id = r.renter_id AND s.partner_id = r.partner_id
-          AND (s.asset_kind IS NULL OR s.asset_kind = r.asset_kind)
-          AND s.valid_from <= r.started_at AND s.valid_until > r.started_at) AS passes,
+       (SELECT jsonb_agg(jsonb_build_array(u.pass_id, u.free_minutes, u.percent_off) ORDER BY u.valid_until, u.pass_id)
+        FROM (
+            SELECT s.pass_id, s.free_minutes, s.percent_off, s.valid_until FROM passes s
+            WHERE s.bucket = r.bucket AND s.renter_id = r.renter_id AND s.partner_id = r.partner_id
+              AND (s.asset_kind IS NULL OR s.asset_kind = r.asset_kind)
+              AND s.valid_from <= r.started_at AND s.valid_until > r.started_at
+            ORDER BY s.valid_until, s.pass_id
+            LIMIT 16) u) AS passes,
        EXISTS (
            SELECT 1 FROM rentals o
            WHERE o.bucket = r.bucket AND o.renter_id = r.renter_id AND o.partner_id = r.partner_id

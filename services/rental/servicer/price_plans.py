@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from freehold.rental.v1 import price_plan_pb2 as plan_pb
 from freehold.rental.v1 import rental_service_pb2 as pb
 from services.rental.domain import (
@@ -14,6 +16,7 @@ from services.rental.domain import (
     PricePlan,
     PriceSegment,
     PriceTerms,
+    Usage,
 )
 from services.rental.operations import Priced
 from services.rental.wire import LINE_KINDS, LINE_UNITS, moment, money, timestamp
@@ -40,6 +43,11 @@ def decode_terms(request: pb.CreatePricePlanRequest) -> PriceTerms:
         fees=tuple(Fee(fee.code, fee.amount_minor) for fee in request.fees),
         discounts=tuple(_decode_discount(discount) for discount in request.discounts),
     )
+
+
+def decode_usage(metres: int | None, fee_codes: Iterable[str], discount_code: str) -> Usage:
+    """What is known of a ride besides its time; in which order fees are named does not matter."""
+    return Usage(metres, tuple(sorted(fee_codes)), discount_code)
 
 
 def encode_plan(plan: PricePlan) -> pb.PricePlan:

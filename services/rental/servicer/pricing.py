@@ -8,11 +8,11 @@ import grpc
 
 from freehold.rental.v1 import pricing_service_pb2 as pb
 from freehold.rental.v1 import pricing_service_pb2_grpc as rpc
-from services.rental.domain import GrantPass, PartnerId, Pass, PricePlanId, RentalId, RenterId, Usage
+from services.rental.domain import GrantPass, PartnerId, Pass, PricePlanId, RentalId, RenterId
 from services.rental.domain.refusals import caller_not_allowed
 from services.rental.operations import Origin, Passes, Prices, Quotation
 from services.rental.servicer.calling import calling_partner
-from services.rental.servicer.price_plans import encode_price
+from services.rental.servicer.price_plans import decode_usage, encode_price
 from services.rental.wire import ASSET_KINDS, moment, timestamp
 from services.runtime.interceptors import current_call
 from services.values.access import MANAGERS, SERVING, Reach, Rule
@@ -47,14 +47,14 @@ class PricingServicer(rpc.PricingServiceServicer):
             price_plan_name=request.price_plan_name,
             starts_at=moment(request.starts_at) if request.HasField("starts_at") else None,
             takes=timedelta(seconds=request.duration_seconds),
-            usage=Usage(request.distance_metres, tuple(request.fee_codes), request.discount_code),
+            usage=decode_usage(request.distance_metres, request.fee_codes, request.discount_code),
             renter_id=RenterId(request.renter_id) if request.renter_id else None,
         )
         return pb.QuoteResponse(price=encode_price(await self._prices.quote(asked)))
 
     async def EstimateCost(self, request: pb.EstimateCostRequest, _: _Context) -> pb.EstimateCostResponse:
         """Tells what a running rental would cost now."""
-        usage = Usage(request.distance_metres, tuple(request.fee_codes), request.discount_code)
+        usage = decode_usage(request.distance_metres, request.fee_codes, request.discount_code)
         priced = await self._prices.estimate(current_call().caller, RentalId(request.rental_id), usage)
         return pb.EstimateCostResponse(price=encode_price(priced))
 

@@ -21,14 +21,13 @@ from services.rental.domain import (
     RentalId,
     RenterId,
     StartRental,
-    Usage,
 )
 from services.rental.domain.refusals import caller_not_allowed
 from services.rental.operations import Catalogue, Origin, Page, Reading, StartAsk, Started
 from services.rental.servicer.calling import calling_partner
 from services.rental.servicer.encoding import encode_asset, encode_rental
 from services.rental.servicer.paging import read_token, token_after
-from services.rental.servicer.price_plans import decode_terms, encode_plan
+from services.rental.servicer.price_plans import decode_terms, decode_usage, encode_plan
 from services.rental.wire import ASSET_KINDS, RENTAL_STATES
 from services.runtime.interceptors import current_call
 from services.runtime.rates import Limit
@@ -113,7 +112,7 @@ class RentalServicer(rpc.RentalServiceServicer):
     async def EndRental(self, request: pb.EndRentalRequest, _: _Context) -> pb.EndRentalResponse:
         """Returns an asset."""
         metres = request.distance_metres if request.HasField("distance_metres") else None
-        usage = Usage(metres, tuple(request.fee_codes), request.discount_code)
+        usage = decode_usage(metres, request.fee_codes, request.discount_code)
         command = EndRental(calling_partner(), request.request_id, RentalId(request.rental_id), usage)
         rental = await self._end(command)
         return pb.EndRentalResponse(rental=encode_rental(rental))

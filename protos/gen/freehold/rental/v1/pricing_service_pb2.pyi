@@ -49,7 +49,7 @@ class QuoteRequest(_message.Message):
     discount_code: _builtins.str
     """A discount of the plan; empty for none."""
     renter_id: _builtins.str
-    """Whose passes count, `rnt_…`; empty for nobody's."""
+    """Whose passes count, `rnt_…`; empty for nobody's. By a plan or a name, passes for one kind of asset do not count."""
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When it would start; absent for now."""

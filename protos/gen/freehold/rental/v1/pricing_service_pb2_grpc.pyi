@@ -53,7 +53,8 @@ class PricingServiceStub:
     """
     GrantPass: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.GrantPassRequest, _pricing_service_pb2.GrantPassResponse]
     """GrantPass gives a renter who is linked to the partner a pass, which EndRental uses by itself wherever it makes a
-    ride cheaper. What the renter paid for it is the partner's business. Callers: partners, staff (owners, managers).
+    ride cheaper; of several valid ones the best, looking at the 16 that end first. What the renter paid for it is the
+    partner's business. Callers: partners, staff (owners, managers).
     Errors: RENTER_NOT_FOUND, RENTER_NOT_LINKED, REQUEST_ID_REUSED.
     """
     ListPasses: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.ListPassesRequest, _pricing_service_pb2.ListPassesResponse]
@@ -86,7 +87,8 @@ class PricingServiceAsyncStub(PricingServiceStub):
     """
     GrantPass: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.GrantPassRequest, _pricing_service_pb2.GrantPassResponse]  # type: ignore[assignment]
     """GrantPass gives a renter who is linked to the partner a pass, which EndRental uses by itself wherever it makes a
-    ride cheaper. What the renter paid for it is the partner's business. Callers: partners, staff (owners, managers).
+    ride cheaper; of several valid ones the best, looking at the 16 that end first. What the renter paid for it is the
+    partner's business. Callers: partners, staff (owners, managers).
     Errors: RENTER_NOT_FOUND, RENTER_NOT_LINKED, REQUEST_ID_REUSED.
     """
     ListPasses: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.ListPassesRequest, _pricing_service_pb2.ListPassesResponse]  # type: ignore[assignment]
@@ -140,7 +142,8 @@ class PricingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_pricing_service_pb2.GrantPassResponse, _abc.Awaitable[_pricing_service_pb2.GrantPassResponse]]:
         """GrantPass gives a renter who is linked to the partner a pass, which EndRental uses by itself wherever it makes a
-        ride cheaper. What the renter paid for it is the partner's business. Callers: partners, staff (owners, managers).
+        ride cheaper; of several valid ones the best, looking at the 16 that end first. What the renter paid for it is the
+        partner's business. Callers: partners, staff (owners, managers).
         Errors: RENTER_NOT_FOUND, RENTER_NOT_LINKED, REQUEST_ID_REUSED.
         """
 
