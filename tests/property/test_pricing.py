@@ -97,7 +97,7 @@ def _nights(terms: PriceTerms, instant: datetime) -> list[tuple[Any, int]]:
 minutes = st.integers(min_value=0, max_value=2 * DAY_MINUTES)
 amounts = st.integers(min_value=0, max_value=100_000)
 caps = st.integers(min_value=0, max_value=20_000)
-intervals = st.one_of(st.just(0), st.integers(min_value=1, max_value=DAY_MINUTES + 60))
+intervals = st.one_of(st.just(0), st.just(1), st.integers(min_value=1, max_value=DAY_MINUTES + 60))
 
 
 @st.composite

@@ -35,6 +35,7 @@ from services.rental.domain import (
     Usage,
 )
 from services.rental.operations import Origin, Quotation
+from services.rental.store import PostgresPricing
 from services.runtime import personal_data
 from services.runtime.queries import load_queries
 from services.values.callers import Caller, Role
@@ -110,7 +111,7 @@ async def test_a_plan_is_kept_whole(house: House) -> None:
     again = replace(command, terms=replace(RICH, fees=(Fee("OUT_OF_ZONE", 501),)))
     assert await reason(house.catalogue.create_plan(again)) == "REQUEST_ID_REUSED"
     await a_bike(house, "b1", price_plan_id=made.price_plan_id)
-    plan, kind = await house.prices._store.plan_of_asset(house.partner_id, "b1")
+    plan, kind = await PostgresPricing(house.db).plan_of_asset(house.partner_id, "b1")
     assert (plan, kind) == (made, AssetKind.BIKE)
     assert (plan.terms, plan.name, plan.version) == (RICH, "city", 1)
 

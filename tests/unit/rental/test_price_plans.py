@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.rental.domain import (
+    CreatePricePlan,
     Discount,
     DistanceSegment,
     Fee,
@@ -17,6 +20,7 @@ from services.rental.domain import (
     LineKind,
     LineUnit,
     NightRule,
+    PartnerId,
     PassId,
     PriceCap,
     PriceSegment,
@@ -26,6 +30,7 @@ from services.rental.domain import (
     Usage,
     check_terms,
     check_usage,
+    fingerprint,
     itemise,
 )
 from services.values.errors import Refusal
@@ -145,6 +150,7 @@ BERLIN, KOLKATA, LORD_HOWE = "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Ho
         (BERLIN, TEN_TO_SEVEN, (2026, 6, 1, 22, 0), (2026, 6, 2, 7, 0), 0),
         (BERLIN, TEN_TO_SEVEN, (2026, 6, 1, 22, 0), (2026, 6, 2, 7, 1), 1),
         (BERLIN, TEN_TO_SEVEN, (2026, 6, 2, 3, 0), (2026, 6, 2, 7, 30), 30),
+        (BERLIN, TEN_TO_SEVEN, (2026, 6, 1, 21, 59, 30), (2026, 6, 1, 22, 5), 1),
         # the night is 8 hours long, and then 10
         (BERLIN, TEN_TO_SEVEN, (2026, 3, 28, 21, 0), (2026, 3, 29, 8, 0), 120),
         (BERLIN, TEN_TO_SEVEN, (2026, 10, 24, 21, 0), (2026, 10, 25, 8, 0), 120),
@@ -168,6 +174,13 @@ def test_nights_follow_the_clock_on_the_wall(
 ) -> None:
     plan = PriceTerms("EUR", 0, (A_MINUTE,), 0, nights=(night,), time_zone=zone)
     assert itemise(plan, Ride(local(zone, *begins), local(zone, *ends))).total.amount_minor == charged_minutes
+
+
+def test_a_night_that_begins_in_the_last_minute_of_a_window_leaves_the_window_whole() -> None:
+    night = replace(TEN_TO_SEVEN, cap_minor=100)
+    plan = PriceTerms("EUR", 0, (A_MINUTE,), 0, caps=(PriceCap(60, 10),), nights=(night,), time_zone="UTC")
+    begins = datetime(2026, 6, 1, 21, 1, tzinfo=UTC)
+    assert itemise(plan, Ride(begins, begins + ride(minutes=60))).total.amount_minor == 10
 
 
 def test_a_long_ride_stays_quick_to_price() -> None:
@@ -253,6 +266,14 @@ def test_usage_that_the_plan_does_not_know_is_refused() -> None:
     assert reason(Usage(discount_code="MAY"), START + ride(days=31)) == "DISCOUNT_NOT_VALID"
     assert reason(Usage(discount_code="MAY"), START - ride(seconds=1)) == "DISCOUNT_NOT_VALID"
     assert reason(Usage(discount_code="MAY"), None) == "", "a rental that never started has another refusal"
+
+
+def test_a_plan_without_the_newer_rules_is_the_same_command_as_before_them() -> None:
+    segment = {"start_minute": 0, "end_minute": 0, "rate_minor": 150, "interval_minutes": 30}
+    terms = {"currency": "CNY", "base_minor": 0, "segments": [segment], "cap_per_day_minor": 0}
+    command = CreatePricePlan(PartnerId("ptn_1"), "plan-1", "ptn_1", HALF_HOURS)
+    assert fingerprint(command) == sha256(json.dumps({"terms": terms}, sort_keys=True).encode()).digest()
+    assert fingerprint(replace(command, terms=POWER_BANK)) != fingerprint(replace(command, terms=CAPPED))
 
 
 @pytest.mark.parametrize(

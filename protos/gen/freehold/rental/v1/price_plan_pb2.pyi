@@ -230,7 +230,9 @@ Global___PriceFee: _TypeAlias = PriceFee  # noqa: Y015
 
 @_typing.final
 class PriceDiscount(_message.Message):
-    """PriceDiscount is taken off base, time and distance when EndRental names it."""
+    """PriceDiscount is taken off base, time and distance when EndRental names it. Its code is no secret: it counts only where
+    the partner's own app names it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
