@@ -12,7 +12,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_rpc
-from freehold.rental.v1 import rental_internal_service_pb2, rental_service_pb2
+from freehold.rental.v1 import pricing_service_pb2, rental_internal_service_pb2, rental_service_pb2
+from freehold.rental.v1 import pricing_service_pb2_grpc as pricing_rpc
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
 from services.rental.clients import DepositsClient, IdentityClient, Late, ScoringClient
@@ -23,14 +24,23 @@ from services.rental.operations import (
     Changing,
     ClosingRentals,
     FollowingUp,
+    Passes,
+    Prices,
     Reading,
     StartAsk,
     Started,
     Starting,
     Telling,
 )
-from services.rental.servicer import ACCESS, LIMITS, RentalInternalServicer, RentalServicer
-from services.rental.store import PostgresCatalogue, PostgresRentals
+from services.rental.servicer import (
+    ACCESS,
+    LIMITS,
+    PRICING_ACCESS,
+    PricingServicer,
+    RentalInternalServicer,
+    RentalServicer,
+)
+from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals
 from services.rental.sweeper import fact_relay, follow_up_sweeper
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
@@ -91,6 +101,8 @@ class _Rooms:
         self.telling = Telling(self.identity, ScoringClient(channels["scoring"], seconds))
         self.catalogue = Catalogue(PostgresCatalogue(db), clock)
         self.reading = Reading(store)
+        self.prices = Prices(PostgresPricing(db), self.reading, clock)
+        self.passes = Passes(PostgresPricing(db), self.identity, clock)
 
     async def close(self) -> None:
         """Ends the streams."""
@@ -176,7 +188,15 @@ def _server(
         SERVICE,
         settings,
         credentials.authenticate,
-        [PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS)],
+        [
+            PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS),
+            PublicService(
+                pricing_service_pb2.DESCRIPTOR.services_by_name["PricingService"],
+                pricing_rpc.add_PricingServiceServicer_to_server,
+                PricingServicer(rooms.prices, rooms.passes),
+                PRICING_ACCESS,
+            ),
+        ],
         [
             InternalService(
                 internal_descriptor,

@@ -9,6 +9,7 @@ from typing import Any
 from rental_kit import TERMS, FakeDeposits, FakeIdentity, Hands, ask
 
 from services.rental.domain import (
+    NO_USAGE,
     Asset,
     AssetKind,
     CancelRental,
@@ -21,6 +22,7 @@ from services.rental.domain import (
     RentalId,
     RenterId,
     Timing,
+    Usage,
 )
 from services.rental.operations import (
     Arrivals,
@@ -28,10 +30,12 @@ from services.rental.operations import (
     Changing,
     ClosingRentals,
     FollowingUp,
+    Passes,
+    Prices,
     Reading,
     Starting,
 )
-from services.rental.store import PostgresCatalogue, PostgresRentals
+from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals
 from services.runtime.database import Database
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_renter_id
@@ -61,6 +65,8 @@ class House:
         self.following_up = FollowingUp(self.store, self.starting, self.closing, self.changing)
         self.catalogue = Catalogue(PostgresCatalogue(db), hands)
         self.reading = Reading(self.store)
+        self.prices = Prices(PostgresPricing(db), self.reading, hands)
+        self.passes = Passes(PostgresPricing(db), identity, hands)
         self.partner_id = PartnerId(new_id("ptn"))
 
     def another(self, deposits: Any = None, store: Any = None, wall: Hands | None = None) -> House:
@@ -90,9 +96,9 @@ class House:
         assert isinstance(rental, Rental)
         return rental
 
-    async def end(self, rental_id: RentalId, request_id: str = "end-1") -> Rental | Refusal:
+    async def end(self, rental_id: RentalId, request_id: str = "end-1", usage: Usage = NO_USAGE) -> Rental | Refusal:
         """One return."""
-        return (await self.closing.end([EndRental(self.partner_id, request_id, rental_id)]))[0]
+        return (await self.closing.end([EndRental(self.partner_id, request_id, rental_id, usage)]))[0]
 
     async def cancel(self, rental_id: RentalId, request_id: str = "cancel-1") -> Rental | Refusal:
         """One cancellation."""
@@ -141,7 +147,7 @@ async def open_house(dsn: str) -> AsyncIterator[House]:
     """A house on an emptied database."""
     db = await CountingDatabase.connect(dsn, pool_size=4)
     try:
-        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox")
+        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox, passes")
         yield House(db, FakeIdentity(), FakeDeposits(), Hands(), Hands())
     finally:
         await db.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,8 +10,14 @@ from typing import Any
 from services.rental.domain.facts import Fact, FactKind, return_kind
 from services.rental.domain.ids import RentalId
 from services.rental.domain.moments import Moment
-from services.rental.domain.pricing import PriceTerms, price
-from services.rental.domain.refusals import CALLER_CANCELLED, HOLD_EXPIRED, rental_not_active, rental_not_cancellable
+from services.rental.domain.pricing import NO_USAGE, PriceTerms, Ride, RidePass, Usage, itemise
+from services.rental.domain.refusals import (
+    CALLER_CANCELLED,
+    HOLD_EXPIRED,
+    rental_not_active,
+    rental_not_cancellable,
+    request_id_reused,
+)
 from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, changed
 from services.rental.domain.starting import cancelled
 from services.rental.domain.states import OVER, DepositState, FollowUp, PaymentStatus, RentalState, Step
@@ -42,18 +48,29 @@ class DepositEvent:
     hold_expired: bool = False
 
 
-def returned(rental: Rental, closed_by: ClosedBy, terms: PriceTerms, moment: Moment) -> Change | None:
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """What a return is priced by: the pinned plan's terms, the ride's usage, the passes that the renter has for it."""
+
+    terms: PriceTerms
+    usage: Usage = NO_USAGE
+    passes: Sequence[RidePass] = ()
+
+
+def returned(rental: Rental, closed_by: ClosedBy, pricing: Pricing, moment: Moment) -> Change | None:
     """ACTIVE → RETURNED: priced, the asset free, the charge due. None in any other state."""
     if not rental.can(Step.RETURN) or rental.started_at is None:
         return None
     ended_at = max(moment.now, rental.started_at)
-    charge = price(terms, rental.started_at, ended_at)
+    priced = itemise(pricing.terms, Ride(rental.started_at, ended_at, pricing.usage), pricing.passes)
     return changed(
         rental,
         rental.fact(return_kind(rental.asset_kind, rental.started_at, ended_at), ended_at, ended_at),
         state=rental.after(Step.RETURN),
-        payment_status=PaymentStatus.DUE if charge.amount_minor else PaymentStatus.NONE,
-        charge=charge,
+        payment_status=PaymentStatus.DUE if priced.total.amount_minor else PaymentStatus.NONE,
+        charge=priced.total,
+        usage=pricing.usage,
+        pass_used=priced.pass_used,
         ended_at=ended_at,
         closed_by=closed_by,
         follow_up=FollowUp.SETTLE,
@@ -69,13 +86,14 @@ def caller_cancelled(rental: Rental, closed_by: ClosedBy, moment: Moment) -> Cha
     return cancelled(rental, CALLER_CANCELLED, moment, closed_by=closed_by)
 
 
-def close_answer(rental: Rental, closed_by: ClosedBy) -> Rental | Refusal:
+def close_answer(rental: Rental, closed_by: ClosedBy, usage: Usage = NO_USAGE) -> Rental | Refusal:
     """What EndRental and CancelRental answer, at first and on every replay: the rental if this command closed it.
 
-    Else RENTAL_NOT_ACTIVE or RENTAL_NOT_CANCELLABLE, with the state.
+    Else RENTAL_NOT_ACTIVE or RENTAL_NOT_CANCELLABLE, with the state; REQUEST_ID_REUSED when the same id told of
+    another usage.
     """
     if rental.closed_by == closed_by:
-        return rental
+        return rental if rental.usage == usage else request_id_reused()
     not_so = rental_not_active if closed_by.closing is Closing.END else rental_not_cancellable
     return not_so(rental.state)
 

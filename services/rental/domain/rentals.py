@@ -18,6 +18,7 @@ from services.rental.domain.ids import (
     RentalId,
     RenterId,
 )
+from services.rental.domain.pricing import NO_USAGE, RidePass, Usage
 from services.rental.domain.states import (
     HAS_ASSET,
     TRANSITIONS,
@@ -62,9 +63,10 @@ class ClosedBy:
 class Rental:
     """One rental.
 
-    `currency` is the pinned plan's; city, class and monthly rent are the asset's. `activate_by` and `follow_up_at` are
-    real time, the other times are business time. `fingerprint` is that of the StartRental which made it. `version`
-    counts the changes: a change is written only over the version that it was decided on.
+    `currency` is the pinned plan's; city, class and monthly rent are the asset's. `usage` and `pass_used` are, beside
+    the plan and the times, what the charge follows from: its lines are computed anew from them. `activate_by` and
+    `follow_up_at` are real time, the other times are business time. `fingerprint` is that of the StartRental which made
+    it. `version` counts the changes: a change is written only over the version that it was decided on.
     """
 
     rental_id: RentalId
@@ -96,6 +98,8 @@ class Rental:
     city: str = ""
     asset_class: str = ""
     monthly_rent_minor: int = 0
+    usage: Usage = NO_USAGE
+    pass_used: RidePass | None = None
 
     def can(self, step: Step) -> bool:
         """Whether the table has this step from the present state."""

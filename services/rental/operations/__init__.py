@@ -5,6 +5,7 @@ from services.rental.operations.catalogue import Catalogue
 from services.rental.operations.changing import Changing
 from services.rental.operations.closing import ClosingRentals
 from services.rental.operations.following_up import FollowingUp
+from services.rental.operations.passes import Passes
 from services.rental.operations.ports import (
     CatalogueStore,
     CheckItem,
@@ -16,10 +17,12 @@ from services.rental.operations.ports import (
     Origin,
     Outgoing,
     Page,
+    PricingStore,
     RentalStore,
     Scoring,
     SecureItem,
 )
+from services.rental.operations.prices import Priced, Prices, Quotation
 from services.rental.operations.reading import Reading
 from services.rental.operations.starting import StartAsk, Started, Starting
 from services.rental.operations.telling import Telling
@@ -41,6 +44,11 @@ __all__ = [
     "Origin",
     "Outgoing",
     "Page",
+    "Passes",
+    "Priced",
+    "Prices",
+    "PricingStore",
+    "Quotation",
     "Reading",
     "RentalStore",
     "Scoring",

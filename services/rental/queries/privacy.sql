@@ -12,8 +12,17 @@ WHERE r.bucket = $1 AND r.renter_id = $2
 SELECT rental_id, partner_id, asset_id, asset_code, asset_kind, price_plan_id, currency, payment_method_id, requested_at,
        state, payment_status, deposit_id, deposit_state, outcome, reason_codes, deposit_currency, deposit_amount_minor,
        decline_code, charge_minor, started_at, ended_at, cancelled_at, cancel_reason, payment_failed_at, city,
-       asset_class, monthly_rent_minor
+       asset_class, monthly_rent_minor, price_inputs
 FROM rentals WHERE bucket = $1 AND renter_id = $2 ORDER BY rental_id;
+
+-- name: privacy_export_passes
+-- Every pass.
+SELECT pass_id, partner_id, asset_kind, free_minutes, percent_off, valid_from, valid_until, granted_at
+FROM passes WHERE bucket = $1 AND renter_id = $2 ORDER BY pass_id;
+
+-- name: privacy_delete_passes
+-- Passes are of no use to anybody else.
+DELETE FROM passes WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_keep_rentals
 -- What was paid when stays for the books; where the person went, how they paid and what their app called it goes.

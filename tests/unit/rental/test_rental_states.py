@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
-from rental_kit import DEPOSIT, NOON, TERMS, a_rental, a_security, a_tombstone, after, moment
+from rental_kit import DEPOSIT, NOON, PRICING, a_rental, a_security, a_tombstone, after, moment
 
 from services.rental.domain import (
     TRANSITIONS,
@@ -51,7 +51,7 @@ def in_state(state: RentalState) -> Rental:
     rental = after(secured(rental, a_security(rental, DepositState.WAIVED), moment()))
     if state is RentalState.ACTIVE:
         return rental
-    rental = after(returned(rental, END, TERMS, moment(now=NOON + timedelta(minutes=10))))
+    rental = after(returned(rental, END, PRICING, moment(now=NOON + timedelta(minutes=10))))
     if state is RentalState.RETURNED:
         return rental
     return after(settled(rental, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()))
@@ -65,7 +65,7 @@ DECISIONS = {
     "deposit gone": lambda r: secured(r, a_tombstone(r), moment()),
     "refused": lambda r: refused(r, "POLICY_NOT_FOUND", moment()),
     "expired": lambda r: expired(r, moment(wall=NOON + timedelta(minutes=2))),
-    "returned": lambda r: returned(r, END, TERMS, moment(now=LATER)),
+    "returned": lambda r: returned(r, END, PRICING, moment(now=LATER)),
     "cancelled": lambda r: caller_cancelled(r, CANCEL, moment(now=LATER)),
     "paid": lambda r: settled(r, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()),
     "told paid": lambda r: told(r, event(DepositState.CLOSED, PaymentStatus.PAID), moment()),
@@ -230,7 +230,7 @@ def test_only_the_command_that_closed_a_rental_is_answered_with_it(state: Rental
 
 def test_the_return_prices_the_ride_and_says_how_it_went() -> None:
     rental = replace(in_state(RentalState.ACTIVE), started_at=NOON)
-    change = returned(rental, END, TERMS, moment(now=NOON + timedelta(minutes=45)))
+    change = returned(rental, END, PRICING, moment(now=NOON + timedelta(minutes=45)))
     assert after(change).charge == Money("CNY", 300)
     assert (after(change).payment_status, after(change).follow_up) == (PaymentStatus.DUE, FollowUp.SETTLE)
     assert [fact.kind for fact in change.facts] == [FactKind.RENTAL_RETURNED_ON_TIME]
@@ -244,12 +244,12 @@ def test_the_return_prices_the_ride_and_says_how_it_went() -> None:
     ],
 )
 def test_a_bike_is_late_after_a_day(took: timedelta, kind: FactKind) -> None:
-    change = returned(in_state(RentalState.ACTIVE), END, TERMS, moment(now=NOON + took))
+    change = returned(in_state(RentalState.ACTIVE), END, PRICING, moment(now=NOON + took))
     assert change.facts[0].kind is kind
 
 
 def test_a_clock_that_went_back_ends_the_ride_where_it_began() -> None:
-    change = returned(in_state(RentalState.ACTIVE), END, TERMS, moment(now=NOON - timedelta(seconds=1)))
+    change = returned(in_state(RentalState.ACTIVE), END, PRICING, moment(now=NOON - timedelta(seconds=1)))
     assert after(change).ended_at == after(change).started_at == NOON
     assert (after(change).charge, after(change).payment_status) == (Money("CNY", 0), PaymentStatus.NONE)
 
