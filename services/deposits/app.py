@@ -48,6 +48,7 @@ from services.deposits.operations.ledger import Correcting, Exporting, LedgerRea
 from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.reconciling import Deciding, Repairing, Running
 from services.deposits.operations.settling import CancelItem, SettleItem
+from services.deposits.processors.alipay import AlipaySettings, alipay_processor
 from services.deposits.processors.sandbox import HttpProcessor
 from services.deposits.processors.stripe import StripeProcessor, StripeSettings
 from services.deposits.processors.wechat import Gateway, WeChatProcessor
@@ -104,7 +105,7 @@ INTERNAL_CALLERS["Deliver"] = frozenset({"scoring"})
 """Which services may call what."""
 
 
-class Settings(StripeSettings, WeChatSettings):
+class Settings(StripeSettings, WeChatSettings, AlipaySettings):
     """Deposits' settings, from FREEHOLD_DEPOSITS_…"""
 
     model_config = SettingsConfigDict(env_prefix="FREEHOLD_DEPOSITS_", frozen=True, extra="ignore")
@@ -162,7 +163,9 @@ async def _processors(settings: Settings) -> AsyncIterator[dict[str, Processor]]
         if merchant is not None:
             gateway = await opened.enter_async_context(Gateway(merchant, SystemClock()))
             processors["wechat"] = WeChatProcessor(gateway, merchant)
-        yield processors
+        clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
+        alipay = alipay_processor(settings, session, clock, SystemClock())
+        yield processors | ({"alipay": alipay} if alipay is not None else {})
 
 
 class House:
