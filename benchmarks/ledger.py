@@ -1,8 +1,8 @@
 """The ledger under load: two-phase holds, batched as deposits batches them, beside pgbench calling one function a hold.
 
 One hold is: decided, authorized (pending), settled, captured in part and released (posted). Both sides write the same
-rows, links of the renters' chains among them; the function also keeps the partner's days up to date, which we roll up:
-the roll-up's work lies inside our timed window. Processors are left out on both sides. Afterwards the books of both are
+rows, links of the renters' chains among them. The function also keeps partners' days current; we roll them up, and the
+roll-up's work lies inside our timed window. Processors are left out on both sides. Afterwards the books of both are
 audited.
 """
 

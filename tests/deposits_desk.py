@@ -301,7 +301,7 @@ class Desk:
         processors: dict[str, Processor] = {"sandbox": sandbox or self.processor, "other": self.other}
         self.breakers = {name: Switch() for name in processors}
         capabilities = {name: processor.capabilities for name, processor in processors.items()}
-        changing = Changing(self.store, capabilities, self._launch, self.clock, self.real)
+        self.changing = changing = Changing(self.store, capabilities, self._launch, self.clock, self.real)
         self.securing = Securing(self.store, self.scoring, self.identity, self._launch, self.clock, self.real)
         self.settling = Settling(changing)
         self.claiming = Claiming(changing)

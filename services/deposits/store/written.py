@@ -29,7 +29,7 @@ _RESULT = attrgetter("operation_id", "state", "result_ref", "decline_code", "ren
 
 
 def rows_of(changes: Sequence[Change], before: Mapping[str, Deposit], now: datetime) -> tuple[list[Row], ...]:
-    """Deposits, holds; operations ended, given up, wanted; links, transfers, entries, balances; bills, exposures, news.
+    """Deposits, holds, three kinds of operations, links, transfers, entries, balances, bills, exposures, events.
 
     Deposits come in the order in which they are locked.
     """
