@@ -51,3 +51,9 @@ SELECT b.deposit_id, b.renter_id, b.partner_id, b.state, b.opened_at, b.attempts
 FROM bills b
 WHERE b.bucket = $1 AND b.renter_id = $2 AND ($3 = '' OR b.state = $3) AND ($4 = '' OR b.deposit_id < $4)
 ORDER BY b.deposit_id DESC LIMIT $5;
+
+-- name: disputed_of
+-- Which of these deposits have a disputed bill.
+SELECT b.deposit_id FROM bills b JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
+  ON b.bucket = i.bucket AND b.deposit_id = i.deposit_id
+WHERE b.state = 'DISPUTED';

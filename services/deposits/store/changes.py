@@ -51,14 +51,24 @@ class Changes(Part):
         """Deposits, locked in sorted order, with all that was ever asked of the processor for them."""
         where = (buckets(ids), list(ids))
         deposits = [deposit_of(row) for row in await connection.fetch(self._sql.lock_deposits, *where)]
+        disputed = await self._disputed(connection, deposits)
         operations: dict[str, list[Operation]] = {deposit_id: [] for deposit_id in ids}
         for row in await connection.fetch(self._sql.operations_of, *where):
             operations[row["deposit_id"]].append(operation_of(row))
         holds = await self._holds(connection, deposits)
         return {
-            deposit.deposit_id: (deposit.but(holds=tuple(holds[deposit.deposit_id])), operations[deposit.deposit_id])
+            deposit.deposit_id: (
+                deposit.but(holds=tuple(holds[deposit.deposit_id]), disputed=deposit.deposit_id in disputed),
+                operations[deposit.deposit_id],
+            )
             for deposit in deposits
         }
+
+    async def _disputed(self, connection: Any, deposits: Sequence[Deposit]) -> set[str]:
+        """Those whose bill is disputed; asked for only where something is owed, and once they are locked."""
+        owing = [d.deposit_id for d in deposits if d.settled_at is not None and d.charged_minor > d.paid_minor]
+        rows = await connection.fetch(self._sql.disputed_of, buckets(owing), owing) if owing else []
+        return {row["deposit_id"] for row in rows}
 
     async def _holds(self, connection: Any, deposits: Sequence[Deposit]) -> dict[str, list[Hold]]:
         """The holds of each, oldest first; asked for only where something was ever held."""

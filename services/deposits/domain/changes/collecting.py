@@ -14,9 +14,10 @@ def collect(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -
 
     Once the rental is settled, what is not needed goes back: by the final capture, or by a void. Before that only a
     processor that captures in parts is asked; with others the claim waits for the settlement. A hold that is on its way
-    back is left alone.
+    back is left alone. Nothing is brought in while the bill is disputed.
     """
     owed = deposit.charged_minor - deposit.paid_minor - deposit.written_off_minor - _under_way(operations)
+    owed = 0 if deposit.disputed else owed
     wanted: list[Operation] = []
     for hold in reversed(usable_holds(deposit, operations)):
         captured = _take(deposit, hold, owed, operations, moment)
