@@ -208,6 +208,18 @@ async def test_an_old_hold_goes_back_after_what_was_under_way_on_it(desk: Desk, 
     assert deposit.state is DepositState.CLOSED
 
 
+async def test_two_holds_of_a_deposit_that_come_to_their_ends_are_looked_at_one_by_one(desk: Desk) -> None:
+    deposit = await held(desk)
+    await desk.claiming.capture(partner(desk), "r-1", deposit.deposit_id, Money("CNY", 500), "scratched")
+    desk.crash()
+    for _ in range(2):
+        await desk.carry_out()
+        desk.clock.turn(days=6.5)
+        await desk.lapsing.sweep()
+    deposit = await desk.deposit(deposit.deposit_id)
+    assert deposit.authorized_minor == sum(one.authorized_minor for one in desk.processor.authorizations.values())
+
+
 async def test_a_hold_that_lapsed_is_noticed_and_the_fare_is_billed(desk: Desk) -> None:
     deposit = await held(desk)
     desk.processor.lapse()

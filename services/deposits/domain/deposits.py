@@ -115,9 +115,9 @@ class Deposit:
     """The decision for one rental and what became of it. `score` is for this record only and is told to nobody.
 
     `model_version` and `facts_version` say what scoring answered from. The parts authorized, captured, released,
-    expired and open are the sums of the deposit's holds, which only a locked deposit carries with it, as it does whether
-    its bill is `disputed`. `processor` and `payment_ref` are the means of payment that is asked next; `renter_action`
-    waits for the renter.
+    expired and open are the sums of the deposit's holds; only a locked deposit carries these with it, and whether its
+    bill is `disputed`. `processor` and `payment_ref` are the means of payment that is asked next; `renter_action` waits
+    for the renter.
     """
 
     deposit_id: str
