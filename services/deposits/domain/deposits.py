@@ -115,9 +115,9 @@ class Deposit(Alterable):
     """The decision for one rental and what became of it. `score` is for this record only and is told to nobody.
 
     `model_version` and `facts_version` say what scoring answered from. The parts authorized, captured, released,
-    expired and open are the sums of the deposit's holds, which only a locked deposit carries with it. `processor` and
-    `payment_ref` are the means of payment that is asked next; `renter_action` waits for the
-    renter. `version` is what a change was decided on: another change raises it.
+    expired and open are the sums of the deposit's holds; only a deposit that is read for a change carries these, and
+    whether its bill is `disputed`. `processor` and `payment_ref` are the means of payment that is asked next;
+    `renter_action` waits for the renter. `version` is what a change was decided on: another change raises it.
     """
 
     deposit_id: str
@@ -154,6 +154,7 @@ class Deposit(Alterable):
     holds: tuple[Hold, ...] = ()
     renter_action: str = ""
     version: int = 0
+    disputed: bool = False
 
     def hold(self, hold_id: str) -> Hold:
         """One of its holds."""

@@ -14,12 +14,14 @@ SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome,
        d.authorized_minor, d.captured_minor, d.released_minor, d.expired_minor, d.open_minor, d.charged_minor,
        d.paid_minor, d.payment_status, d.settled_at, d.closed_at, d.facts_version, d.processor,
        d.compensation_limit_minor, d.compensated_minor, d.refunded_minor, d.written_off_minor, d.version,
+       coalesce(b.state = 'DISPUTED', false) AS disputed,
        o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts, o.processor,
        o.hold_id, o.final, o.renter_action, o.result_ref, o.source_id, o.given_up,
        h.hold_id, h.deposit_id, h.processor, h.reference, h.authorized_minor, h.captured_minor, h.released_minor,
        h.expired_minor, h.open_minor, h.credit_minor, h.expires_at, h.announced
 FROM unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
 JOIN deposits d ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id
+LEFT JOIN bills b ON b.bucket = d.bucket AND b.deposit_id = d.deposit_id
 LEFT JOIN processor_operations o ON o.bucket = d.bucket AND o.deposit_id = d.deposit_id
 LEFT JOIN holds h ON h.bucket = o.bucket AND h.hold_id = o.operation_id
 WHERE i.bucket BETWEEN 0 AND 1023

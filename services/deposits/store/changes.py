@@ -28,19 +28,16 @@ class Changes(Part):
     async def change(
         self, transitions: Sequence[tuple[str, Transition]], now: datetime, lease_until: datetime
     ) -> list[Change | Refusal]:
-        """One change per (deposit_id, transition), in order; all or none, but two of one deposit follow each other.
+        """One change per (deposit_id, transition), in order, all of them or none; each deposit once.
 
         A transition is a pure function of the deposit and its operations, so the whole can be done again: first without
         locks, and with them when somebody else changed one of the deposits meanwhile.
         """
-        first = {deposit_id: n for n, (deposit_id, _) in reversed(list(enumerate(transitions)))}
-        if len(first) < len(transitions):
-            return await self._in_turn(transitions, set(first.values()), now, lease_until)
 
         async def work(connection: Any) -> list[Change | Refusal]:
             return await self._apply(connection, await self._locked(connection, ids), transitions, now, lease_until)
 
-        ids = list(first)
+        ids = [deposit_id for deposit_id, _ in transitions]
         try:
             outcomes = await self._apply(self._db, await self._standing(self._db, ids), transitions, now, lease_until)
         except MovedOn:
@@ -48,14 +45,6 @@ class Changes(Part):
         if any(isinstance(outcome, Change) and outcome.announced for outcome in outcomes):
             self._published()
         return outcomes
-
-    async def _in_turn(
-        self, transitions: Sequence[tuple[str, Transition]], first: set[int], now: datetime, lease_until: datetime
-    ) -> list[Change | Refusal]:
-        """The first change of each deposit, then the others."""
-        early = iter(await self.change([one for n, one in enumerate(transitions) if n in first], now, lease_until))
-        late = iter(await self.change([one for n, one in enumerate(transitions) if n not in first], now, lease_until))
-        return [next(early) if n in first else next(late) for n in range(len(transitions))]
 
     async def _apply(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.deposits.domain.changes.change import Change, HoldEvent, Moment
-from services.deposits.domain.changes.collecting import authorize, collect, on_hold, usable_holds, wanted_of
+from services.deposits.domain.changes.collecting import authorize, collect, on_hold, surplus, wanted_of
 from services.deposits.domain.changes.standing import news, standing
 from services.deposits.domain.deposits import (
     Deposit,
@@ -35,6 +35,7 @@ def finish(deposit: Deposit, operations: Sequence[Operation], result: Result, mo
     wanted = outcome.wanted
     if operation.kind in _MORE_TO_COLLECT:
         wanted += collect(outcome.deposit, [*others, ended, *wanted], moment)
+        wanted += surplus(outcome.deposit, [*others, ended, *wanted], moment)
     after = standing(outcome.deposit, [*others, ended, *wanted], moment)
     told = news(deposit, after) or outcome.hold_event is not None
     return Change(after, (result,), wanted, (), outcome.transfers, announced=told, hold_event=outcome.hold_event)
@@ -73,9 +74,9 @@ def _authorized(
     if deposit.state is DepositState.PENDING and not given_up:
         return Outcome(held.but(state=DepositState.HELD), (), transfers)
     if deposit.state is DepositState.HELD and deposit.settled_at is None and not given_up:
-        older = usable_holds(deposit, others)
-        return Outcome(held, _void(held, older, moment), transfers, HoldEvent.RENEWED)
-    return Outcome(held, _void(held, [hold], moment), transfers)
+        return Outcome(held, (), transfers, HoldEvent.RENEWED)
+    back = on_hold(held, hold, OperationKind.VOID, hold.open_minor, moment)
+    return Outcome(held, (back,), transfers)
 
 
 def _not_authorized(deposit: Deposit, operation: Operation, result: Result, others: Sequence[Operation]) -> Outcome:
@@ -84,10 +85,6 @@ def _not_authorized(deposit: Deposit, operation: Operation, result: Result, othe
     if deposit.state is DepositState.PENDING and not operation.given_up and not other:
         return Outcome(deposit.but(state=DepositState.DECLINED, decline_code=result.decline_code))
     return Outcome(deposit)
-
-
-def _void(deposit: Deposit, holds: Sequence[Hold], moment: Moment) -> tuple[Operation, ...]:
-    return tuple(on_hold(deposit, hold, OperationKind.VOID, hold.open_minor, moment) for hold in holds)
 
 
 def _captured(

@@ -20,7 +20,7 @@ def announce(deposit: Deposit, operations: Sequence[Operation], hold_id: str, mo
     told = deposit.with_hold(hold.but(announced=True))
     running = deposit.state is DepositState.HELD and deposit.settled_at is None
     busy = any(o.kind is OperationKind.AUTHORIZE for o in wanted_of(operations))
-    anew = running and not busy and deposit.payment_ref and hold in usable_holds(deposit, operations)
+    anew = running and not busy and deposit.payment_ref and usable_holds(deposit, operations)[-1:] == [hold]
     wanted = (authorize(deposit, hold.open_minor, moment),) if anew else ()
     return Change(told, wanted=wanted, announced=True, hold_event=HoldEvent.EXPIRING)
 
