@@ -17,17 +17,20 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from services.deposits import app
 from services.deposits.clients import RentalEvents, ScoringEvents
 from services.deposits.domain import BillChange, Change, DepositState, OperationState
 from services.deposits.operations.ports import Attached, Processor
 from services.deposits.processors.sandbox import HttpProcessor
-from services.deposits.servicer_internal import InternalServicer
+from services.deposits.servicer.internal import InternalServicer
 from services.deposits.store import Store
 from services.values.ids import bucket_of
 
@@ -199,14 +202,16 @@ class GoneProcessor(HttpProcessor):
 
 
 def _with_more_processors(url: str) -> None:
-    made = app._processors
+    made = app.open_processors
 
-    def processors(settings: app.Settings, session: Any) -> Mapping[str, Processor]:
+    @asynccontextmanager
+    async def processors(settings: app.Settings) -> AsyncIterator[dict[str, Processor]]:
         secret = settings.processor_secret.get_secret_value()
-        more = {SECOND: SecondProcessor(session, url, secret), GONE: GoneProcessor(session, NOBODY, secret)}
-        return {**made(settings, session), **more}
+        async with made(settings) as usual, aiohttp.ClientSession() as session:
+            second, gone = SecondProcessor(session, url, secret), GoneProcessor(session, NOBODY, secret)
+            yield {**usual, SECOND: second, GONE: gone}
 
-    app._processors = processors  # type: ignore[assignment]
+    app.open_processors = processors
 
 
 def main() -> int:

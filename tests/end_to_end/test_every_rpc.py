@@ -29,10 +29,7 @@ from freehold.scoring.v1 import proof_service_pb2 as proofs
 from freehold.scoring.v1 import scorecard_service_pb2 as scorecards
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
-from services.deposits.servicer_billing import ACCESS as BILLING
-from services.deposits.servicer_ledger import ACCESS as LEDGER
-from services.deposits.servicer_policies import ACCESS as POLICIES
-from services.deposits.servicer_reconciliation import ACCESS as RECONCILIATION
+from services.deposits.servicer import BILLING_ACCESS, LEDGER_ACCESS, POLICY_ACCESS, RECONCILIATION_ACCESS
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
@@ -81,10 +78,10 @@ SERVICES = [
     ("scoring", scorecards.DESCRIPTOR.services_by_name["ScorecardService"], SCORECARD_ACCESS),
     ("scoring", proofs.DESCRIPTOR.services_by_name["ProofService"], PROOF_ACCESS),
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
-    ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING),
-    ("deposits", policies.DESCRIPTOR.services_by_name["PolicyService"], POLICIES),
-    ("deposits", reconciliation.DESCRIPTOR.services_by_name["ReconciliationService"], RECONCILIATION),
-    ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER),
+    ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING_ACCESS),
+    ("deposits", policies.DESCRIPTOR.services_by_name["PolicyService"], POLICY_ACCESS),
+    ("deposits", reconciliation.DESCRIPTOR.services_by_name["ReconciliationService"], RECONCILIATION_ACCESS),
+    ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER_ACCESS),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
     ("rental", pricing.DESCRIPTOR.services_by_name["PricingService"], PRICING_ACCESS),
 ]

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from services.cli.home import free_port_base
 from services.deposits.domain import Hold, Notice, NoticeRejected, OperationKind, OperationState
 from services.deposits.processors.alipay.signatures import Keys, signed_content
-from services.deposits.servicer_notices import NoticeDoor
+from services.deposits.servicer.notices import NoticeDoor
 
 Mangle = Callable[[str], str]
 WRONG_SIGNATURE = "A" * 342 + "=="

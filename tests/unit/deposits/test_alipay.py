@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.deposits.app import Settings
-from services.deposits.app import _processors as set_up
+from services.deposits.app.processors import open_processors as set_up
 from services.deposits.processors.alipay.amounts import fen, yuan
 from services.deposits.processors.alipay.bills import read_bill
 from services.deposits.processors.alipay.signatures import Keys, KeysUnusable, load_keys, signed_content
