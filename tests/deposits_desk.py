@@ -18,6 +18,7 @@ from services.deposits.domain import (
     Operation,
     OperationKind,
     OperationState,
+    Policy,
     PolicyDraft,
     ReportLine,
     Result,
@@ -132,7 +133,8 @@ class ScriptedProcessor:
     """A processor in memory with its own books. Each key acts once, whatever is asked how often.
 
     `mood` says how it answers: ok, decline, lost_before (nothing happens, no answer), lost_after (it happens, no
-    answer), down (nothing happens, not even a query is answered), slow (an authorization waits for the renter).
+    answer), mute (it happens, not even a query is answered), down (nothing happens, nothing is answered), slow (an
+    authorization waits for the renter).
     """
 
     name: str = "sandbox"
@@ -173,10 +175,10 @@ class ScriptedProcessor:
             self.waiting[operation.operation_id] = operation
             return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
         result = self._act(operation)
-        return None if self.mood == "lost_after" else result
+        return None if self.mood in ("lost_after", "mute") else result
 
     async def query(self, operation: Operation) -> Result | None:
-        if self.mood == "down":
+        if self.mood in ("down", "mute"):
             return None
         if operation.operation_id in self.waiting:
             return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
@@ -279,10 +281,12 @@ class Desk:
     def _launch(self, operations: Sequence[Operation]) -> None:
         self.launched.extend(self.processing.fresh(operations))
 
-    async def open(self, threshold: int = 600, max_open_waived: int = 3) -> None:
+    async def open(
+        self, threshold: int = 600, max_open_waived: int = 3, deposit_minor: int = DEPOSIT_MINOR, request_id: str = ""
+    ) -> Policy:
         """Sets a policy for bikes."""
-        draft = PolicyDraft(self.partner_id, "BIKE", threshold, Money("CNY", DEPOSIT_MINOR), max_open_waived, "a test")
-        await self.policies.set(new_id("req"), draft, draft.partner_id)
+        draft = PolicyDraft(self.partner_id, "BIKE", threshold, Money("CNY", deposit_minor), max_open_waived, "a test")
+        return await self.policies.set(request_id or new_id("req"), draft, draft.partner_id)
 
     async def person(self, score: int | None = None, card: bool = True) -> str:
         """A renter with a score and a payment method."""
