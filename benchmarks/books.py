@@ -11,7 +11,7 @@ import asyncpg
 TABLES = {
     "identity": ["renters", "partner_links", "consents", "outbox"],
     "scoring": ["facts", "scores", "score_history"],
-    "deposits": ["deposits", "exposures", "processor_operations", "ledger_transfers", "ledger_entries", "outbox"],
+    "deposits": ["deposits", "exposures", "processor_operations", "ledger_transfers", "outbox"],
     "rental": ["assets", "rentals", "outbox"],
 }
 DRAIN_SECONDS = 120.0

@@ -18,11 +18,9 @@ CREATE FUNCTION book(
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at, booked_on,
-                                  link, link_hash)
-    VALUES (the_bucket, the_transfer, the_deposit, the_renter, the_partner, the_kind, now(), now()::date, the_link, the_hash);
-    INSERT INTO ledger_entries (bucket, transfer_id, position, renter_id, account, currency, amount_minor)
-    SELECT the_bucket, the_transfer, e.position - 1, the_renter, e.account, 'CNY', e.amount_minor
-    FROM unnest(accounts, amounts) WITH ORDINALITY AS e (account, amount_minor, position);
+                                  link, link_hash, currency, accounts, amounts_minor)
+    VALUES (the_bucket, the_transfer, the_deposit, the_renter, the_partner, the_kind, now(), now()::date, the_link,
+            the_hash, 'CNY', accounts, amounts);
     INSERT INTO ledger_balances AS b (bucket, renter_id, account, currency, balance_minor)
     SELECT the_bucket, the_renter, e.account, 'CNY', e.amount_minor FROM unnest(accounts, amounts) AS e (account, amount_minor)
     ORDER BY e.account

@@ -13,7 +13,7 @@ from services.values.ids import new_id
 
 PARTS = ("authorized", "captured", "released", "expired", "open")
 _TABLES = (
-    "bills, holds, processor_operations, ledger_corrections, ledger_entries, ledger_transfers, ledger_balances,"
+    "bills, holds, processor_operations, ledger_corrections, ledger_transfers, ledger_balances,"
     " ledger_heads, ledger_partner_days, exposures, outbox, requests, redecisions, previews, payment_methods, policies,"
     " reconciliation_runs, reconciliation_differences, deposits"
 )

@@ -352,6 +352,9 @@ async def test_what_was_there_before_the_chain_is_its_first_links(fresh_database
     assert await audited(dsn) == []
     heads = await old.fetch("SELECT link, booked_on FROM ledger_heads")
     assert {tuple(head) for head in heads} == {(2, date(2026, 10, 3))}
-    await old.execute("UPDATE ledger_entries SET amount_minor = 2 * amount_minor WHERE transfer_id LIKE '%400'")
+    await old.execute(
+        "UPDATE ledger_transfers SET amounts_minor = ARRAY(SELECT 2 * a FROM unnest(amounts_minor) AS a)"
+        " WHERE transfer_id LIKE '%400'"
+    )
     await old.close()
     assert {finding.subject for finding in await audited(dsn)} >= {renters[1]}

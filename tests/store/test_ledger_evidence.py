@@ -84,39 +84,36 @@ END = "(SELECT link FROM ledger_heads WHERE renter_id = $1)"
 LAST = "(SELECT max(transfer_id) FROM ledger_transfers WHERE renter_id = $1 AND transfer_id <> 'tfr_planted')"
 PLANTED = {
     "altered amount": (
-        [f"UPDATE ledger_entries SET amount_minor = amount_minor * 2 WHERE transfer_id = {FIRST} AND renter_id = $1"],
+        [
+            "UPDATE ledger_transfers SET amounts_minor = ARRAY(SELECT 2 * a FROM unnest(amounts_minor) AS a)"
+            f" WHERE transfer_id = {FIRST} AND renter_id = $1"
+        ],
         {"LINK_CHANGED", "BALANCE_CHANGED", "ROLL_UP_CHANGED", "PERIOD_CHANGED"},
         "link 1 of {renter}",
     ),
     "deleted entry": (
-        [f"DELETE FROM ledger_entries WHERE transfer_id = {FIRST} AND position = 1 AND renter_id = $1"],
+        [
+            "UPDATE ledger_transfers SET accounts = accounts[:1], amounts_minor = amounts_minor[:1]"
+            f" WHERE transfer_id = {FIRST} AND renter_id = $1"
+        ],
         {"TRANSFER_WRONG", "LINK_CHANGED", "BALANCE_CHANGED", "ROLL_UP_CHANGED", "PERIOD_CHANGED"},
         "{first} does not sum to zero",
     ),
     "deleted transfer": (
-        [
-            f"DELETE FROM ledger_entries WHERE transfer_id = {FIRST} AND renter_id = $1",
-            f"DELETE FROM ledger_transfers WHERE transfer_id = {FIRST} AND renter_id = $1",
-        ],
+        [f"DELETE FROM ledger_transfers WHERE transfer_id = {FIRST} AND renter_id = $1"],
         {"LINK_MISSING", "BALANCE_CHANGED", "ROLL_UP_CHANGED", "PERIOD_CHANGED"},
         "links 1 to 1 of {renter} are gone",
     ),
     "deleted last transfers": (
-        [
-            "DELETE FROM ledger_entries WHERE transfer_id IN"
-            f" (SELECT transfer_id FROM ledger_transfers WHERE {OF} AND link = {END})",
-            f"DELETE FROM ledger_transfers WHERE {OF} AND link = {END}",
-        ],
+        [f"DELETE FROM ledger_transfers WHERE {OF} AND link = {END}"],
         {"LINK_MISSING", "BALANCE_CHANGED", "ROLL_UP_CHANGED", "PERIOD_CHANGED", "ROOT_CHANGED"},
         "links {end} to {end} of {renter} are gone",
     ),
     "inserted transfer": (
         [
             "INSERT INTO ledger_transfers SELECT bucket, 'tfr_planted', deposit_id, renter_id, partner_id, kind,"
-            " occurred_at, corrects, booked_on, link, link_hash"
+            " occurred_at, corrects, booked_on, link, link_hash, currency, accounts, amounts_minor"
             f" FROM ledger_transfers WHERE transfer_id = {LAST} AND renter_id = $1",
-            "INSERT INTO ledger_entries SELECT bucket, 'tfr_planted', position, renter_id, account, currency,"
-            f" amount_minor FROM ledger_entries WHERE transfer_id = {LAST} AND renter_id = $1",
         ],
         {"LINK_CHANGED", "BALANCE_CHANGED", "ROLL_UP_CHANGED", "PERIOD_CHANGED"},
         "tfr_planted",
@@ -138,8 +135,9 @@ PLANTED = {
     ),
     "swapped entries": (
         [
-            f"UPDATE ledger_entries SET position = position + 10 WHERE transfer_id = {FIRST} AND renter_id = $1",
-            f"UPDATE ledger_entries SET position = 11 - position WHERE transfer_id = {FIRST} AND renter_id = $1",
+            "UPDATE ledger_transfers SET accounts = ARRAY[accounts[2], accounts[1]],"
+            " amounts_minor = ARRAY[amounts_minor[2], amounts_minor[1]]"
+            f" WHERE transfer_id = {FIRST} AND renter_id = $1",
         ],
         {"LINK_CHANGED", "TRANSFER_WRONG"},
         "link 1 of {renter}",
@@ -151,8 +149,8 @@ PLANTED = {
     ),
     "held money moved to the partner": (
         [
-            f"UPDATE ledger_entries SET account = 'partner_payable' WHERE account = 'deposits_held' AND {OF}"
-            f" AND transfer_id = {FIRST}"
+            "UPDATE ledger_transfers SET accounts = array_replace(accounts, 'deposits_held', 'partner_payable')"
+            f" WHERE {OF} AND transfer_id = {FIRST}"
         ],
         {"LINK_CHANGED", "TRANSFER_WRONG", "BALANCE_CHANGED", "ROLL_UP_CHANGED", "PERIOD_CHANGED"},
         "{first} moves held money to what is owed",

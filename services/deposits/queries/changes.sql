@@ -90,26 +90,22 @@ WITH updated AS (
     RETURNING h.bucket, h.renter_id, h.link, h.hash
 ), moved AS (
     INSERT INTO ledger_transfers (bucket, transfer_id, deposit_id, renter_id, partner_id, kind, occurred_at, corrects,
-                                  booked_on, link, link_hash)
+                                  booked_on, link, link_hash, currency, accounts, amounts_minor)
     SELECT i.bucket, i.transfer_id, i.deposit_id, i.renter_id, i.partner_id, i.kind, $3, i.corrects,
-           c.day, l.link, l.hash
+           c.day, l.link, l.hash, i.currency, i.accounts, i.amounts_minor
     FROM unnest($10::booked_transfer[]) AS i
     JOIN linked l ON l.bucket = i.bucket AND l.renter_id = i.renter_id, dated c
-), entered AS (
-    INSERT INTO ledger_entries (bucket, transfer_id, position, renter_id, account, currency, amount_minor)
-    SELECT i.bucket, i.transfer_id, i.position, i.renter_id, i.account, i.currency, i.amount_minor
-    FROM unnest($11::booked_entry[]) AS i
 ), balanced AS (
     INSERT INTO ledger_balances AS b (bucket, renter_id, account, currency, balance_minor)
     SELECT i.bucket, i.renter_id, i.account, i.currency, i.amount_minor
-    FROM unnest($12::moved_balance[]) AS i
+    FROM unnest($11::moved_balance[]) AS i
     ORDER BY i.bucket, i.renter_id, i.account, i.currency
     ON CONFLICT (bucket, renter_id, account, currency) DO UPDATE
     SET balance_minor = b.balance_minor + excluded.balance_minor
 ), billed AS (
     INSERT INTO bills AS b (bucket, deposit_id, renter_id, partner_id, state, opened_at, schedule, next_attempt_at)
     SELECT i.bucket, i.deposit_id, i.renter_id, i.partner_id, 'OPEN', $3, i.schedule::jsonb, i.next_attempt_at
-    FROM unnest($13::opened_bill[]) AS i
+    FROM unnest($12::opened_bill[]) AS i
     ON CONFLICT (bucket, deposit_id) DO UPDATE
     SET state = 'OPEN', opened_at = excluded.opened_at, schedule = excluded.schedule,
         next_attempt_at = excluded.next_attempt_at, attempts = 0, misses = 0, expected_minor = 0
@@ -123,12 +119,12 @@ WITH updated AS (
                                     UNION ALL
                                     SELECT w.key, -w.value::bigint FROM jsonb_each_text(i.waived_minor::jsonb) w) m
                               GROUP BY m.key HAVING sum(m.minor) <> 0) b)
-    FROM unnest($14::ended_exposure[]) AS i
+    FROM unnest($13::ended_exposure[]) AS i
     WHERE e.bucket = i.bucket AND e.renter_id = i.renter_id AND i.bucket BETWEEN 0 AND 1023
 ), told AS (
     INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
     SELECT i.bucket, i.event_id, 'rental', 'DEPOSIT_CHANGED', i.renter_id, i.payload::jsonb, $1, $1, 0
-    FROM unnest($15::told_event[]) AS i
+    FROM unnest($14::told_event[]) AS i
 )
 SELECT 1 / (count(*) = cardinality($4))::int AS unmoved FROM updated;
 

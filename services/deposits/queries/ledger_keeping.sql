@@ -12,13 +12,13 @@ WITH due AS (
     JOIN ledger_heads h ON h.bucket = i.bucket AND h.renter_id = i.renter_id
     WHERE i.bucket BETWEEN 0 AND 1023
 ), summed AS (
-    SELECT t.partner_id, t.booked_on, e.account, e.currency,
+    SELECT t.partner_id, t.booked_on, e.account, t.currency,
            coalesce(sum(e.amount_minor) FILTER (WHERE e.amount_minor > 0), 0)::bigint AS debits_minor,
            coalesce(-sum(e.amount_minor) FILTER (WHERE e.amount_minor < 0), 0)::bigint AS credits_minor
     FROM due d
     JOIN ledger_transfers t ON t.bucket = d.bucket AND t.renter_id = d.renter_id AND t.link > d.rolled_link
-    JOIN ledger_entries e ON e.bucket = t.bucket AND e.transfer_id = t.transfer_id
-    GROUP BY t.partner_id, t.booked_on, e.account, e.currency
+    CROSS JOIN LATERAL unnest(t.accounts, t.amounts_minor) AS e (account, amount_minor)
+    GROUP BY t.partner_id, t.booked_on, e.account, t.currency
 ), added AS (
     INSERT INTO ledger_partner_days AS p (partner_id, day, account, currency, debits_minor, credits_minor)
     SELECT s.partner_id, s.booked_on, s.account, s.currency, s.debits_minor, s.credits_minor FROM summed s

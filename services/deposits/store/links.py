@@ -9,16 +9,23 @@ from typing import Any
 from services.deposits.domain.ledger.chain import digest_of, entry_text, moment_text, transfer_text
 
 
-def link_rows(
-    transfers: Sequence[tuple[Any, ...]], entries: Sequence[tuple[Any, ...]], now: datetime
-) -> list[tuple[Any, ...]]:
-    """Bucket, renter and digest, a row per renter; transfers and entries are rows of `write_changes`."""
+def link_rows(transfers: Sequence[tuple[Any, ...]], now: datetime) -> list[tuple[Any, ...]]:
+    """Bucket, renter and digest, a row per renter; `transfers` are rows of `write_changes`."""
     at = moment_text(now)
-    parts: dict[str, list[str]] = {transfer_id: [] for _, transfer_id, *_ in transfers}
-    for _, transfer_id, position, _, account, currency, amount_minor in entries:
-        parts[transfer_id].append(entry_text(position, account, currency, amount_minor))
     links: dict[tuple[int, str], list[str]] = {}
-    for bucket, transfer_id, deposit_id, renter_id, partner_id, kind, corrects in transfers:
+    for (
+        bucket,
+        transfer_id,
+        deposit_id,
+        renter_id,
+        partner_id,
+        kind,
+        corrects,
+        currency,
+        accounts,
+        amounts,
+    ) in transfers:
         fields = (transfer_id, deposit_id, renter_id, partner_id, kind, at, corrects)
-        links.setdefault((bucket, renter_id), []).append(transfer_text(fields, parts[transfer_id]))
+        entries = [entry_text(n, accounts[n], currency, amounts[n]) for n in range(len(accounts))]
+        links.setdefault((bucket, renter_id), []).append(transfer_text(fields, entries))
     return [(*renter, digest_of(texts)) for renter, texts in links.items()]

@@ -29,7 +29,7 @@ _RESULT = attrgetter("operation_id", "state", "result_ref", "decline_code", "ren
 
 
 def rows_of(changes: Sequence[Change], before: Mapping[str, Deposit], now: datetime) -> tuple[list[Row], ...]:
-    """Deposits, holds, three kinds of operations, links, transfers, entries, balances, bills, exposures, events.
+    """Deposits, holds, three kinds of operations, links, transfers, balances, bills, exposures, events.
 
     Deposits come in the order in which they are locked.
     """
@@ -42,7 +42,6 @@ def rows_of(changes: Sequence[Change], before: Mapping[str, Deposit], now: datet
         [_operation_row(operation) for c in changes for operation in (*c.wanted, *c.recorded)],
         ledger.links,
         ledger.transfers,
-        ledger.entries,
         ledger.balances,
         [_bill_row(c.deposit, now) for c in changes if _becomes_owed(before, c.deposit)],
         _exposure_rows(changes),
@@ -51,11 +50,10 @@ def rows_of(changes: Sequence[Change], before: Mapping[str, Deposit], now: datet
 
 
 class _Ledger:
-    """The rows of what moved: transfers, their entries, one link a renter, one sum a balance."""
+    """The rows of what moved: transfers with their entries, one link a renter, one sum a balance."""
 
     def __init__(self, changes: Sequence[Change], now: datetime) -> None:
         self.transfers: list[Row] = []
-        self.entries: list[Row] = []
         sums: defaultdict[Row, int] = defaultdict(int)
         for change in changes:
             deposit = change.deposit
@@ -63,13 +61,14 @@ class _Ledger:
             for moved in change.transfers:
                 transfer_id = new_id_of("tfr", renter_id)
                 owner = (deposit.deposit_id, renter_id, deposit.partner_id)
-                self.transfers.append((bucket, transfer_id, *owner, moved.kind, moved.corrects))
-                for position, entry in enumerate(moved.entries):
-                    what = (renter_id, entry.account, moved.currency)
-                    self.entries.append((bucket, transfer_id, position, *what, entry.amount_minor))
-                    sums[bucket, *what] += entry.amount_minor
+                accounts = [entry.account for entry in moved.entries]
+                amounts = [entry.amount_minor for entry in moved.entries]
+                what = (moved.kind, moved.corrects, moved.currency, accounts, amounts)
+                self.transfers.append((bucket, transfer_id, *owner, *what))
+                for account, amount in zip(accounts, amounts, strict=True):
+                    sums[bucket, renter_id, account, moved.currency] += amount
         self.balances: list[Row] = [(*balance, amount_minor) for balance, amount_minor in sums.items()]
-        self.links = link_rows(self.transfers, self.entries, now)
+        self.links = link_rows(self.transfers, now)
 
 
 def _changed_holds(before: Mapping[str, Deposit], after: Deposit) -> list[Hold]:

@@ -247,8 +247,10 @@ async def plant_ledger(world: World) -> None:
         " AND b.renter_id = e.renter_id AND b.account = e.account AND b.currency = e.currency",
         *(lost.deposit_id, "CAPTURED"),
     )
-    await world.desk.db.execute(f"DELETE FROM ledger_entries {where}", lost.deposit_id, "CAPTURED")
+    emptied = f"UPDATE ledger_transfers SET accounts = '{{}}', amounts_minor = '{{}}' {where}"
+    await world.desk.db.execute(emptied, lost.deposit_id, "CAPTURED")
     world.plant(DifferenceKind.LEDGER_DIFFERS, Repair.BOOK_TRANSFERS, lost.deposit_id)
-    entries = f"UPDATE ledger_entries SET amount_minor = amount_minor + sign(amount_minor)::bigint {where}"
+    raised = "ARRAY(SELECT a + sign(a)::bigint FROM unnest(amounts_minor) AS a)"
+    entries = f"UPDATE ledger_transfers SET amounts_minor = {raised} {where}"
     await world.desk.db.execute(entries, changed.deposit_id, "AUTHORIZED")
     world.plant(DifferenceKind.LEDGER_DIFFERS, Repair.BOOK_TRANSFERS, changed.deposit_id)

@@ -75,8 +75,8 @@ async def test_what_the_ledger_lacks_is_found_and_entered(world: World) -> None:
 async def test_entries_that_are_too_many_take_a_correction(world: World) -> None:
     deposit = await world.settled(350)
     entries = (
-        "UPDATE ledger_entries e SET amount_minor = 2 * amount_minor FROM ledger_transfers t"
-        " WHERE t.transfer_id = e.transfer_id AND t.deposit_id = $1 AND t.kind = 'CAPTURED'"
+        "UPDATE ledger_transfers SET amounts_minor = ARRAY(SELECT 2 * a FROM unnest(amounts_minor) AS a)"
+        " WHERE deposit_id = $1 AND kind = 'CAPTURED'"
     )
     await world.desk.db.execute(entries, deposit.deposit_id)
     await world.reconcile()

@@ -30,10 +30,8 @@ CREATE TYPE wanted_operation AS (
 );
 CREATE TYPE added_link AS (bucket int, renter_id text, digest bytea);
 CREATE TYPE booked_transfer AS (
-    bucket int, transfer_id text, deposit_id text, renter_id text, partner_id text, kind text, corrects text
-);
-CREATE TYPE booked_entry AS (
-    bucket int, transfer_id text, position int, renter_id text, account text, currency text, amount_minor bigint
+    bucket int, transfer_id text, deposit_id text, renter_id text, partner_id text, kind text, corrects text,
+    currency text, accounts text[], amounts_minor bigint[]
 );
 CREATE TYPE moved_balance AS (bucket int, renter_id text, account text, currency text, amount_minor bigint);
 CREATE TYPE opened_bill AS (
