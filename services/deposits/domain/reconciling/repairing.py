@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from services.deposits.domain.changes import Change, HoldEvent, Moment, finish
 from services.deposits.domain.changes.claiming import brought_in, going_back
-from services.deposits.domain.changes.collecting import collect, on_hold, wanted_of
+from services.deposits.domain.changes.collecting import acting_on, collect, on_hold
 from services.deposits.domain.changes.standing import news, standing
 from services.deposits.domain.deposits import Deposit, Operation, OperationKind, OperationState, Result
 from services.deposits.domain.ledger import Transfer, TransferKind, transfer
@@ -30,7 +30,7 @@ def take_over_hold(
     With `Repair.VOID` the processor is asked to release what it holds. Nothing while an operation on it is under way.
     """
     hold = next((hold for hold in deposit.holds if hold.hold_id == finding.operation_id), None)
-    busy = any(o.hold_id == finding.operation_id for o in wanted_of(operations))
+    busy = acting_on(finding.operation_id, operations)
     if hold is None or busy or Amounts.of(hold) != finding.ours:
         return changed()
     theirs = _forgotten(hold) if finding.kind is DifferenceKind.MISSING_AT_PROCESSOR else finding.theirs
@@ -169,9 +169,9 @@ def _written(
     moves: Sequence[tuple[TransferKind, int]],
     moment: Moment,
 ) -> Change:
-    """The change; when less is held than was thought, what is owed is collected another way, as after a lapse."""
+    """The change; when less is held than was thought, other holds are asked for what is owed; else its bill is."""
     less = any(kind in (TransferKind.EXPIRED, TransferKind.RELEASED) and amount for kind, amount in moves)
-    wanted += collect(after, [*operations, *recorded, *wanted], moment) if less else ()
+    wanted += collect(after, [*operations, *recorded, *wanted], moment, billable=0) if less else ()
     stands = standing(after, [*operations, *recorded, *wanted], moment)
     expired = any(kind is TransferKind.EXPIRED and amount for kind, amount in moves)
     return Change(
