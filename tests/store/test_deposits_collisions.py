@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from deposits_desk import Authorization, Desk, ScriptedProcessor
 
 from services.deposits.domain import Deposit, DepositState, OperationKind, PaymentStatus
 from services.deposits.domain.policies import Tier
+from services.deposits.domain.reconciling import DifferenceKind, Repair
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.runtime.database import Database
+from services.runtime.personal_data import erase
+from services.runtime.queries import load_queries
 from services.values.callers import Caller, Role
 from services.values.errors import Refusal
 from services.values.ids import new_id
@@ -174,3 +178,19 @@ async def test_a_bill_is_attempted_while_a_refund_takes_its_time(desk: Desk) -> 
     await desk.carry_out()
     assert desk.processor.charged_minor == 300
     await swept(desk, deposit)
+
+
+async def test_what_is_still_held_of_a_person_who_was_erased_goes_back(desk: Desk) -> None:
+    deposit = await settle(desk, await held(desk), 0)
+    (theirs,) = desk.processor.authorizations.values()
+    theirs.released_minor, theirs.open_minor = 0, 4950
+    await desk.db.transaction(lambda c: erase(c, load_queries("services.deposits"), deposit.renter_id))
+    desk.clock.time = datetime.now(UTC) + timedelta(hours=2)
+    await desk.deciding.run("ann", new_id("req"), "sandbox", desk.clock.time - timedelta(hours=3), None)
+    await desk.running.sweep()
+    ((difference,), _) = await desk.deciding.list("sandbox", None, None, 0, "")
+    assert (difference.finding.kind, difference.finding.repair) == (DifferenceKind.STILL_OPEN, Repair.VOID)
+    await desk.deciding.confirm("ann", new_id("req"), difference.difference_id)
+    assert await desk.repairing.sweep() == 1
+    await desk.carry_out()
+    assert (theirs.released_minor, theirs.open_minor) == (4950, 0)
