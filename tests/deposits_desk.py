@@ -205,6 +205,8 @@ class ScriptedProcessor:
     async def query(self, operation: Operation) -> Result | None:
         if self.mood == "down" or operation.kind is self.silent:
             return None
+        if operation.operation_id in self.waiting and operation.given_up:
+            self.done[operation.operation_id] = _declined(self.waiting.pop(operation.operation_id), "given_up")
         if operation.operation_id in self.waiting:
             return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
         nothing = Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)

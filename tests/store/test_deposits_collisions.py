@@ -194,3 +194,14 @@ async def test_what_is_still_held_of_a_person_who_was_erased_goes_back(desk: Des
     assert await desk.repairing.sweep() == 1
     await desk.carry_out()
     assert (theirs.released_minor, theirs.open_minor) == (4950, 0)
+
+
+async def test_an_authorization_that_nobody_waits_for_is_called_off(desk: Desk) -> None:
+    """The rental was cancelled; a renter who confirms late would see their money held, if only for a minute."""
+    desk.processor.mood = "slow"
+    deposit = await held(desk)
+    await desk.settling.cancel([CancelItem(deposit.rental_id, deposit.renter_id, deposit.partner_id)])
+    await desk.sweep()
+    desk.processor.confirm()
+    assert await desk.sweep() == 0
+    assert desk.processor.authorizations == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from wechat_house import WeChat, asked, held, outcome, seen
 
@@ -123,9 +125,10 @@ async def test_an_order_that_ended_otherwise_declines(wechat: WeChat) -> None:
     assert (await wechat.processor.perform(asked(VOID, done.operation_id))).decline_code == "order_done"
 
 
-async def test_an_order_that_nobody_confirms_is_called_off(wechat: WeChat) -> None:
+@pytest.mark.parametrize("because", [{"attempts": adapter.LOOKS}, {"given_up": True}], ids=["late", "given up"])
+async def test_an_order_that_nobody_confirms_is_called_off(wechat: WeChat, because: dict[str, Any]) -> None:
     await wechat.script(confirms="never", permits="never")
-    authorize = asked(AUTHORIZE, "confirm", attempts=adapter.LOOKS)
+    authorize = asked(AUTHORIZE, "confirm", **because)
     await wechat.processor.perform(authorize)
     assert (await wechat.processor.query(authorize)).decline_code == "not_confirmed"
     assert await seen(wechat, authorize) == Seen(9900, 0, 9900, 0, 0)

@@ -94,7 +94,7 @@ class WeChatProcessor:
         result = _read(operation, await self._service.order(operation.operation_id), orders.authorized)
         if result is None or result.state is not OperationState.WANTED:
             return result
-        if operation.attempts >= LOOKS:
+        if operation.attempts >= LOOKS or operation.given_up:
             cancelled = await self._service.cancel(operation.operation_id)
             return orders.declined(operation, "not_confirmed") if cancelled and not cancelled.code else None
         # Only the answer to an order's creation says what the app needs; creating it once more says it again.
