@@ -200,6 +200,10 @@ async def test_an_authorization_that_nobody_waits_for_is_called_off(desk: Desk) 
     """The rental was cancelled; a renter who confirms late would see their money held, if only for a minute."""
     desk.processor.mood = "slow"
     deposit = await held(desk)
+    support = Caller(Role.STAFF, new_id("stf"), desk.partner_id)
+    callers = (partner(desk), Caller(Role.RENTER, deposit.renter_id), support, Caller(Role.OPERATOR, "ann"))
+    seen = [(await desk.reading.get(caller, deposit.deposit_id)).renter_action for caller in callers]
+    assert seen == ["confirm", "confirm", "", ""], "what confirms a payment is a secret"
     await desk.settling.cancel([CancelItem(deposit.rental_id, deposit.renter_id, deposit.partner_id)])
     await desk.sweep()
     desk.processor.confirm()

@@ -159,6 +159,7 @@ async def make_decisions(desk: Desk, number: int, city: str, renter: str = "") -
         number,
         renter,
         new_id("run"),
+        timeout=300,
     )
 
 

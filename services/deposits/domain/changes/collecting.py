@@ -32,9 +32,7 @@ def collect(
         asked = _take(deposit, hold, owed, operations, moment)
         wanted += [asked] if asked else []
         taken = asked.amount.amount_minor if asked and asked.kind is OperationKind.CAPTURE else 0
-        owed = max(
-            0, owed - (taken if asked else _free(hold, operations))
-        )  # what is not asked now is asked later
+        owed = max(0, owed - (taken if asked else _free(hold, operations)))  # what is not asked now is asked later
     bill = min(owed, billable)
     if bill > 0 and deposit.settled_at is not None and _can_bill(deposit, moment):
         wanted.append(charge(deposit, bill, moment))

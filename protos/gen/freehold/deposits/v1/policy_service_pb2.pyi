@@ -364,7 +364,9 @@ class Explanation(_message.Message):
 
     @_builtins.property
     def policy(self) -> _deposits_service_pb2.Policy:
-        """The version that it was decided under; its `state` is today's. Absent for a cancellation."""
+        """The version that it was decided under; its `state` is today's. Absent for a cancellation. Renters are not told who
+        made it and what was said of it: `author`, `reason`, `ruled_by` and `ruling_reason` are empty.
+        """
 
     @_builtins.property
     def monthly_rent(self) -> _money_pb2.Money:
