@@ -84,6 +84,12 @@ async def test_other_tokens_are_rejected(wechat: WeChat, token: str) -> None:
     assert refused.value.reason == "PAYMENT_METHOD_REJECTED"
 
 
+async def test_what_is_no_order_of_ours_is_not_paid_back_from_here(wechat: WeChat) -> None:
+    """The merchant's other trades stand in the same bill: a repair of one ends with this answer."""
+    refund = asked(REFUND, "4200002411202611280000000001", 1)
+    assert (await wechat.processor.perform(refund)).decline_code == "not_an_order_of_ours"
+
+
 async def test_what_is_not_paid_is_not_captured_until_it_is(wechat: WeChat) -> None:
     authorize = await held(wechat)
     await wechat.script(pays="never")

@@ -157,6 +157,8 @@ class WeChatProcessor:
     async def _refund(self, operation: Operation) -> Result | None:
         """Pays back of the transaction that paid the captured order."""
         found = await self._service.order(operation.reference)
+        if found is not None and found.code in _UNKNOWN:
+            return orders.declined(operation, "not_an_order_of_ours")
         if found is None or found.code:
             return None
         payment = orders.payment_of(found.body)
