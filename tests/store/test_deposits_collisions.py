@@ -209,3 +209,21 @@ async def test_an_authorization_that_nobody_waits_for_is_called_off(desk: Desk) 
     desk.processor.confirm()
     assert await desk.sweep() == 0
     assert desk.processor.authorizations == {}
+
+
+async def test_a_raise_and_a_renewal_wait_for_each_other(desk: Desk) -> None:
+    """A renewal authorizes what is held; what is raised beside it would go back with the old hold."""
+    deposit = await held(desk)
+    desk.processor.silent = OperationKind.INCREMENT
+    await claim(desk, "raise_hold", deposit, 1000)
+    desk.clock.turn(days=6, hours=12)
+    await desk.lapsing.sweep()
+    assert (await swept(desk, deposit)).authorized_minor == 5950
+    desk.processor.silent = OperationKind.AUTHORIZE
+    await desk.lapsing.sweep()
+    await desk.carry_out()
+    with pytest.raises(Refusal) as refused:
+        await claim(desk, "raise_hold", deposit, 1000)
+    assert (refused.value.reason, refused.value.metadata["state"]) == ("DEPOSIT_NOT_OPEN", "RENEWING")
+    deposit = await swept(desk, deposit)
+    assert (deposit.authorized_minor, deposit.released_minor, deposit.open_minor) == (11_900, 5950, 5950)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from deposits_desk import Desk, ScriptedProcessor
 
-from services.deposits.domain import Deposit, DepositState, Hold, PaymentStatus, ReportLine, Seen
+from services.deposits.domain import Deposit, DepositState, Hold, Notice, PaymentStatus, ReportLine, Seen
 from services.deposits.domain.reconciling import RunState
 from services.deposits.operations.settling import SettleItem
 from services.runtime.database import Database
@@ -91,3 +91,12 @@ async def test_a_deposit_at_a_processor_that_is_gone_waits_alone(desk: Desk) -> 
     waiting, settled = await settle(desk, gone, other)
     assert (settled.state, settled.payment_status) == (DepositState.CLOSED, PaymentStatus.PAID)
     assert waiting.charged_minor == 300
+
+
+async def test_a_notice_about_what_is_no_operation_of_ours_hastens_the_payment_it_names(desk: Desk) -> None:
+    """Refunds that a repair has asked for have keys of their own; processors tell of them too."""
+    await held(desk)
+    reference = await desk.db.fetchval("SELECT reference FROM holds")
+    notice = Notice("ntc_1", "dif_06h23h4aohrulecjhejpa47ng01r-1", reference)
+    await desk.store.hasten("sandbox", notice, desk.real.now(), desk.clock.now())
+    assert await desk.db.fetchval("SELECT look_at FROM holds") == desk.clock.now()

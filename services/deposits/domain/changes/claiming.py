@@ -59,12 +59,17 @@ def compensate(deposit: Deposit, operations: Sequence[Operation], amount: Money,
 
 
 def increment(deposit: Deposit, operations: Sequence[Operation], amount: Money, moment: Moment) -> Change | Refusal:
-    """Raises the hold of a running rental, where its processor can, at most to the compensation limit."""
+    """Raises the hold of a running rental, where its processor can, at most to the compensation limit.
+
+    Not while it is being made anew: what is raised would go back with the old one.
+    """
     if amount.currency != deposit.currency:
         return currency_mismatch()
     holds = usable_holds(deposit, operations)
     if deposit.state is not DepositState.HELD or deposit.settled_at is not None or not holds:
         return _not_open(deposit.state)
+    if any(o.kind is OperationKind.AUTHORIZE for o in wanted_of(operations)):
+        return _not_open("RENEWING")
     hold = holds[-1]
     if not moment.can(hold.processor).increments:
         return Refusal(

@@ -13,9 +13,13 @@ from services.deposits.domain.processors import Seen
 
 
 def announce(deposit: Deposit, operations: Sequence[Operation], hold_id: str, moment: Moment) -> Change:
-    """`hold.expiring`, once; for a running rental the same amount is authorized anew, and the old hold goes back."""
+    """`hold.expiring`, once; for a running rental the same amount is authorized anew, and the old hold goes back.
+
+    While the hold is being raised nobody knows what that amount is: it is announced when that has ended.
+    """
     hold = deposit.hold(hold_id)
-    if hold.announced or not hold.open_minor:
+    raising = any(o.kind is OperationKind.INCREMENT for o in acting_on(hold_id, operations))
+    if hold.announced or not hold.open_minor or raising:
         return Change(deposit)
     told = deposit.with_hold(hold.but(announced=True))
     running = deposit.state is DepositState.HELD and deposit.settled_at is None
