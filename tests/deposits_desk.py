@@ -156,13 +156,16 @@ class ScriptedProcessor:
 
     `mood` says how it answers: ok, decline, lost_before (nothing happens, no answer), lost_after (it happens, no
     answer), mute (it happens, not even a query is answered), down (nothing happens, nothing is answered), slow (an
-    authorization waits for the renter).
+    authorization waits for the renter). Operations of the kind that it is `silent` about happen, and neither they nor
+    questions about them are answered.
     """
 
     name: str = "sandbox"
     mood: str = "ok"
+    silent: OperationKind | None = None
     partial_captures: bool = True
     over_capture_percent: int = 0
+    charges: bool = True
     done: dict[str, Result] = field(default_factory=dict)
     acts: Counter[str] = field(default_factory=Counter)
     authorizations: dict[str, Authorization] = field(default_factory=dict)
@@ -174,7 +177,7 @@ class ScriptedProcessor:
     @property
     def capabilities(self) -> Capabilities:
         can = {"partial_captures": self.partial_captures, "over_capture_percent": self.over_capture_percent}
-        return Capabilities(self.name, timedelta(days=7), increments=True, **can)
+        return Capabilities(self.name, timedelta(days=7), increments=True, charges=self.charges, **can)
 
     @property
     def captured_minor(self) -> int:
@@ -198,11 +201,14 @@ class ScriptedProcessor:
             self.waiting[operation.operation_id] = operation
             return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
         result = self._act(operation)
-        return None if self.mood in ("lost_after", "mute") else result
+        unheard = self.mood in ("lost_after", "mute") or operation.kind is self.silent
+        return None if unheard else result
 
     async def query(self, operation: Operation) -> Result | None:
-        if self.mood in ("down", "mute"):
+        if self.mood in ("down", "mute") or operation.kind is self.silent:
             return None
+        if operation.operation_id in self.waiting and operation.given_up:
+            self.done[operation.operation_id] = _declined(self.waiting.pop(operation.operation_id), "given_up")
         if operation.operation_id in self.waiting:
             return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
         nothing = Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
@@ -252,6 +258,7 @@ class ScriptedProcessor:
         if self.mood == "decline" and (on_means or operation.kind is OperationKind.INCREMENT):
             return _declined(operation, "generic_decline")
         amount = operation.amount.amount_minor
+        assert self.charges or operation.kind is not OperationKind.CHARGE, "a charge, of one that makes none"
         if operation.kind is OperationKind.AUTHORIZE:
             reference = f"auth_{operation.operation_id}"
             self.authorizations[reference] = Authorization(amount, open_minor=amount)
@@ -277,6 +284,7 @@ class ScriptedProcessor:
         if operation.kind is OperationKind.CAPTURE:
             beyond = max(0, amount - one.open_minor)
             assert beyond <= one.open_minor * self.over_capture_percent // 100, "more than what is held"
+            assert operation.final or self.partial_captures, "a part, of one that captures once"
             one.authorized_minor += beyond
             one.captured_minor += amount
             one.open_minor += beyond - amount

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 from services.values.errors import Refusal, invalid
+
+T = TypeVar("T")
 
 DEFAULT_SIZE = 50
 
@@ -34,9 +38,26 @@ def decode(token: str, *filters: Any) -> str:
         last, digest = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (ValueError, TypeError):
         raise _invalid() from None
-    if digest != _digest(filters) or not isinstance(last, str):
+    if digest != _digest(filters) or not isinstance(last, str) or not last.isprintable():
         raise _invalid()
     return last
+
+
+def decode_as(form: Callable[[str], T], token: str, *filters: Any) -> T | None:
+    """The same for a key that is more than an id: what `form` makes of it, None for the first page.
+
+    Tokens are not signed: whoever makes one up finds what they may see anyway, or is refused.
+    """
+    last = decode(token, *filters)
+    try:
+        return form(last) if last else None
+    except (ValueError, OverflowError):
+        raise _invalid() from None
+
+
+def moment(text: str) -> datetime:
+    """A moment in a key, as `isoformat` has written it."""
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _digest(filters: tuple[Any, ...]) -> str:

@@ -407,6 +407,12 @@ async def test_who_is_told_what_of_a_decision(desk: Desk) -> None:
         for caller in (Caller(Role.RENTER, renter), Caller(Role.OPERATOR, "ops"), key(desk), manager(desk, "ann"))
     }
     assert told == {Role.RENTER: 7, Role.OPERATOR: 7, Role.PARTNER: 0, Role.STAFF: 0}
+    words = {
+        caller.role: (said.author, said.draft.reason, said.draft.threshold)
+        for caller in (Caller(Role.RENTER, renter), key(desk))
+        if (said := (await explain(caller, deposit.deposit_id)).decided.policy) is not None
+    }
+    assert words == {Role.RENTER: ("", "", 600), Role.PARTNER: (desk.partner_id, "a test", 600)}
     for stranger in (Caller(Role.RENTER, await desk.person()), Caller(Role.PARTNER, "ptn_x", "ptn_x")):
         assert await reason_of(explain(stranger, deposit.deposit_id)) == "DEPOSIT_NOT_FOUND"
     item = desk.item(renter)

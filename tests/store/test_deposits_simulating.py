@@ -120,15 +120,34 @@ async def test_a_million_decisions(desk: Desk) -> None:
         _write(seconds)
 
 
-async def make_decisions(desk: Desk, number: int, city: str) -> None:
-    """Closed deposits with scores from 500 to 749 under the policy in force, one in fifty of the waived ones unpaid."""
+async def test_a_person_counts_once_however_often_they_rent(desk: Desk) -> None:
+    """Sixty rides of one commuter would fill cells of twenty alone, and their flip tell the score."""
+    await desk.open(600)
+    await make_decisions(desk, 210, city="")
+
+    async def told_after(rides: int) -> list[Simulation]:
+        for _ in range(rides):
+            await make_decisions(desk, 1, city="", renter="commuter")
+        desk.clock.turn(days=7)
+        told = [await simulate(desk, threshold) for threshold in range(500, 750, 10)]
+        desk.clock.turn(days=-7)
+        return told
+
+    assert await told_after(1) == await told_after(60)
+
+
+async def make_decisions(desk: Desk, number: int, city: str, renter: str = "") -> None:
+    """Closed deposits with scores from 500 to 749 under the policy in force, one in fifty of the waived ones unpaid.
+
+    They are of as many people, or of one `renter`.
+    """
     policy = await desk.store.policy_in_force(desk.partner_id, "BIKE", "", city, NOON)
     assert policy is not None
     await desk.db.execute(
         "INSERT INTO deposits (bucket, deposit_id, rental_id, renter_id, partner_id, state, outcome, reason_codes,"
         " policy_id, model_version, score, currency, amount_minor, payment_ref, decided_at, charged_minor, paid_minor,"
         " payment_status, compensation_limit_minor, city)"
-        " SELECT n % 1024, 'dep_' || $1 || n, 'rtl_' || $1 || n, 'rnt_' || n % 5000, $2, 'CLOSED',"
+        " SELECT n % 1024, 'dep_' || $8 || n, 'rtl_' || $8 || n, coalesce(nullif($7, ''), 'rnt_' || n), $2, 'CLOSED',"
         " CASE WHEN s > $3 THEN 'ADMITTED' ELSE 'NOT_ADMITTED' END, '{}', $4, 'test-1', s, 'CNY', 9900, '', $5, 350,"
         " CASE WHEN n % 50 = 0 THEN 0 ELSE 350 END, CASE WHEN n % 50 = 0 THEN 'WRITTEN_OFF' ELSE 'PAID' END, 9900, $1"
         " FROM (SELECT n, 500 + n * 37 % 250 AS s FROM generate_series(1, $6::int) AS n) AS made",
@@ -138,6 +157,9 @@ async def make_decisions(desk: Desk, number: int, city: str) -> None:
         policy.policy_id,
         desk.clock.now() - timedelta(hours=1),
         number,
+        renter,
+        new_id("run"),
+        timeout=300,
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.deposits.domain.changes import Change, Moment
-from services.deposits.domain.changes.collecting import charge, wanted_of
+from services.deposits.domain.changes.collecting import charge, under_way, wanted_of
 from services.deposits.domain.changes.ending import currency_mismatch
 from services.deposits.domain.changes.standing import news, standing
 from services.deposits.domain.deposits import Deposit, Operation, PaymentStatus
@@ -140,19 +140,22 @@ def pay(
         return not_open(bill)
     if asked > owed(deposit):
         return invalid("amount", "is more than what is owed")
-    if not means.payment_ref:
+    if not _chargeable(means, moment):
         return payment_method_required()
     return BillChange(bill, _ask(deposit, operations, asked, means, moment))
 
 
 def _ask(deposit: Deposit, operations: Sequence[Operation], amount_minor: int, means: Means, moment: Moment) -> Change:
-    able = means.payment_ref and moment.capabilities[means.processor].charges
-    if not able or not amount_minor or wanted_of(operations):
+    if not _chargeable(means, moment) or not amount_minor or under_way(operations):
         return Change(deposit)
     billed = deposit.but(processor=means.processor, payment_ref=means.payment_ref)
     wanted = (charge(billed, amount_minor, moment),)
     after = standing(billed, [*operations, *wanted], moment)
     return Change(after, wanted=wanted, announced=news(deposit, after))
+
+
+def _chargeable(means: Means, moment: Moment) -> bool:
+    return bool(means.payment_ref) and moment.can(means.processor).charges
 
 
 def agree_instalments(

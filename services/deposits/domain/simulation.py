@@ -1,13 +1,16 @@
 """Simulation: a draft replayed on a partner's own past decisions, told in numbers that betray nobody's score.
 
-Scores enter as a histogram on a 10-point grid; what leaves is rounded down to multiples of twenty decisions, money to
-two digits, and bands are widened until each holds twenty decisions. Two simulations may be compared as often as
-the partner likes: they differ by twenties, never by a person (PRODUCT: "Simulations return aggregates only").
+Scores enter as a histogram on a 10-point grid, each person with one decision: who rents daily would fill a cell alone.
+What leaves is rounded down to multiples of twenty decisions; money is counted of these, and of sums that the partner
+knows, never of a few people; bands are widened until each holds twenty decisions, losses until twenty have lost. Two
+simulations may be compared as often as the partner likes: they differ by twenties, never by a person (PRODUCT:
+"Simulations return aggregates only").
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +30,8 @@ SMALLEST_CELL = 20
 SMALLEST_REPLAY = 200
 """Fewer decisions than this are not replayed."""
 LONGEST_WEEKS = 104
+LOWEST, HIGHEST = 350, 950
+"""The ends of the scale: where the first and the last band begin and end, whoever is in them."""
 _SURE = 1.96
 """Standard deviations on either side that hold 95 % of a normal distribution."""
 _RULE_OF_THREE = 3.0
@@ -38,8 +43,8 @@ class Cell:
     """Past decisions whose scores lie in one cell of the grid (`low` < score <= `low` + 10).
 
     `deposits_minor` was asked of those not waived; `rent_minor` is their assets' mean monthly rent, 0 where there is
-    none. Of the waived ones that have ended (`ended`), `lost_minor` stayed unpaid; `lost_squared` is the sum of the
-    squares.
+    none. Of the waived ones that have ended (`ended`), `losers` left `lost_minor` unpaid; `lost_squared` is the sum of
+    the squares.
     """
 
     low: int
@@ -49,13 +54,17 @@ class Cell:
     ended: int
     lost_minor: int
     lost_squared: int
+    losers: int = 0
     rent_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A partner's decisions in whole weeks. `unmoved` were not decided by the score (no consent, nobody could tell, a
-    cap, a record) and took `unmoved_deposits_minor`: any draft leaves them as they were."""
+    """A partner's decisions in whole weeks, of each person the latest.
+
+    `unmoved` were not decided by the score (no consent, nobody could tell, a cap, a record) and took
+    `unmoved_deposits_minor`: any draft leaves them as they were.
+    """
 
     since: datetime
     until: datetime
@@ -67,6 +76,13 @@ class History:
     @property
     def decisions(self) -> int:
         return self.unmoved + sum(cell.decisions for cell in self.cells)
+
+    @property
+    def rent(self) -> Money | None:
+        """The mean rent of all: that of a cell would tell the cell of whoever rents what is dear."""
+        moved = sum(cell.decisions for cell in self.cells)
+        rents = sum(cell.decisions * cell.rent_minor for cell in self.cells)
+        return Money(self.currency, rents // moved) if rents else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +155,21 @@ def simulate(history: History, draft: PolicyDraft) -> Simulation:
     """What the draft makes of the past. Raises TOO_FEW_DECISIONS."""
     if history.decisions < SMALLEST_REPLAY:
         raise too_few_decisions()
-    replayed = [_replayed(cell, draft) for cell in history.cells]
+    replayed = [_replayed(cell, draft, history.rent) for cell in history.cells]
     freed = [cell for cell, terms in replayed if terms.waives]
-    taken = [(cell, terms.amount_minor) for cell, terms in replayed if not terms.waives]
+    taken = [cell for cell, terms in replayed if not terms.waives]
+    full = terms_of(draft, 0, history.rent).full_minor
     asked = sum(cell.deposits_minor for cell in history.cells)
     return Simulation(
         history,
         rounded(history.decisions),
         rounded(history.unmoved),
         _side(history, sum(cell.waived for cell in history.cells), asked),
-        _side(history, sum(cell.decisions for cell in freed), sum(cell.decisions * amount for cell, amount in taken)),
+        _side(history, sum(cell.decisions for cell in freed), _taken(replayed)),
         rounded(sum(cell.decisions - cell.waived for cell in freed)),
-        rounded(sum(cell.waived for cell, _ in taken)),
-        _loss([(cell, terms, cell.waived) for cell, terms in replayed]),
-        _loss([(cell, terms, cell.decisions if terms.waives else 0) for cell, terms in replayed]),
+        rounded(sum(cell.waived for cell in taken)),
+        _loss([(cell, cell.waived) for cell in history.cells], full),
+        _loss([(cell, cell.decisions if terms.waives else 0) for cell, terms in replayed], full),
         _bands(replayed),
     )
 
@@ -161,8 +178,7 @@ Replayed = tuple[Cell, Terms]
 """A cell, and what the draft takes of each of its decisions."""
 
 
-def _replayed(cell: Cell, draft: PolicyDraft) -> Replayed:
-    rent = Money(draft.deposit.currency, cell.rent_minor) if cell.rent_minor else None
+def _replayed(cell: Cell, draft: PolicyDraft, rent: Money | None) -> Replayed:
     return cell, terms_of(draft, lines_passed(draft, cell.low + GRID), rent)
 
 
@@ -172,42 +188,58 @@ def _side(history: History, waived: int, deposits_minor: int) -> Side:
     return Side(of_which, percent(of_which, all_of_them), all_of_them - of_which, asked)
 
 
-def _loss(waived: Sequence[tuple[Cell, Terms, int]]) -> Loss:
-    """What so many waived decisions of each cell cost, by what those of the same scores that have ended have cost."""
+def _taken(replayed: Sequence[Replayed]) -> int:
+    """What is taken of those who are not waived: each amount so many twenties of times."""
+    times: Counter[int] = Counter()
+    for cell, terms in replayed:
+        times[terms.amount_minor] += 0 if terms.waives else cell.decisions
+    return sum(rounded(number) * amount for amount, number in times.items())
+
+
+Waived = tuple[Cell, int]
+"""A cell, and how many of its decisions are waived."""
+
+
+def _loss(waived: Sequence[Waived], full_minor: int) -> Loss:
+    """What so many waived decisions of each cell cost, by what those of about the same scores that have ended cost."""
     from_above = sorted(waived, key=lambda one: -one[0].low)
-    known = _together(from_above, lambda one: one[0].ended)
-    unknown = from_above[sum(map(len, known)) :]
+    known = sum(map(len, _together(from_above, lambda one: one[0].ended)))
+    unknown = rounded(sum(number for _, number in from_above[known:]))
     expected = unseen = variance = 0.0
-    for group in known:
-        number, ended = sum(n for _, _, n in group), sum(cell.ended for cell, _, _ in group)
-        mean = sum(cell.lost_minor for cell, _, _ in group) / ended
-        spread = max(0.0, sum(cell.lost_squared for cell, _, _ in group) / ended - mean * mean)
+    for group in _alike([(cell, number if at < known else 0) for at, (cell, number) in enumerate(from_above)]):
+        number, ended = rounded(sum(n for _, n in group)), sum(cell.ended for cell, _ in group)
+        mean = sum(cell.lost_minor for cell, _ in group) / max(1, ended)
+        spread = max(0.0, sum(cell.lost_squared for cell, _ in group) / max(1, ended) - mean * mean)
         expected += number * mean
-        variance += number * number * spread / ended
+        variance += number * number * spread / max(1, ended)
         if not mean:
-            unseen += _worst(group) * min(1.0, _RULE_OF_THREE / ended)
+            unseen += number * full_minor * min(1.0, _RULE_OF_THREE / max(1, ended))
     width = _SURE * math.sqrt(variance)
     return Loss(
         two_digits(round(expected)),
         two_digits(round(max(0.0, expected - width))),
         two_digits(round(expected + width + unseen)),
-        rounded(sum(n for _, _, n in unknown)),
-        two_digits(_worst(unknown)),
+        unknown,
+        two_digits(unknown * full_minor),
     )
 
 
-def _worst(waived: Sequence[tuple[Cell, Terms, int]]) -> int:
-    """Every one of them costs its whole deposit: compensation is limited to it."""
-    return sum(number * terms.full_minor for _, terms, number in waived)
+def _alike(from_above: Sequence[Waived]) -> list[list[Waived]]:
+    """Cells whose losses are taken together: twenty people who lost, or all cells. The rest joins the last group."""
+    groups = _together(from_above, lambda one: one[0].losers)
+    rest = list(from_above[sum(map(len, groups)) :])
+    return [*groups[:-1], [*groups[-1], *rest]] if groups else [rest]
 
 
 def _bands(replayed: Sequence[Replayed]) -> tuple[Band, ...]:
-    """Bands of twenty decisions at least; what is left over joins the last one."""
+    """Bands of twenty decisions at least; what is left over joins the last one. None is left out between two."""
     in_order = sorted(replayed, key=lambda one: one[0].low)
     groups = _together(in_order, lambda one: one[0].decisions)
-    if groups:
-        groups[-1] = [*groups[-1], *in_order[sum(map(len, groups)) :]]
-    return tuple(map(_band, groups))
+    if not groups:
+        return ()
+    groups[-1] = [*groups[-1], *in_order[sum(map(len, groups)) :]]
+    ends = [*(group[-1][0].low + GRID for group in groups[:-1]), HIGHEST]
+    return tuple(map(_band, groups, [LOWEST, *ends], ends))
 
 
 def _together(items: Sequence[T], count: Callable[[T], int]) -> list[list[T]]:
@@ -222,11 +254,11 @@ def _together(items: Sequence[T], count: Callable[[T], int]) -> list[list[T]]:
     return groups
 
 
-def _band(group: Sequence[Replayed]) -> Band:
+def _band(group: Sequence[Replayed], low: int, high: int) -> Band:
     number = rounded(sum(cell.decisions for cell, _ in group))
     before = rounded(sum(cell.waived for cell, _ in group))
     after = rounded(sum(cell.decisions for cell, terms in group if terms.waives))
-    return Band(group[0][0].low, group[-1][0].low + GRID, number, percent(before, number), percent(after, number))
+    return Band(low, high, number, percent(before, number), percent(after, number))
 
 
 def rounded(decisions: int) -> int:

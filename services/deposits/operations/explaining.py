@@ -13,6 +13,8 @@ from services.values.clock import Clock
 
 _FACTS_ARE_NOT_TOLD = (Role.PARTNER, Role.STAFF)
 """How often something new becomes known of a person is theirs, not their partners'."""
+_WORDS_ARE_NOT_TOLD = (Role.RENTER,)
+"""The rule that decided is the renter's to read; who in the partner's house made it, and what they said, is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Explaining:
         tier = _tier(decided.policy, deposit.amount_minor, full_minor) if by is DecidedBy.TIER else None
         waived = by in (DecidedBy.THRESHOLD, DecidedBy.CANCELLATION)
         shown = _without_facts(decided) if caller.role in _FACTS_ARE_NOT_TOLD else decided
+        shown = _without_words(shown) if caller.role in _WORDS_ARE_NOT_TOLD else shown
         return Explanation(shown, by, tier, 0 if waived else deposit.amount_minor)
 
 
@@ -55,3 +58,11 @@ def _tier(policy: Policy | None, amount_minor: int, full_minor: int) -> Tier | N
 def _without_facts(decided: Decided) -> Decided:
     earlier = tuple(replace(one, facts_version=0) for one in decided.redecisions)
     return replace(decided, deposit=decided.deposit.but(facts_version=0), redecisions=earlier)
+
+
+def _without_words(decided: Decided) -> Decided:
+    policy = decided.policy
+    if policy is None:
+        return decided
+    silent = replace(policy, author="", ruled_by="", ruling_reason="", draft=replace(policy.draft, reason=""))
+    return replace(decided, policy=silent)

@@ -27,20 +27,31 @@ class Lapsing:
         self._breakers = breakers
 
     async def sweep(self) -> int:
-        """Announces, renews and notices what is due; answers how many deposits changed."""
+        """Announces, renews and notices what is due; answers how many deposits changed.
+
+        A hold whose processor says what nobody can read keeps no other one waiting; it raises once those are done.
+        """
         moment = self._changing.moment()
         holds = await self._store.lapsing_holds(moment.now + AHEAD, moment.now, BATCH)
         transitions = [(hold.deposit_id, _announcing(hold, moment)) for hold in holds if not hold.announced]
+        broken: list[Exception] = []
         for hold in holds:
-            if hold.announced:
-                transitions += await self._look(hold, moment)
+            try:
+                transitions += await self._look(hold, moment) if hold.announced else []
+            except Exception as error:
+                broken.append(error)
+                await self._store.looked_at(hold.hold_id, moment.now + LOOK_AGAIN)
         outcomes = await self._changing.change(transitions, moment)
+        if broken:
+            raise broken[0]
         return sum(isinstance(outcome, Change) and outcome.announced for outcome in outcomes)
 
     async def _look(self, hold: Hold, moment: Moment) -> list[tuple[str, Transition]]:
         """Asks the processor what became of a hold that should have lapsed, or of which it has sent notice."""
-        breaker = self._breakers[hold.processor]
-        seen = await self._processors[hold.processor].inspect(hold) if breaker.allows() else None
+        breaker, processor, seen = self._breakers.get(hold.processor), self._processors.get(hold.processor), None
+        if breaker is not None and processor is not None and breaker.allows():
+            seen = await processor.inspect(hold)
+            breaker.heard(seen is not None)
         over = seen is not None and not seen.open_minor
         lapsed = hold.expires_at is not None and hold.expires_at <= moment.now
         await self._store.looked_at(hold.hold_id, moment.now + LOOK_AGAIN if lapsed and not over else None)

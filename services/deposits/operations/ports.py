@@ -307,7 +307,10 @@ class Processor(Protocol):
         ...
 
     async def query(self, operation: Operation) -> Result | None:
-        """What became of the operation; `NOT_DONE` when there is no trace of it, None when it is unclear."""
+        """What became of the operation; `NOT_DONE` when there is no trace of it, None when it is unclear.
+
+        One that is `given_up` and still waits for the renter is called off, so that they cannot confirm it any more.
+        """
         ...
 
     async def inspect(self, hold: Hold) -> Seen | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from services.deposits.domain import (
@@ -87,7 +88,7 @@ class Processing:
 
     async def _outcome(self, leased: Leased) -> Result | None:
         """What became of it: asked for when it is fresh, asked about when it is not."""
-        operation = leased.operation
+        operation = replace(leased.operation, given_up=True) if leased.abandoned else leased.operation
         processor = self._processors.get(operation.processor)
         breaker = self._breakers.get(operation.processor)
         if processor is None or breaker is None or not breaker.allows():

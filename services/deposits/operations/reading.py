@@ -9,6 +9,8 @@ from services.values import pages
 from services.values.callers import Caller, Role
 
 _OF_A_PARTNER = (Role.PARTNER, Role.STAFF)
+_CONFIRMING = (Role.PARTNER, Role.RENTER)
+"""The renter's app and the renter. What confirms a payment is a secret: nobody at a desk has a use for it."""
 
 
 class Reading:
@@ -22,7 +24,7 @@ class Reading:
         deposit = await self._store.read_deposit(deposit_id)
         if deposit is None or not may_see(caller, deposit):
             raise deposit_not_found()
-        return deposit
+        return deposit if caller.role in _CONFIRMING else deposit.but(renter_action="")
 
     async def list(
         self, caller: Caller, renter_id: str, state: DepositState | None, page_size: int, page_token: str

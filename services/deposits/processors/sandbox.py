@@ -32,7 +32,7 @@ from services.values.errors import Category, Refusal
 
 log = structlog.get_logger(__name__)
 ANSWER_SECONDS = 4.0
-_DECLINED, _PENDING = "declined", "pending"
+_DECLINED, _PENDING, _VOIDED = "declined", "pending", "voided"
 _SANDBOX = Capabilities("sandbox", timedelta(days=7), partial_captures=True, increments=True)
 _KINDS = {"authorization": LineKind.AUTHORIZATION, "charge": LineKind.CHARGE}
 
@@ -91,9 +91,16 @@ class HttpProcessor:
         return await self._confirmed(operation, found) if found["status"] == _PENDING else _result(operation, found)
 
     async def _confirmed(self, operation: Operation, first: dict[str, Any]) -> Result | None:
-        """What the renter made of an authorization that was pending at first."""
-        answered = await self._call("GET", f"/v1/authorizations/{first['id']}", None, None)
-        return _result(operation, answered[1]) if answered is not None and answered[0] == 200 else None
+        """What the renter made of an authorization that was pending at first; one that was withdrawn never was one."""
+        path = f"/v1/authorizations/{first['id']}"
+        answered = await self._call("GET", path, None, None)
+        if answered is not None and answered[0] == 200 and answered[1]["status"] == _PENDING and operation.given_up:
+            answered = await self._call("POST", f"{path}/void", {}, f"{operation.operation_id}-off")
+        if answered is None or answered[0] != 200:
+            return None
+        if answered[1]["status"] == _VOIDED:
+            return Result(operation.operation_id, OperationState.DECLINED, decline_code="withdrawn")
+        return _result(operation, answered[1])
 
     async def inspect(self, hold: Hold) -> Seen | None:
         """The authorization as it stands at the processor."""

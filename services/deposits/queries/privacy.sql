@@ -57,10 +57,6 @@ FROM holds h WHERE h.bucket = $1 AND h.renter_id = $2 ORDER BY h.hold_id;
 SELECT b.deposit_id, b.partner_id, b.state, b.opened_at, b.attempts, b.schedule, b.dispute_reason
 FROM bills b WHERE b.bucket = $1 AND b.renter_id = $2 ORDER BY b.deposit_id;
 
--- name: privacy_keep_holds
--- The books stay; the processor's name for the authorization goes.
-UPDATE holds SET reference = '' WHERE bucket = $1 AND renter_id = $2;
-
 -- name: privacy_keep_bills
 -- The books stay; why it was disputed goes.
 UPDATE bills SET dispute_reason = '' WHERE bucket = $1 AND renter_id = $2;
@@ -76,10 +72,12 @@ UPDATE deposits SET score = NULL, reason_codes = '{}', payment_ref = '', city = 
 WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_keep_processor_operations
--- What was asked of the processor stays, without the means of payment.
-UPDATE processor_operations o SET reference = ''
+-- What was asked of the processor stays, without the means of payment. The processor's names for what it holds and took
+-- stay too, here and in `holds`: without them money that is found there could not be given back.
+UPDATE processor_operations o SET reference = 'erased'
 FROM deposits d
-WHERE o.bucket = $1 AND d.bucket = $1 AND d.deposit_id = o.deposit_id AND d.renter_id = $2;
+WHERE o.bucket = $1 AND d.bucket = $1 AND d.deposit_id = o.deposit_id AND d.renter_id = $2
+  AND o.kind IN ('AUTHORIZE', 'CHARGE') AND o.reference <> '';
 
 -- name: privacy_delete_payment_methods
 -- The processor's tokens.

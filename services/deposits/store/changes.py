@@ -15,7 +15,7 @@ from services.deposits.store.rows import Part, Standing, buckets, operation_of, 
 from services.deposits.store.written import rows_of
 from services.runtime.requests import claim, find
 from services.values.errors import Refusal
-from services.values.ids import bucket_of
+from services.values.ids import bucket_of, is_id
 from services.values.requests import Request
 
 MovedOn = asyncpg.DivisionByZeroError
@@ -116,7 +116,7 @@ class Changes(Part):
 
     async def hasten(self, processor: str, notice: Notice, real_now: datetime, now: datetime) -> None:
         """What a notice is about is due now: operations by real time, a look at a hold by business time."""
-        if notice.operation_id:
+        if is_id(notice.operation_id, "opn", routed=True):  # else it is of a repair, or of somebody else's
             key = (bucket_of(notice.operation_id), notice.operation_id)
             await self._db.execute(self._sql.hasten_operation, *key, real_now)
         if notice.reference:

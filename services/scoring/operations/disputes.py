@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from services.scoring.domain import Dispute, DisputeState, Fact
 from services.scoring.domain.disputes import DAYS_TO_DECIDE, dispute_not_found
+from services.scoring.operations.paging import place_of
 from services.scoring.operations.ports import Case, DisputeStore, Ruling
 from services.scoring.operations.scorecards import Scorecards
 from services.values import pages
@@ -80,8 +81,7 @@ class Disputes:
     async def list_open(self, page_size: int, page_token: str) -> tuple[list[Case], str]:
         """A page of everybody's open disputes, the next due first. Raises PAGE_TOKEN_INVALID."""
         size = pages.page_size(page_size)
-        at, _, last = pages.decode(page_token, "open disputes").partition("|")
-        after = (datetime.fromisoformat(at), last) if at else FIRST
+        after = pages.decode_as(place_of, page_token, "open disputes") or FIRST
         found = await self._store.list_open_disputes(after, size + 1)
         if len(found) <= size:
             return found, ""

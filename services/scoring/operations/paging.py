@@ -12,11 +12,13 @@ LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 def start_of(page_token: str, *filters: str) -> Before:
     """Where the page of a token starts; raises PAGE_TOKEN_INVALID."""
-    at = pages.decode(page_token, *filters)
-    if not at:
-        return LATEST, ""
-    moment, _, one_id = at.partition("|")
-    return datetime.fromisoformat(moment), one_id
+    return pages.decode_as(place_of, page_token, *filters) or (LATEST, "")
+
+
+def place_of(key: str) -> Before:
+    """The moment and the id that a key names; raises ValueError."""
+    at, _, one_id = key.partition("|")
+    return pages.moment(at), one_id
 
 
 def token_after(moment: datetime, one_id: str, *filters: str) -> str:

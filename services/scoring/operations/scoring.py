@@ -128,8 +128,8 @@ class Scoring:
     async def history(self, renter_id: str, page_size: int, page_token: str) -> tuple[list[PastScore], str]:
         """A page of a person's scores, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""
         size = pages.page_size(page_size)
-        at = pages.decode(page_token, "scores", renter_id)
-        found = await self._store.list_history(renter_id, _past(at) if at else NEWEST, size + 1)
+        before = pages.decode_as(_past, page_token, "scores", renter_id) or NEWEST
+        found = await self._store.list_history(renter_id, before, size + 1)
         if len(found) <= size:
             return found, ""
         last = found[size - 1]
@@ -140,7 +140,9 @@ class Scoring:
 def _past(at: str) -> Past:
     """Where in a history a page ended."""
     version, moment, model = at.split("|", 2)
-    return int(version), datetime.fromisoformat(moment), model
+    if not 0 <= int(version) < 2**63:
+        raise ValueError("not a version")
+    return int(version), pages.moment(moment), model
 
 
 def _is_over(standing: Standing, now: datetime) -> bool:

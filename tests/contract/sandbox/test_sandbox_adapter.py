@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -116,6 +117,18 @@ async def test_a_renter_confirms_and_the_webhook_says_which_operation_has_news(
     assert result is not None
     assert result.state is OperationState.DONE
     await door.close()
+
+
+async def test_a_renter_whom_nobody_waits_for_any_more_cannot_confirm(processor: HttpProcessor) -> None:
+    authorize = asked(OperationKind.AUTHORIZE, await method(processor, "confirm"))
+    await processor.perform(authorize)
+    off = await processor.query(replace(authorize, given_up=True))
+    assert off is not None
+    assert (off.state, off.decline_code) == (OperationState.DECLINED, "withdrawn")
+    assert await processor.query(authorize) == off
+    now = datetime.now(UTC)
+    lines = await processor.report(now - timedelta(minutes=1), now + timedelta(minutes=1))
+    assert [(line.operation_id, line.open_minor) for line in lines] == [(authorize.operation_id, 0)]
 
 
 async def test_a_forged_old_or_foreign_notice_is_turned_away(processor: HttpProcessor, notices_port: int) -> None:

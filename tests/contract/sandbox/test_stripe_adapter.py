@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -119,6 +120,15 @@ async def test_a_hold_waits_for_the_renter_whose_bank_wants_to_hear_them(bench: 
     assert confirmed is not None
     assert confirmed.state is OperationState.DONE
     assert (await bench.seen(confirmed.result_ref)).open_minor == 9900
+
+
+async def test_a_renter_whom_nobody_waits_for_any_more_cannot_come_later(bench: StripeBench) -> None:
+    authorize = bench.asked(AUTHORIZE, await bench.card("pm_card_authenticationRequired"))
+    assert (await bench.processor.perform(authorize)).state is OperationState.WANTED  # type: ignore[union-attr]
+    off = await bench.processor.query(replace(authorize, given_up=True))
+    assert off is not None
+    assert off.state is OperationState.DECLINED
+    assert await bench.processor.query(authorize) == off
 
 
 async def test_a_renter_who_fails_or_never_comes_is_declined_and_cannot_come_later(bench: StripeBench) -> None:

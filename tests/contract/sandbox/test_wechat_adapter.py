@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from wechat_house import WeChat, asked, held, outcome, seen
 
@@ -82,6 +84,12 @@ async def test_other_tokens_are_rejected(wechat: WeChat, token: str) -> None:
     assert refused.value.reason == "PAYMENT_METHOD_REJECTED"
 
 
+async def test_what_is_no_order_of_ours_is_not_paid_back_from_here(wechat: WeChat) -> None:
+    """The merchant's other trades stand in the same bill: a repair of one ends with this answer."""
+    refund = asked(REFUND, "4200002411202611280000000001", 1)
+    assert (await wechat.processor.perform(refund)).decline_code == "not_an_order_of_ours"
+
+
 async def test_what_is_not_paid_is_not_captured_until_it_is(wechat: WeChat) -> None:
     authorize = await held(wechat)
     await wechat.script(pays="never")
@@ -123,9 +131,10 @@ async def test_an_order_that_ended_otherwise_declines(wechat: WeChat) -> None:
     assert (await wechat.processor.perform(asked(VOID, done.operation_id))).decline_code == "order_done"
 
 
-async def test_an_order_that_nobody_confirms_is_called_off(wechat: WeChat) -> None:
+@pytest.mark.parametrize("because", [{"attempts": adapter.LOOKS}, {"given_up": True}], ids=["late", "given up"])
+async def test_an_order_that_nobody_confirms_is_called_off(wechat: WeChat, because: dict[str, Any]) -> None:
     await wechat.script(confirms="never", permits="never")
-    authorize = asked(AUTHORIZE, "confirm", attempts=adapter.LOOKS)
+    authorize = asked(AUTHORIZE, "confirm", **because)
     await wechat.processor.perform(authorize)
     assert (await wechat.processor.query(authorize)).decline_code == "not_confirmed"
     assert await seen(wechat, authorize) == Seen(9900, 0, 9900, 0, 0)

@@ -101,6 +101,18 @@ def test_a_hold_that_still_holds_is_opened_again_and_voided() -> None:
     assert (change.deposit.open_minor, change.deposit.closed_at) == (9900, None)
 
 
+@pytest.mark.parametrize("more", [0, 300], ids=["raised by hand", "and captured"])
+def test_what_a_take_over_finds_open_of_an_ended_deposit_goes_back(more: int) -> None:
+    """It was raised by hand before it was released here: nothing else would ever ask for its release."""
+    ours, theirs = amounts([0, 9900, 0, 0]), Amounts(10_900, more, 0, 0, 10_900 - more)
+    kind = DifferenceKind.CAPTURED_MORE if more else DifferenceKind.AMOUNT_DIFFERS
+    said = finding(ours, theirs, Repair.TAKE_OVER_AND_REFUND if more else Repair.TAKE_OVER, kind)
+    change = take_over_hold(deposit(ours, settled=NOW), [AUTHORIZE], said, MOMENT)
+    assert isinstance(change, Change)
+    asked = {(o.kind, o.amount.amount_minor) for o in change.wanted}
+    assert asked == {(OperationKind.VOID, 10_900 - more)} | ({(OperationKind.REFUND, more)} if more else set())
+
+
 @pytest.mark.parametrize("what", ["ours", "busy", "more than is owed"])
 def test_a_hold_is_not_taken_over_when_it_is_not_what_was_confirmed(what: str) -> None:
     ours, theirs = amounts([0, 0, 0, 9900]), amounts([500, 0, 0, 9400])

@@ -55,7 +55,8 @@ def cell(low: int, ones: Sequence[Past]) -> Cell:
     waived = [one for one in ones if not one.taken_minor]
     losses = [one.lost_minor for one in waived]
     deposits = sum(one.taken_minor for one in ones)
-    return Cell(low, len(ones), len(waived), deposits, len(waived), sum(losses), sum(loss**2 for loss in losses))
+    losers = sum(loss > 0 for loss in losses)
+    return Cell(low, len(ones), len(waived), deposits, len(waived), sum(losses), sum(n**2 for n in losses), losers)
 
 
 def crowd(seed: int, number: int = 5000, threshold: int = 600) -> list[Past]:
@@ -73,7 +74,7 @@ def test_a_simulation_is_a_replay_one_by_one(seed: int, tens: int, unmoved: int)
     said = simulate(history(past, unmoved), draft(threshold))
     freed = [one for one in past if one.score > threshold]
     assert said.after.waived == rounded(len(freed))
-    assert said.after.deposits_minor == two_digits((len(past) - len(freed) + unmoved) * DEPOSIT)
+    assert said.after.deposits_minor == two_digits((rounded(len(past) - len(freed)) + unmoved) * DEPOSIT)
     assert said.to_waived == rounded(sum(one.taken_minor > 0 for one in freed))
     assert said.to_deposit == rounded(sum(not one.taken_minor for one in past if one.score <= threshold))
     assert said.before.waived == rounded(sum(not one.taken_minor for one in past))
@@ -83,7 +84,7 @@ def test_tiers_take_what_the_line_says() -> None:
     past = [Past(score, DEPOSIT) for score in range(560, 760)]
     said = simulate(history(past), draft(650, Tier(600, percent=50)))
     full, half = len(range(560, 601)), len(range(601, 651))
-    assert said.after.deposits_minor == two_digits(full * DEPOSIT + half * DEPOSIT // 2)
+    assert said.after.deposits_minor == two_digits(rounded(full) * DEPOSIT + rounded(half) * DEPOSIT // 2)
     assert said.after.waived == rounded(len(range(651, 760)))
 
 
@@ -108,7 +109,7 @@ def test_what_nobody_was_ever_waived_for_is_unknown_and_says_so() -> None:
     said = simulate(history(crowd(2)), draft(550))
     newly = sum(550 < one.score <= 600 for one in crowd(2))
     assert said.loss_after.unknown == rounded(newly)
-    assert said.loss_after.unknown_at_most_minor == two_digits(newly * DEPOSIT)
+    assert said.loss_after.unknown_at_most_minor == two_digits(rounded(newly) * DEPOSIT)
     assert said.loss_before.unknown == 0
 
 
@@ -134,10 +135,34 @@ def test_one_person_more_moves_every_number_by_twenties_or_not_at_all(seed: int,
     assert all(band.decisions >= 20 and band.decisions % 20 == 0 for band in with_them.bands)
 
 
-def test_bands_cover_everybody_and_none_is_small() -> None:
+CELLS = range(450, 800, 10)
+
+
+@pytest.mark.parametrize("someone", [Past(0, DEPOSIT), Past(0, 0), Past(0, 0, 25_000)], ids=["held", "paid", "owes"])
+def test_no_number_of_simulations_tells_in_which_cell_somebody_is(someone: Past) -> None:
+    """Whoever knows everybody else asks about every line, with deposits that make one of them count: nothing is told.
+
+    Every cell holds forty and so many more that one person never fills up a twenty.
+    """
+    crowd = [Past(low + 5, 0 if low >= 600 else DEPOSIT) for low in CELLS for _ in range(40)]
+    crowd += [Past(low + 5, 0 if low >= 600 else DEPOSIT) for low in (450, 590, 600, 790) for _ in range(5)]
+    line, told, nothing = DEPOSIT if someone.taken_minor else 0, {}, History(MONDAY, MONDAY, "CNY", ())
+    for low in (low for low in CELLS if (low < 600) is bool(line)):
+        past = history([*crowd, replace(someone, score=low + 5)])
+        told[low] = [
+            replace(simulate(past, replace(draft(high), deposit=Money("CNY", deposit), tiers=tiers)), history=nothing)
+            for high in CELLS[2:]
+            for deposit, tiers in ((50_000, ()), (50_000, (Tier(high - 10, amount_minor=1),)))
+        ]
+        assert told[low] == next(iter(told.values()))
+
+
+def test_bands_cover_the_scale_and_none_is_small() -> None:
+    """Where the first and the last of them begin and end would be somebody's score."""
     past = [Past(351, DEPOSIT), *(Past(610 + n % 30, 0) for n in range(400)), Past(940, 0)]
     bands = simulate(history(past), draft(600)).bands
-    assert (bands[0].low, bands[-1].high) == (350, 940)
+    assert (bands[0].low, bands[-1].high) == (350, 950)
+    assert [band.low for band in bands[1:]] == [band.high for band in bands[:-1]]
     assert all(band.decisions >= 20 for band in bands)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.deposits.domain.deposits import Deposit, Operation, Result
@@ -17,11 +17,15 @@ NewId = Callable[[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When it happens, how ids are made, and what each processor can do."""
+    """When it happens, how ids are made, and what each processor that is set up can do."""
 
     now: datetime
     new_id: NewId
     capabilities: Mapping[str, Capabilities]
+
+    def can(self, processor: str) -> Capabilities:
+        """What a processor can do: nothing, when it is not set up any more. What is wanted of it waits until it is."""
+        return self.capabilities.get(processor) or Capabilities(processor, timedelta(0), charges=False)
 
 
 class HoldEvent(StrEnum):

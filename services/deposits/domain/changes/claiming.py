@@ -12,7 +12,14 @@ from services.deposits.domain.changes.change import Change, Moment
 from services.deposits.domain.changes.collecting import collect, on_hold, usable_holds, wanted_of
 from services.deposits.domain.changes.ending import currency_mismatch
 from services.deposits.domain.changes.standing import news, standing
-from services.deposits.domain.deposits import Deposit, DepositState, Operation, OperationKind, OperationState
+from services.deposits.domain.deposits import (
+    Deposit,
+    DepositState,
+    Operation,
+    OperationKind,
+    OperationState,
+    PaymentStatus,
+)
 from services.deposits.domain.ledger import TransferKind, transfer
 from services.values.errors import Category, Refusal
 from services.values.money import Money
@@ -21,11 +28,16 @@ _COMPENSABLE = (DepositState.HELD, DepositState.WAIVED, DepositState.CLOSED)
 
 
 def compensate(deposit: Deposit, operations: Sequence[Operation], amount: Money, moment: Moment) -> Change | Refusal:
-    """Claims compensation: from the hold while there is one, else by bill; never above the deposit's limit."""
+    """Claims compensation: from the hold while there is one, else by bill; never above the deposit's limit.
+
+    Not once the debt was given up: nobody would collect what comes on top.
+    """
     if amount.currency != deposit.currency:
         return currency_mismatch()
     if deposit.state not in _COMPENSABLE:
-        return _not_open(deposit)
+        return _not_open(deposit.state)
+    if deposit.written_off_minor:
+        return _not_open(PaymentStatus.WRITTEN_OFF)
     if deposit.compensated_minor + amount.amount_minor > deposit.compensation_limit_minor:
         return Refusal(
             Category.FAILED_PRECONDITION,
@@ -40,21 +52,26 @@ def compensate(deposit: Deposit, operations: Sequence[Operation], amount: Money,
         charged_minor=deposit.charged_minor + amount.amount_minor,
         compensated_minor=deposit.compensated_minor + amount.amount_minor,
     )
-    wanted = collect(claimed, operations, moment)
+    wanted = collect(claimed, operations, moment, billable=amount.amount_minor)
     after = standing(claimed, [*operations, *wanted], moment)
     charged = (transfer(TransferKind.CHARGED, amount),)
     return Change(after, wanted=wanted, transfers=charged, announced=news(deposit, after))
 
 
 def increment(deposit: Deposit, operations: Sequence[Operation], amount: Money, moment: Moment) -> Change | Refusal:
-    """Raises the hold of a running rental, where its processor can, at most to the compensation limit."""
+    """Raises the hold of a running rental, where its processor can, at most to the compensation limit.
+
+    Not while it is being made anew: what is raised would go back with the old one.
+    """
     if amount.currency != deposit.currency:
         return currency_mismatch()
     holds = usable_holds(deposit, operations)
     if deposit.state is not DepositState.HELD or deposit.settled_at is not None or not holds:
-        return _not_open(deposit)
+        return _not_open(deposit.state)
+    if any(o.kind is OperationKind.AUTHORIZE for o in wanted_of(operations)):
+        return _not_open("RENEWING")
     hold = holds[-1]
-    if not moment.capabilities[hold.processor].increments:
+    if not moment.can(hold.processor).increments:
         return Refusal(
             Category.FAILED_PRECONDITION, "PROCESSOR_CANNOT_INCREMENT", "this processor does not raise holds"
         )
@@ -116,10 +133,10 @@ def _refund(deposit: Deposit, payment: Operation, amount_minor: int, moment: Mom
     )
 
 
-def _not_open(deposit: Deposit) -> Refusal:
+def _not_open(state: str) -> Refusal:
     return Refusal(
         Category.FAILED_PRECONDITION,
         "DEPOSIT_NOT_OPEN",
         "the deposit's state does not allow it",
-        metadata={"state": deposit.state},
+        metadata={"state": state},
     )

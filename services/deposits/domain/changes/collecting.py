@@ -8,9 +8,18 @@ from services.deposits.domain.changes.change import Moment
 from services.deposits.domain.deposits import Deposit, DepositState, Operation, OperationKind, OperationState
 from services.deposits.domain.processors import Hold
 
+_ACTING = (OperationKind.CAPTURE, OperationKind.VOID, OperationKind.INCREMENT)
+"""What changes a hold at its processor; a refund of what was captured from it does not."""
 
-def collect(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -> tuple[Operation, ...]:
+
+def collect(
+    deposit: Deposit, operations: Sequence[Operation], moment: Moment, *, billable: int
+) -> tuple[Operation, ...]:
     """The operations that bring in what is owed and not under way yet: from holds first, the rest by bill.
+
+    Args:
+        billable: how much may be charged at once, minor units. What was billed before is the bill's: its collection may
+            have been stopped, or instalments agreed on.
 
     Once the rental is settled, what is not needed goes back: by the final capture, or by a void. Before that only a
     processor that captures in parts is asked; with others the claim waits for the settlement. A hold that is on its way
@@ -20,28 +29,31 @@ def collect(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -
     owed = 0 if deposit.disputed else owed
     wanted: list[Operation] = []
     for hold in reversed(usable_holds(deposit, operations)):
-        captured = _take(deposit, hold, owed, operations, moment)
-        owed -= captured.amount.amount_minor if captured and captured.kind is OperationKind.CAPTURE else 0
-        wanted += [captured] if captured else []
-    if owed > 0 and deposit.settled_at is not None and _can_bill(deposit, moment):
-        wanted.append(charge(deposit, owed, moment))
+        asked = _take(deposit, hold, owed, operations, moment)
+        wanted += [asked] if asked else []
+        taken = asked.amount.amount_minor if asked and asked.kind is OperationKind.CAPTURE else 0
+        owed = max(0, owed - (taken if asked else _free(hold, operations)))  # what is not asked now is asked later
+    bill = min(owed, billable)
+    if bill > 0 and deposit.settled_at is not None and _can_bill(deposit, moment):
+        wanted.append(charge(deposit, bill, moment))
     return tuple(wanted)
 
 
 def _take(deposit: Deposit, hold: Hold, owed: int, operations: Sequence[Operation], moment: Moment) -> Operation | None:
     """The capture of one hold, or with nothing owed its way back; None while there is nothing to ask of it."""
-    busy = [o for o in wanted_of(operations) if o.hold_id == hold.hold_id]
-    settled = deposit.settled_at is not None
-    can = moment.capabilities[hold.processor]
-    if not settled and not can.partial_captures:
+    final = deposit.settled_at is not None and not acting_on(hold.hold_id, operations)
+    can = moment.can(hold.processor)
+    if not final and not can.partial_captures:
         return None
-    free = hold.open_minor - sum(o.amount.amount_minor for o in busy if o.kind is OperationKind.CAPTURE)
-    final = settled and not busy
     limit = _over_capture(deposit, hold, can.over_capture_percent) if final else 0
-    amount = min(owed, free + limit)
+    amount = min(owed, _free(hold, operations) + limit)
     if amount > 0:
         return on_hold(deposit, hold, OperationKind.CAPTURE, amount, moment, final=final)
     return on_hold(deposit, hold, OperationKind.VOID, hold.open_minor, moment) if final else None
+
+
+def _free(hold: Hold, operations: Sequence[Operation]) -> int:
+    return hold.open_minor - under_way(acting_on(hold.hold_id, operations))
 
 
 def _over_capture(deposit: Deposit, hold: Hold, percent: int) -> int:
@@ -61,11 +73,10 @@ def surplus(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -
     running = deposit.state is DepositState.HELD and deposit.settled_at is None
     if not running and deposit.state not in (DepositState.CANCELLED, DepositState.WAIVED):
         return ()
-    busy = {o.hold_id for o in wanted_of(operations)}
     return tuple(
         on_hold(deposit, hold, OperationKind.VOID, hold.open_minor, moment)
         for hold in (holds[:-1] if running else holds)
-        if hold.hold_id not in busy
+        if not acting_on(hold.hold_id, operations)
     )
 
 
@@ -76,7 +87,7 @@ def under_way(operations: Sequence[Operation]) -> int:
 
 
 def _can_bill(deposit: Deposit, moment: Moment) -> bool:
-    return bool(deposit.payment_ref) and moment.capabilities[deposit.processor].charges
+    return bool(deposit.payment_ref) and moment.can(deposit.processor).charges
 
 
 def charge(deposit: Deposit, amount_minor: int, moment: Moment) -> Operation:
@@ -124,6 +135,11 @@ def on_hold(
 def wanted_of(operations: Sequence[Operation]) -> list[Operation]:
     """Operations whose outcome is not known yet, less those that were given up."""
     return [o for o in operations if o.state is OperationState.WANTED and not o.given_up]
+
+
+def acting_on(hold_id: str, operations: Sequence[Operation]) -> list[Operation]:
+    """What is under way on a hold."""
+    return [o for o in wanted_of(operations) if o.hold_id == hold_id and o.kind in _ACTING]
 
 
 def usable_holds(deposit: Deposit, operations: Sequence[Operation]) -> list[Hold]:

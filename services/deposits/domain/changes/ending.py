@@ -25,7 +25,7 @@ def settle(deposit: Deposit, operations: Sequence[Operation], charge: Money, mom
         return currency_mismatch()
     settled = deposit.but(charged_minor=deposit.charged_minor + charge.amount_minor, settled_at=moment.now)
     transfers = (transfer(TransferKind.CHARGED, charge),) if charge.amount_minor else ()
-    wanted = collect(settled, operations, moment)
+    wanted = collect(settled, operations, moment, billable=settled.charged_minor)
     after = standing(settled, [*operations, *wanted], moment)
     waived = deposit.state is DepositState.WAIVED
     return Change(after, wanted=wanted, transfers=transfers, exposure_ends=waived)
@@ -78,7 +78,7 @@ def retry_bill(
     if not owed or deposit.settled_at is None or wanted_of(operations):
         return Change(deposit)
     billed = deposit.but(processor=processor, payment_ref=payment_ref)
-    wanted = collect(billed, operations, moment)
+    wanted = collect(billed, operations, moment, billable=owed)
     after = standing(billed, [*operations, *wanted], moment)
     return Change(after, wanted=wanted, announced=news(deposit, after))
 

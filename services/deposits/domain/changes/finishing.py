@@ -34,7 +34,9 @@ def finish(deposit: Deposit, operations: Sequence[Operation], result: Result, mo
     outcome = _OUTCOMES[operation.kind](deposit, operation, result, others, moment)
     wanted = outcome.wanted
     if operation.kind in _MORE_TO_COLLECT:
-        wanted += collect(outcome.deposit, [*others, ended, *wanted], moment)
+        failed = operation.kind is OperationKind.CAPTURE and result.state is not OperationState.DONE
+        billable = operation.amount.amount_minor if failed else 0
+        wanted += collect(outcome.deposit, [*others, ended, *wanted], moment, billable=billable)
         wanted += surplus(outcome.deposit, [*others, ended, *wanted], moment)
     after = standing(outcome.deposit, [*others, ended, *wanted], moment)
     told = news(deposit, after) or outcome.hold_event is not None
@@ -57,7 +59,7 @@ def _authorized(
     if result.state is not OperationState.DONE:
         return _not_authorized(deposit, operation, result, others)
     amount = operation.amount
-    expires_at = result.expires_at or moment.now + moment.capabilities[operation.processor].authorization_valid
+    expires_at = result.expires_at or moment.now + moment.can(operation.processor).authorization_valid
     hold = Hold(
         operation.operation_id,
         deposit.deposit_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.deposits.domain.changes.change import Change, HoldEvent, Moment
-from services.deposits.domain.changes.collecting import authorize, collect, usable_holds, wanted_of
+from services.deposits.domain.changes.collecting import acting_on, authorize, collect, usable_holds, wanted_of
 from services.deposits.domain.changes.standing import standing
 from services.deposits.domain.deposits import Deposit, DepositState, Operation, OperationKind
 from services.deposits.domain.ledger import TransferKind, transfer
@@ -13,9 +13,13 @@ from services.deposits.domain.processors import Seen
 
 
 def announce(deposit: Deposit, operations: Sequence[Operation], hold_id: str, moment: Moment) -> Change:
-    """`hold.expiring`, once; for a running rental the same amount is authorized anew, and the old hold goes back."""
+    """`hold.expiring`, once; for a running rental the same amount is authorized anew, and the old hold goes back.
+
+    While the hold is being raised nobody knows what that amount is: it is announced when that has ended.
+    """
     hold = deposit.hold(hold_id)
-    if hold.announced or not hold.open_minor:
+    raising = any(o.kind is OperationKind.INCREMENT for o in acting_on(hold_id, operations))
+    if hold.announced or not hold.open_minor or raising:
         return Change(deposit)
     told = deposit.with_hold(hold.but(announced=True))
     running = deposit.state is DepositState.HELD and deposit.settled_at is None
@@ -31,12 +35,12 @@ def observe(deposit: Deposit, operations: Sequence[Operation], hold_id: str, see
     Nothing while an operation on the hold is under way: its own result tells.
     """
     hold = deposit.hold(hold_id)
-    busy = any(o.hold_id == hold_id for o in wanted_of(operations))
+    busy = acting_on(hold_id, operations)
     lapsed = hold.open_minor and not seen.open_minor and seen.captured_minor == hold.captured_minor
     if busy or not lapsed:
         return Change(deposit)
     ended = deposit.with_hold(hold.but(expired_minor=hold.expired_minor + hold.open_minor, open_minor=0))
-    wanted = collect(ended, operations, moment)
+    wanted = collect(ended, operations, moment, billable=0)
     after = standing(ended, [*operations, *wanted], moment)
     moved = (transfer(TransferKind.EXPIRED, deposit.money(hold.open_minor)),)
     return Change(after, wanted=wanted, transfers=moved, announced=True, hold_event=HoldEvent.EXPIRED)

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from services.deposits.domain.changes import Change, HoldEvent, Moment, finish
 from services.deposits.domain.changes.claiming import brought_in, going_back
-from services.deposits.domain.changes.collecting import collect, on_hold, wanted_of
+from services.deposits.domain.changes.collecting import acting_on, collect, on_hold
 from services.deposits.domain.changes.standing import news, standing
-from services.deposits.domain.deposits import Deposit, Operation, OperationKind, OperationState, Result
+from services.deposits.domain.deposits import Deposit, DepositState, Operation, OperationKind, OperationState, Result
 from services.deposits.domain.ledger import Transfer, TransferKind, transfer
 from services.deposits.domain.processors import Hold
 from services.deposits.domain.reconciling.books import Asked, Books
@@ -27,10 +27,11 @@ def take_over_hold(
 ) -> Change | Refusal:
     """Makes a hold what the processor says. What was captured by hand pays what is owed; the rest is paid back.
 
-    With `Repair.VOID` the processor is asked to release what it holds. Nothing while an operation on it is under way.
+    With `Repair.VOID`, or when the rental is over, the processor is asked to release what it holds. Nothing while an
+    operation on it is under way.
     """
     hold = next((hold for hold in deposit.holds if hold.hold_id == finding.operation_id), None)
-    busy = any(o.hold_id == finding.operation_id for o in wanted_of(operations))
+    busy = acting_on(finding.operation_id, operations)
     if hold is None or busy or Amounts.of(hold) != finding.ours:
         return changed()
     theirs = _forgotten(hold) if finding.kind is DifferenceKind.MISSING_AT_PROCESSOR else finding.theirs
@@ -81,13 +82,15 @@ def _moves(hold: Hold, theirs: Amounts, excess: int) -> list[tuple[TransferKind,
 def _wanted(
     after: Deposit, hold: Hold, captured: Operation | None, excess: int, finding: Finding, moment: Moment
 ) -> tuple[Operation, ...]:
-    if finding.repair is Repair.VOID:
-        held = after.hold(hold.hold_id)
-        return (on_hold(after, held, OperationKind.VOID, held.open_minor, moment),)
+    held = after.hold(hold.hold_id)
+    over = after.settled_at is not None or after.state not in (DepositState.PENDING, DepositState.HELD)
+    wanted: list[Operation] = []
+    if held.open_minor and (over or finding.repair is Repair.VOID):
+        wanted.append(on_hold(after, held, OperationKind.VOID, held.open_minor, moment))
     if excess and captured is not None:
         back = on_hold(after, hold, OperationKind.REFUND, excess, moment)
-        return (replace(back, source_id=captured.operation_id),)
-    return ()
+        wanted.append(back.but(source_id=captured.operation_id))
+    return tuple(wanted)
 
 
 def _by_hand(deposit: Deposit, kind: OperationKind, amount_minor: int, hold: Hold, moment: Moment) -> Operation:
@@ -169,9 +172,9 @@ def _written(
     moves: Sequence[tuple[TransferKind, int]],
     moment: Moment,
 ) -> Change:
-    """The change; when less is held than was thought, what is owed is collected another way, as after a lapse."""
+    """The change; when less is held than was thought, other holds are asked for what is owed; else its bill is."""
     less = any(kind in (TransferKind.EXPIRED, TransferKind.RELEASED) and amount for kind, amount in moves)
-    wanted += collect(after, [*operations, *recorded, *wanted], moment) if less else ()
+    wanted += collect(after, [*operations, *recorded, *wanted], moment, billable=0) if less else ()
     stands = standing(after, [*operations, *recorded, *wanted], moment)
     expired = any(kind is TransferKind.EXPIRED and amount for kind, amount in moves)
     return Change(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from services.deposits.domain.ledger import Account, Correction, CorrectionState, Period, Root
 from services.deposits.domain.ledger.corrections import Corrected, approve, propose
@@ -72,7 +72,7 @@ class Correcting:
     async def roots(self, page_size: int, page_token: str) -> tuple[list[Root], str]:
         """A page of sealed days, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""
         size = pages.page_size(page_size)
-        before = datetime.fromisoformat(pages.decode(page_token, "roots") or "9999-12-31").date()
+        before = pages.decode_as(date.fromisoformat, page_token, "roots") or date.max
         found = await self._store.list_roots(before, size + 1)
         more = pages.encode(found[size - 1].day.isoformat(), "roots") if len(found) > size else ""
         return found[:size], more

@@ -50,8 +50,7 @@ class LedgerReading:
         whose = of_whom(caller, whose)
         filters = ("entries", whose.partner_id, whose.renter_id, *_key(selection))
         size = pages.page_size(page_size)
-        day, _, last = pages.decode(page_token, *filters).partition(" ")
-        place = (date.fromisoformat(day) if day else selection.first, last)
+        place = pages.decode_as(_place, page_token, *filters) or (selection.first, "")
         found = await self._store.ledger_transfers(whose, selection, place, size + 1)
         end = found[:size][-1] if len(found) > size else None
         more = pages.encode(f"{end.booked_on} {end.transfer_id}", *filters) if end else ""
@@ -86,6 +85,11 @@ def of_one(caller: Caller, asked: Owned) -> Owned:
     if found.partner_id and found.renter_id:
         raise invalid("renter_id", "is not named beside a partner here")
     return found
+
+
+def _place(key: str) -> tuple[date, str]:
+    day, _, transfer_id = key.partition(" ")
+    return date.fromisoformat(day), transfer_id
 
 
 def _sums(totals: list[DayTotal]) -> dict[tuple[str, str], int]:

@@ -90,9 +90,7 @@ class Deciding:
     ) -> tuple[list[Difference], str]:
         """A page, newest first, and the next page's token. Raises PAGE_TOKEN_INVALID."""
         filters, size = ("differences", processor, kind, state), pages.page_size(page_size)
-        last = pages.decode(page_token, *filters)
-        moment, _, difference_id = last.partition(" ")
-        before = (datetime.fromisoformat(moment), difference_id) if last else None
+        before = pages.decode_as(_place, page_token, *filters)
         found = await self._store.list_differences(processor, kind, state, before, size + 1)
         if len(found) <= size:
             return found, ""
@@ -130,3 +128,8 @@ class Deciding:
             raise decided
         self._wake()
         return decided
+
+
+def _place(key: str) -> tuple[datetime, str]:
+    at, _, difference_id = key.partition(" ")
+    return pages.moment(at), difference_id

@@ -38,6 +38,8 @@ from services.values.errors import Category, Refusal
 
 LEASE = timedelta(minutes=2)
 ATTEMPTS = 20
+UNREADABLE = "INTERNAL"
+"""The failure of a run that met something that nobody foresaw, such as a report in another form: the log says what."""
 _PAUSE_SECONDS = 15.0
 _LONGEST_PAUSE_SECONDS = 900.0
 _AT_ONCE = 16
@@ -87,6 +89,11 @@ class Running:
         except Refusal as refusal:
             await self._put_off(run, refusal)
             return 0
+        except Exception:
+            await self._put_off(
+                run, Refusal(Category.UNAVAILABLE, UNREADABLE, "what the processor says is not readable")
+            )
+            raise
 
     async def _work(self, run: Run, processor: Processor) -> int:
         written = 0

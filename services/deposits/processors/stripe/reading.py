@@ -52,7 +52,7 @@ def of_payment(operation: Operation, intent: Json, features: Features, now: date
     if status == "processing":
         return Result(operation.operation_id, OperationState.WANTED)
     waits = status != "requires_payment_method" or _error_code(intent) == AUTHENTICATION
-    late = now - _moment(intent["created"]) > CONFIRM_WITHIN
+    late = operation.given_up or now - _moment(intent["created"]) > CONFIRM_WITHIN
     if waits and not late and operation.kind is OperationKind.AUTHORIZE:
         return Result(operation.operation_id, OperationState.WANTED, renter_action=str(intent["client_secret"]))
     return Drop(_error_code(intent) or AUTHENTICATION)

@@ -94,7 +94,7 @@ class WeChatProcessor:
         result = _read(operation, await self._service.order(operation.operation_id), orders.authorized)
         if result is None or result.state is not OperationState.WANTED:
             return result
-        if operation.attempts >= LOOKS:
+        if operation.attempts >= LOOKS or operation.given_up:
             cancelled = await self._service.cancel(operation.operation_id)
             return orders.declined(operation, "not_confirmed") if cancelled and not cancelled.code else None
         # Only the answer to an order's creation says what the app needs; creating it once more says it again.
@@ -157,6 +157,8 @@ class WeChatProcessor:
     async def _refund(self, operation: Operation) -> Result | None:
         """Pays back of the transaction that paid the captured order."""
         found = await self._service.order(operation.reference)
+        if found is not None and found.code in _UNKNOWN:
+            return orders.declined(operation, "not_an_order_of_ours")
         if found is None or found.code:
             return None
         payment = orders.payment_of(found.body)

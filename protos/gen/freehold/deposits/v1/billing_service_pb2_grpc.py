@@ -119,7 +119,7 @@ class BillingServiceServicer:
         """PayBill pays a bill or a part of it now, with the renter's default payment method or another one of theirs. Paying
         what failed or was written off cures the record. The processor's answer follows: read the bill. Callers: the renter;
         partners for their own bills. Errors: BILL_NOT_FOUND, BILL_NOT_OPEN, BILL_DISPUTED, CURRENCY_MISMATCH,
-        PAYMENT_METHOD_REQUIRED, PAYMENT_METHOD_NOT_FOUND.
+        PAYMENT_METHOD_REQUIRED (also when the method's processor charges nobody later), PAYMENT_METHOD_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

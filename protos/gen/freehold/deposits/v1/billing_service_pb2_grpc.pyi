@@ -50,7 +50,7 @@ class BillingServiceStub:
     """PayBill pays a bill or a part of it now, with the renter's default payment method or another one of theirs. Paying
     what failed or was written off cures the record. The processor's answer follows: read the bill. Callers: the renter;
     partners for their own bills. Errors: BILL_NOT_FOUND, BILL_NOT_OPEN, BILL_DISPUTED, CURRENCY_MISMATCH,
-    PAYMENT_METHOD_REQUIRED, PAYMENT_METHOD_NOT_FOUND.
+    PAYMENT_METHOD_REQUIRED (also when the method's processor charges nobody later), PAYMENT_METHOD_NOT_FOUND.
     """
     AgreeInstalments: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.AgreeInstalmentsRequest, _billing_service_pb2.AgreeInstalmentsResponse]
     """AgreeInstalments replaces the schedule by equal parts, the last one takes what is left over. Two parts in a row that
@@ -104,7 +104,7 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """PayBill pays a bill or a part of it now, with the renter's default payment method or another one of theirs. Paying
     what failed or was written off cures the record. The processor's answer follows: read the bill. Callers: the renter;
     partners for their own bills. Errors: BILL_NOT_FOUND, BILL_NOT_OPEN, BILL_DISPUTED, CURRENCY_MISMATCH,
-    PAYMENT_METHOD_REQUIRED, PAYMENT_METHOD_NOT_FOUND.
+    PAYMENT_METHOD_REQUIRED (also when the method's processor charges nobody later), PAYMENT_METHOD_NOT_FOUND.
     """
     AgreeInstalments: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.AgreeInstalmentsRequest, _billing_service_pb2.AgreeInstalmentsResponse]  # type: ignore[assignment]
     """AgreeInstalments replaces the schedule by equal parts, the last one takes what is left over. Two parts in a row that
@@ -173,7 +173,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         """PayBill pays a bill or a part of it now, with the renter's default payment method or another one of theirs. Paying
         what failed or was written off cures the record. The processor's answer follows: read the bill. Callers: the renter;
         partners for their own bills. Errors: BILL_NOT_FOUND, BILL_NOT_OPEN, BILL_DISPUTED, CURRENCY_MISMATCH,
-        PAYMENT_METHOD_REQUIRED, PAYMENT_METHOD_NOT_FOUND.
+        PAYMENT_METHOD_REQUIRED (also when the method's processor charges nobody later), PAYMENT_METHOD_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

@@ -474,7 +474,7 @@ class Deposit(_message.Message):
     """Paid so far, minor units: captured or charged."""
     renter_action: _builtins.str
     """What the renter's app needs to have a pending hold confirmed at the processor, or what is owed paid there; empty
-    when nothing waits for the renter.
+    when nothing waits for the renter. A secret: only GetDeposit tells it, to the partner's app and to the renter.
     """
     @_builtins.property
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

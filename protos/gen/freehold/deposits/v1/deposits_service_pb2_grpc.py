@@ -176,8 +176,9 @@ class DepositsServiceServicer:
     def CaptureDeposit(self, request, context):
         """CaptureDeposit claims compensation for damage, loss or purchase: from the hold while there is one, else by bill. All
         compensation together never exceeds the deposit (`compensation_limit_minor`). What is captured while the rental runs
-        leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends.
-        Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
+        leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends. Nothing
+        is claimed on top of a debt that was written off (DEPOSIT_NOT_OPEN). A claim asks for itself: what is owed besides is
+        the bill's. Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
         CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -78,8 +78,9 @@ class DepositsServiceStub:
     CaptureDeposit: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.CaptureDepositRequest, _deposits_service_pb2.CaptureDepositResponse]
     """CaptureDeposit claims compensation for damage, loss or purchase: from the hold while there is one, else by bill. All
     compensation together never exceeds the deposit (`compensation_limit_minor`). What is captured while the rental runs
-    leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends.
-    Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
+    leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends. Nothing
+    is claimed on top of a debt that was written off (DEPOSIT_NOT_OPEN). A claim asks for itself: what is owed besides is
+    the bill's. Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
     CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED, REQUEST_ID_REUSED.
     """
     IncrementDeposit: _grpc.UnaryUnaryMultiCallable[_deposits_service_pb2.IncrementDepositRequest, _deposits_service_pb2.IncrementDepositResponse]
@@ -153,8 +154,9 @@ class DepositsServiceAsyncStub(DepositsServiceStub):
     CaptureDeposit: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.CaptureDepositRequest, _deposits_service_pb2.CaptureDepositResponse]  # type: ignore[assignment]
     """CaptureDeposit claims compensation for damage, loss or purchase: from the hold while there is one, else by bill. All
     compensation together never exceeds the deposit (`compensation_limit_minor`). What is captured while the rental runs
-    leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends.
-    Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
+    leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends. Nothing
+    is claimed on top of a debt that was written off (DEPOSIT_NOT_OPEN). A claim asks for itself: what is owed besides is
+    the bill's. Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
     CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED, REQUEST_ID_REUSED.
     """
     IncrementDeposit: _aio.UnaryUnaryMultiCallable[_deposits_service_pb2.IncrementDepositRequest, _deposits_service_pb2.IncrementDepositResponse]  # type: ignore[assignment]
@@ -273,8 +275,9 @@ class DepositsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_deposits_service_pb2.CaptureDepositResponse, _abc.Awaitable[_deposits_service_pb2.CaptureDepositResponse]]:
         """CaptureDeposit claims compensation for damage, loss or purchase: from the hold while there is one, else by bill. All
         compensation together never exceeds the deposit (`compensation_limit_minor`). What is captured while the rental runs
-        leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends.
-        Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
+        leaves the rest held, where the processor captures in parts; with others it is captured when the rental ends. Nothing
+        is claimed on top of a debt that was written off (DEPOSIT_NOT_OPEN). A claim asks for itself: what is owed besides is
+        the bill's. Callers: partners (their own), staff (owners, managers). Errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN,
         CURRENCY_MISMATCH, COMPENSATION_LIMIT_EXCEEDED, REQUEST_ID_REUSED.
         """
 

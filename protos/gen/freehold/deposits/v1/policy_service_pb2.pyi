@@ -90,7 +90,7 @@ class SimulatedSide(_message.Message):
     """Decisions that ask for a deposit, a reduced one included, rounded."""
     @_builtins.property
     def deposits_amount(self) -> _money_pb2.Money:
-        """The sum of these deposits, two significant digits."""
+        """The sum of these deposits, two significant digits; under a draft, of so many twenties of each amount."""
 
     def __init__(
         self,
@@ -110,8 +110,8 @@ Global___SimulatedSide: _TypeAlias = SimulatedSide  # noqa: Y015
 
 @_typing.final
 class SimulatedLoss(_message.Message):
-    """SimulatedLoss is what waived renters leave unpaid, by what those of the same scores have left unpaid so far. Amounts have
-    two significant digits.
+    """SimulatedLoss is what waived renters leave unpaid, by what those of about the same scores have left unpaid so far: of
+    ranges in which at least 20 have, or of all together. Amounts have two significant digits.
 
     Decisions that were refused a waiver have no outcome: nobody knows how these renters would have paid. They are counted
     apart and never guessed.
@@ -125,7 +125,7 @@ class SimulatedLoss(_message.Message):
     UNKNOWN_FIELD_NUMBER: _builtins.int
     UNKNOWN_AT_MOST_FIELD_NUMBER: _builtins.int
     unknown: _builtins.int
-    """Waived decisions of scores at which fewer than 20 were ever waived and have ended: outcome unknown, rounded."""
+    """Waived decisions of scores below which fewer than 20 were ever waived and have ended: outcome unknown, rounded."""
     @_builtins.property
     def expected(self) -> _money_pb2.Money:
         """Expected for all waived decisions whose outcome is known of their like."""
@@ -161,7 +161,7 @@ Global___SimulatedLoss: _TypeAlias = SimulatedLoss  # noqa: Y015
 
 @_typing.final
 class SimulatedBand(_message.Message):
-    """SimulatedBand is a range of scores with 20 decisions at least."""
+    """SimulatedBand is a range of scores with 20 decisions at least; the bands cover the whole scale."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -215,7 +215,7 @@ class Simulation(_message.Message):
     LOSS_AFTER_FIELD_NUMBER: _builtins.int
     BANDS_FIELD_NUMBER: _builtins.int
     decisions: _builtins.int
-    """How many there were, rounded down to a multiple of 20."""
+    """How many there were, of each person the latest, rounded down to a multiple of 20."""
     unmoved: _builtins.int
     """Of these, decided by something else than the score (no consent, nobody could tell, a cap, a record), rounded: any
     draft leaves them as they were.
@@ -364,7 +364,9 @@ class Explanation(_message.Message):
 
     @_builtins.property
     def policy(self) -> _deposits_service_pb2.Policy:
-        """The version that it was decided under; its `state` is today's. Absent for a cancellation."""
+        """The version that it was decided under; its `state` is today's. Absent for a cancellation. Renters are not told who
+        made it and what was said of it: `author`, `reason`, `ruled_by` and `ruling_reason` are empty.
+        """
 
     @_builtins.property
     def monthly_rent(self) -> _money_pb2.Money:
@@ -716,7 +718,7 @@ class SimulatePolicyRequest(_message.Message):
     threshold: _builtins.int
     """Waive strictly above this score: a multiple of 10 within the kind's bounds."""
     rent_multiple_tenths: _builtins.int
-    """The deposit as tenths of the asset's monthly rent, 0 for the fixed deposit; replayed with mean rents."""
+    """The deposit as tenths of the asset's monthly rent, 0 for the fixed deposit; replayed with the mean rent."""
     weeks: _builtins.int
     """So many whole weeks back; 0 means 12."""
     @_builtins.property

@@ -114,9 +114,9 @@ class PolicyServiceServicer:
 
     def SimulatePolicy(self, request, context):
         """SimulatePolicy replays the partner's own past decisions under a draft that is not saved: what would have been waived,
-        which deposits taken, what it would have cost. Aggregates only: lines lie on multiples of ten points, windows are whole
-        weeks, decisions are told in twenties and money with two digits, so that nobody's score can be read out of any number
-        of simulations. Callers: partners, staff (owners, managers, analysts).
+        which deposits taken, what it would have cost. Aggregates only: each person counts with one decision, their latest;
+        lines lie on multiples of ten points, windows are whole weeks, decisions are told in twenties and money is counted of
+        these, with two digits, so that no single person makes a difference that could be told. Callers: partners, staff (owners, managers, analysts).
         Errors: POLICY_OUT_OF_BOUNDS, TOO_FEW_DECISIONS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

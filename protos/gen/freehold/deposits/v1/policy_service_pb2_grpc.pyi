@@ -57,9 +57,9 @@ class PolicyServiceStub:
     """
     SimulatePolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.SimulatePolicyRequest, _policy_service_pb2.SimulatePolicyResponse]
     """SimulatePolicy replays the partner's own past decisions under a draft that is not saved: what would have been waived,
-    which deposits taken, what it would have cost. Aggregates only: lines lie on multiples of ten points, windows are whole
-    weeks, decisions are told in twenties and money with two digits, so that nobody's score can be read out of any number
-    of simulations. Callers: partners, staff (owners, managers, analysts).
+    which deposits taken, what it would have cost. Aggregates only: each person counts with one decision, their latest;
+    lines lie on multiples of ten points, windows are whole weeks, decisions are told in twenties and money is counted of
+    these, with two digits, so that no single person makes a difference that could be told. Callers: partners, staff (owners, managers, analysts).
     Errors: POLICY_OUT_OF_BOUNDS, TOO_FEW_DECISIONS.
     """
     ExplainDecision: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.ExplainDecisionRequest, _policy_service_pb2.ExplainDecisionResponse]
@@ -98,9 +98,9 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     """
     SimulatePolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.SimulatePolicyRequest, _policy_service_pb2.SimulatePolicyResponse]  # type: ignore[assignment]
     """SimulatePolicy replays the partner's own past decisions under a draft that is not saved: what would have been waived,
-    which deposits taken, what it would have cost. Aggregates only: lines lie on multiples of ten points, windows are whole
-    weeks, decisions are told in twenties and money with two digits, so that nobody's score can be read out of any number
-    of simulations. Callers: partners, staff (owners, managers, analysts).
+    which deposits taken, what it would have cost. Aggregates only: each person counts with one decision, their latest;
+    lines lie on multiples of ten points, windows are whole weeks, decisions are told in twenties and money is counted of
+    these, with two digits, so that no single person makes a difference that could be told. Callers: partners, staff (owners, managers, analysts).
     Errors: POLICY_OUT_OF_BOUNDS, TOO_FEW_DECISIONS.
     """
     ExplainDecision: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.ExplainDecisionRequest, _policy_service_pb2.ExplainDecisionResponse]  # type: ignore[assignment]
@@ -166,9 +166,9 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_policy_service_pb2.SimulatePolicyResponse, _abc.Awaitable[_policy_service_pb2.SimulatePolicyResponse]]:
         """SimulatePolicy replays the partner's own past decisions under a draft that is not saved: what would have been waived,
-        which deposits taken, what it would have cost. Aggregates only: lines lie on multiples of ten points, windows are whole
-        weeks, decisions are told in twenties and money with two digits, so that nobody's score can be read out of any number
-        of simulations. Callers: partners, staff (owners, managers, analysts).
+        which deposits taken, what it would have cost. Aggregates only: each person counts with one decision, their latest;
+        lines lie on multiples of ten points, windows are whole weeks, decisions are told in twenties and money is counted of
+        these, with two digits, so that no single person makes a difference that could be told. Callers: partners, staff (owners, managers, analysts).
         Errors: POLICY_OUT_OF_BOUNDS, TOO_FEW_DECISIONS.
         """
 

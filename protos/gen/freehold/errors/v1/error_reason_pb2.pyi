@@ -330,7 +330,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_DEPOSIT_NOT_OPEN: _ErrorReason.ValueType  # 310
     """[FAILED_PRECONDITION] The deposit's state does not allow it. `state` is in the metadata.
-    Example: CaptureDeposit on a declined deposit.
+    Example: CaptureDeposit on a declined deposit; `WRITTEN_OFF`: on a debt that was given up; `RENEWING`: IncrementDeposit
+    while the hold is being made anew, so retry later.
     """
     ERROR_REASON_PROCESSOR_CANNOT_INCREMENT: _ErrorReason.ValueType  # 311
     """[FAILED_PRECONDITION] The payment processor of this hold does not raise holds.
@@ -796,7 +797,8 @@ Example: CaptureDeposit of 150 yuan on a deposit of 99.
 """
 ERROR_REASON_DEPOSIT_NOT_OPEN: ErrorReason.ValueType  # 310
 """[FAILED_PRECONDITION] The deposit's state does not allow it. `state` is in the metadata.
-Example: CaptureDeposit on a declined deposit.
+Example: CaptureDeposit on a declined deposit; `WRITTEN_OFF`: on a debt that was given up; `RENEWING`: IncrementDeposit
+while the hold is being made anew, so retry later.
 """
 ERROR_REASON_PROCESSOR_CANNOT_INCREMENT: ErrorReason.ValueType  # 311
 """[FAILED_PRECONDITION] The payment processor of this hold does not raise holds.
