@@ -15,13 +15,14 @@ from services.rental.domain.ending import (
     DepositEvent,
     Settlement,
     caller_cancelled,
+    check_told_charge,
     close_answer,
     deposit_cancelled,
     returned,
     settled,
     told,
 )
-from services.rental.domain.facts import LATE_AFTER, Fact, FactKind
+from services.rental.domain.facts import Fact, FactKind
 from services.rental.domain.ids import (
     AssetId,
     DepositId,
@@ -31,6 +32,7 @@ from services.rental.domain.ids import (
     RentalId,
     RenterId,
 )
+from services.rental.domain.kinds import KINDS, Kind, PricedBy
 from services.rental.domain.moments import Moment, Timing
 from services.rental.domain.pricing import (
     DAY_MINUTES,
@@ -44,7 +46,6 @@ from services.rental.domain.pricing import (
 from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, Security, changed
 from services.rental.domain.starting import AssuranceLevel, Standing, cancelled, expired, refused, secured, start_answer
 from services.rental.domain.states import (
-    TRANSITIONS,
     AdmittanceOutcome,
     DepositState,
     FollowUp,
@@ -55,9 +56,8 @@ from services.rental.domain.states import (
 
 __all__ = [
     "DAY_MINUTES",
+    "KINDS",
     "LARGEST_CHARGE_MINOR",
-    "LATE_AFTER",
-    "TRANSITIONS",
     "AdmittanceOutcome",
     "Asset",
     "AssetId",
@@ -79,6 +79,7 @@ __all__ = [
     "Fact",
     "FactKind",
     "FollowUp",
+    "Kind",
     "Moment",
     "PartnerId",
     "PaymentMethodId",
@@ -87,6 +88,7 @@ __all__ = [
     "PricePlanId",
     "PriceSegment",
     "PriceTerms",
+    "PricedBy",
     "Rental",
     "RentalId",
     "RentalState",
@@ -101,6 +103,7 @@ __all__ = [
     "cancelled",
     "changed",
     "check_terms",
+    "check_told_charge",
     "close_answer",
     "deposit_cancelled",
     "expired",

@@ -14,6 +14,9 @@ class AssetKind(StrEnum):
 
     BIKE = "BIKE"
     E_BIKE = "E_BIKE"
+    UMBRELLA = "UMBRELLA"
+    POWER_BANK = "POWER_BANK"
+    SHOP_VISIT = "SHOP_VISIT"
 
 
 class AssetState(StrEnum):

@@ -9,6 +9,7 @@ from hashlib import sha256
 from services.rental.domain.assets import AssetKind
 from services.rental.domain.ids import PartnerId, PaymentMethodId, PricePlanId, RentalId, RenterId
 from services.rental.domain.pricing import PriceTerms
+from services.values.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,10 @@ class StartRental(Command):
 
 @dataclass(frozen=True, slots=True)
 class EndRental(Command):
-    """The asset is back."""
+    """The asset is back; where the partner says what a rental costs, it says so here."""
 
     rental_id: RentalId
+    told_charge: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

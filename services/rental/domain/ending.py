@@ -7,15 +7,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.rental.domain.facts import Fact, FactKind, return_kind
+from services.rental.domain.facts import Fact, FactKind
 from services.rental.domain.ids import RentalId
+from services.rental.domain.kinds import PricedBy
 from services.rental.domain.moments import Moment
 from services.rental.domain.pricing import PriceTerms, price
-from services.rental.domain.refusals import CALLER_CANCELLED, HOLD_EXPIRED, rental_not_active, rental_not_cancellable
+from services.rental.domain.refusals import (
+    CALLER_CANCELLED,
+    HOLD_EXPIRED,
+    charge_not_allowed,
+    charge_required,
+    rental_not_active,
+    rental_not_cancellable,
+    request_id_reused,
+)
 from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, changed
 from services.rental.domain.starting import cancelled
 from services.rental.domain.states import OVER, DepositState, FollowUp, PaymentStatus, RentalState, Step
 from services.values.errors import Refusal
+from services.values.money import Money
 
 _DONE: Mapping[str, Any] = {"follow_up": FollowUp.NONE, "follow_up_at": None}
 
@@ -42,15 +52,20 @@ class DepositEvent:
     hold_expired: bool = False
 
 
-def returned(rental: Rental, closed_by: ClosedBy, terms: PriceTerms, moment: Moment) -> Change | None:
-    """ACTIVE → RETURNED: priced, the asset free, the charge due. None in any other state."""
+def returned(
+    rental: Rental, closed_by: ClosedBy, terms: PriceTerms, moment: Moment, told_charge: Money | None = None
+) -> Change | None:
+    """ACTIVE → RETURNED: priced, the asset free, the charge due. None in any other state.
+
+    `told_charge` is what the partner says it costs, where the partner says it (`check_told_charge`).
+    """
     if not rental.can(Step.RETURN) or rental.started_at is None:
         return None
     ended_at = max(moment.now, rental.started_at)
-    charge = price(terms, rental.started_at, ended_at)
+    charge = told_charge or fare(rental, terms, ended_at)
     return changed(
         rental,
-        rental.fact(return_kind(rental.asset_kind, rental.started_at, ended_at), ended_at, ended_at),
+        rental.fact(return_kind(rental, ended_at), ended_at, ended_at),
         state=rental.after(Step.RETURN),
         payment_status=PaymentStatus.DUE if charge.amount_minor else PaymentStatus.NONE,
         charge=charge,
@@ -61,6 +76,29 @@ def returned(rental: Rental, closed_by: ClosedBy, terms: PriceTerms, moment: Mom
     )
 
 
+def fare(rental: Rental, terms: PriceTerms, ended_at: datetime) -> Money:
+    """What the rental costs by its plan if it ends then; never more than the thing (`Kind.total_minor`)."""
+    if rental.started_at is None:
+        raise ValueError("a rental that has not started has no fare")
+    plain = price(terms, rental.started_at, ended_at)
+    return Money(plain.currency, min(plain.amount_minor, rental.kind.total_minor))
+
+
+def return_kind(rental: Rental, ended_at: datetime) -> FactKind:
+    """Whether a return then is on time or late."""
+    late = rental.started_at is not None and ended_at - rental.started_at > rental.kind.late_after
+    return FactKind.RENTAL_RETURNED_LATE if late else FactKind.RENTAL_RETURNED_ON_TIME
+
+
+def check_told_charge(rental: Rental, told: Money | None) -> Refusal | None:
+    """Why a rental cannot end with this charge: CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, or nothing."""
+    by_partner = rental.kind.priced_by is PricedBy.PARTNER
+    if told is None:
+        return charge_required() if by_partner else None
+    fits = told.currency == rental.currency and told.amount_minor <= rental.kind.total_minor
+    return None if by_partner and fits else charge_not_allowed(rental.kind.total_minor if by_partner else 0)
+
+
 def caller_cancelled(rental: Rental, closed_by: ClosedBy, moment: Moment) -> Change | None:
     """REQUESTED, or ACTIVE for less than the grace time → CANCELLED. None in any other state."""
     too_late = rental.started_at is not None and moment.now - rental.started_at >= moment.timing.grace
@@ -69,13 +107,13 @@ def caller_cancelled(rental: Rental, closed_by: ClosedBy, moment: Moment) -> Cha
     return cancelled(rental, CALLER_CANCELLED, moment, closed_by=closed_by)
 
 
-def close_answer(rental: Rental, closed_by: ClosedBy) -> Rental | Refusal:
+def close_answer(rental: Rental, closed_by: ClosedBy, told_charge: Money | None = None) -> Rental | Refusal:
     """What EndRental and CancelRental answer, at first and on every replay: the rental if this command closed it.
 
-    Else RENTAL_NOT_ACTIVE or RENTAL_NOT_CANCELLABLE, with the state.
+    Else RENTAL_NOT_ACTIVE or RENTAL_NOT_CANCELLABLE, with the state; REQUEST_ID_REUSED with another charge than then.
     """
     if rental.closed_by == closed_by:
-        return rental
+        return request_id_reused() if told_charge not in (None, rental.charge) else rental
     not_so = rental_not_active if closed_by.closing is Closing.END else rental_not_cancellable
     return not_so(rental.state)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from services.rental.domain.assets import AssetKind
 from services.rental.domain.ids import PartnerId, RentalId, RenterId
 
 
@@ -35,12 +34,6 @@ _SUFFIX: Mapping[FactKind, str] = {
     FactKind.PAYMENT_WRITTEN_OFF: "written_off",
 }
 
-LATE_AFTER: Mapping[AssetKind, timedelta] = {
-    AssetKind.BIKE: timedelta(hours=24),
-    AssetKind.E_BIKE: timedelta(hours=24),
-}
-"""A return after this long is late."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -60,9 +53,3 @@ class Fact:
     def fact_id(self) -> str:
         """Unique for what happened: a rental starts, returns, fails to be paid and is paid at most once."""
         return f"{self.rental_id}:{_SUFFIX[self.kind]}"
-
-
-def return_kind(asset_kind: AssetKind, started_at: datetime, ended_at: datetime) -> FactKind:
-    """Whether a return was on time or late."""
-    late = ended_at - started_at > LATE_AFTER[asset_kind]
-    return FactKind.RENTAL_RETURNED_LATE if late else FactKind.RENTAL_RETURNED_ON_TIME

@@ -76,6 +76,21 @@ def price_plan_not_found() -> Refusal:
     return Refusal(Category.NOT_FOUND, "PRICE_PLAN_NOT_FOUND", "no such price plan of this partner")
 
 
+def charge_required() -> Refusal:
+    """CHARGE_REQUIRED."""
+    return Refusal(Category.FAILED_PRECONDITION, "CHARGE_REQUIRED", "the partner says what this kind of rental costs")
+
+
+def charge_not_allowed(limit_minor: int) -> Refusal:
+    """CHARGE_NOT_ALLOWED, with the most that may be told: 0 where the price plan says what a rental costs."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "CHARGE_NOT_ALLOWED",
+        "the price plan says what it costs, or it costs more than this kind may, or in another currency",
+        metadata={"limit_minor": str(limit_minor)},
+    )
+
+
 def rental_not_found() -> Refusal:
     """RENTAL_NOT_FOUND: there is none, or it is another's; which of them is not told."""
     return Refusal(Category.NOT_FOUND, "RENTAL_NOT_FOUND", "no such rental")

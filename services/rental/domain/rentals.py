@@ -18,9 +18,9 @@ from services.rental.domain.ids import (
     RentalId,
     RenterId,
 )
+from services.rental.domain.kinds import KINDS, Kind
 from services.rental.domain.states import (
     HAS_ASSET,
-    TRANSITIONS,
     AdmittanceOutcome,
     DepositState,
     FollowUp,
@@ -97,13 +97,18 @@ class Rental:
     asset_class: str = ""
     monthly_rent_minor: int = 0
 
+    @property
+    def kind(self) -> Kind:
+        """What its kind says."""
+        return KINDS[self.asset_kind]
+
     def can(self, step: Step) -> bool:
-        """Whether the table has this step from the present state."""
-        return (self.state, step) in TRANSITIONS
+        """Whether the kind has this step from the present state."""
+        return (self.state, step) in self.kind.machine
 
     def after(self, step: Step) -> RentalState:
-        """The state that the step leads to; a step that the table does not have is a defect (KeyError)."""
-        return TRANSITIONS[self.state, step]
+        """The state that the step leads to; a step that the kind does not have is a defect (KeyError)."""
+        return self.kind.machine[self.state, step]
 
     def fact(self, kind: FactKind, occurred_at: datetime, ended_at: datetime | None = None) -> Fact:
         """A fact about this rental, that has ended by now or ends at `ended_at`."""

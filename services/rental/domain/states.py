@@ -1,8 +1,7 @@
-"""Where a rental stands: its states and the only steps between them, and the axes beside them."""
+"""Where a rental stands: its states and the steps between them, and the axes beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -23,16 +22,8 @@ class Step(StrEnum):
     RETURN = "RETURN"
     SETTLE = "SETTLE"
     CANCEL = "CANCEL"
+    LOSE = "LOSE"
 
-
-TRANSITIONS: Mapping[tuple[RentalState, Step], RentalState] = {
-    (RentalState.REQUESTED, Step.ACTIVATE): RentalState.ACTIVE,
-    (RentalState.REQUESTED, Step.CANCEL): RentalState.CANCELLED,
-    (RentalState.ACTIVE, Step.CANCEL): RentalState.CANCELLED,
-    (RentalState.ACTIVE, Step.RETURN): RentalState.RETURNED,
-    (RentalState.RETURNED, Step.SETTLE): RentalState.SETTLED,
-}
-"""Every step that exists. Whoever writes a state takes it from here (`Rental.after`)."""
 
 HAS_ASSET = frozenset({RentalState.REQUESTED, RentalState.ACTIVE})
 """The states in which the rental occupies its asset."""

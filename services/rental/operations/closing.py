@@ -14,6 +14,7 @@ from services.rental.domain import (
     FollowUp,
     Rental,
     caller_cancelled,
+    check_told_charge,
     close_answer,
     deposit_cancelled,
     returned,
@@ -39,10 +40,13 @@ class ClosingRentals:
 
         A deposits that is down changes nothing for the renter: the sweeper asks again.
         """
-        closes = [Close(c.rental_id, c.caller, ClosedBy(Closing.END, c.request_id)) for c in commands]
+        closes = [Close(c.rental_id, c.caller, ClosedBy(Closing.END, c.request_id), c.told_charge) for c in commands]
         moment = self._changing.moment()
         answers = await self._close(
-            closes, lambda row, by: partial(returned, closed_by=by, terms=row.terms, moment=moment)
+            closes,
+            lambda row, close: partial(
+                returned, closed_by=close.by, terms=row.terms, moment=moment, told_charge=close.told_charge
+            ),
         )
         return await self._followed(answers, FollowUp.SETTLE, self.settle)
 
@@ -50,7 +54,9 @@ class ClosingRentals:
         """REQUESTED, or ACTIVE within the grace time → CANCELLED, then asks deposits to give the deposit back."""
         closes = [Close(c.rental_id, c.caller, ClosedBy(Closing.CANCEL, c.request_id)) for c in commands]
         moment = self._changing.moment()
-        answers = await self._close(closes, lambda _, by: partial(caller_cancelled, closed_by=by, moment=moment))
+        answers = await self._close(
+            closes, lambda _, close: partial(caller_cancelled, closed_by=close.by, moment=moment)
+        )
         return await self._followed(answers, FollowUp.CANCEL, self.release)
 
     async def settle(self, rentals: Sequence[Rental]) -> list[Rental]:
@@ -93,19 +99,19 @@ class ClosingRentals:
         return outcomes
 
     async def _close(
-        self, closes: Sequence[Close], decide: Callable[[Closable, ClosedBy], Decide], again: bool = True
+        self, closes: Sequence[Close], decide: Callable[[Closable, Close], Decide], again: bool = True
     ) -> list[Rental | Refusal]:
         rows = await self._store.read_to_close(closes)
         answers = [_objection(row, close) for row, close in zip(rows, closes, strict=True)]
         decisions = {
-            at: (row.rental, decide(row, close.by))
+            at: (row.rental, decide(row, close))
             for at, (row, close) in enumerate(zip(rows, closes, strict=True))
             if row is not None and isinstance(answers[at], Rental)
         }
         rentals = await self._changing.apply(list(decisions.values()))
         undone = []
         for (at, (_, decision)), rental in zip(decisions.items(), rentals, strict=True):
-            answers[at] = close_answer(rental, closes[at].by)
+            answers[at] = close_answer(rental, closes[at].by, closes[at].told_charge)
             if decision(rental) is not None:
                 undone.append(at)
         if undone and again:
@@ -129,4 +135,7 @@ class ClosingRentals:
 def _objection(row: Closable | None, close: Close) -> Rental | Refusal:
     if row is None or row.rental.partner_id != close.caller:
         return rental_not_found()
-    return request_id_reused() if row.reused else row.rental
+    if row.reused:
+        return request_id_reused()
+    ending = close.by.closing is Closing.END
+    return (check_told_charge(row.rental, close.told_charge) if ending else None) or row.rental

@@ -30,6 +30,7 @@ from services.rental.domain import (
     StartRental,
 )
 from services.values.errors import Refusal
+from services.values.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Close:
     rental_id: RentalId
     caller: PartnerId
     by: ClosedBy
+    told_charge: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

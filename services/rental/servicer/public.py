@@ -35,6 +35,7 @@ from services.runtime.rates import Limit
 from services.values.access import MANAGERS, SERVING, Reach, Rule
 from services.values.callers import Caller, Role
 from services.values.errors import invalid
+from services.values.money import Money
 
 ACCESS = {
     "CreatePricePlan": Rule(partner=Reach.OWN, scope="ASSETS", staff=MANAGERS),
@@ -114,7 +115,9 @@ class RentalServicer(rpc.RentalServiceServicer):
 
     async def EndRental(self, request: pb.EndRentalRequest, _: _Context) -> pb.EndRentalResponse:
         """Returns an asset."""
-        rental = await self._end(EndRental(_partner(), request.request_id, RentalId(request.rental_id)))
+        rental = await self._end(
+            EndRental(_partner(), request.request_id, RentalId(request.rental_id), _told_charge(request))
+        )
         return pb.EndRentalResponse(rental=encode_rental(rental))
 
     async def CancelRental(self, request: pb.CancelRentalRequest, _: _Context) -> pb.CancelRentalResponse:
@@ -143,6 +146,11 @@ def _partner() -> PartnerId:
     if partner_id is None:
         raise caller_not_allowed()
     return PartnerId(partner_id)
+
+
+def _told_charge(request: pb.EndRentalRequest) -> Money | None:
+    told = request.told_charge
+    return Money(told.currency_code, told.amount_minor) if request.HasField("told_charge") else None
 
 
 def _kind(value: int) -> AssetKind:

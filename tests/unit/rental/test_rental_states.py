@@ -10,13 +10,14 @@ import pytest
 from rental_kit import DEPOSIT, NOON, TERMS, a_rental, a_security, a_tombstone, after, moment
 
 from services.rental.domain import (
-    TRANSITIONS,
+    KINDS,
     ClosedBy,
     Closing,
     DepositEvent,
     DepositState,
     FactKind,
     FollowUp,
+    Kind,
     PaymentStatus,
     Rental,
     RentalState,
@@ -101,7 +102,7 @@ def test_each_decision_moves_as_the_rules_say_and_never_beside_the_table(name: s
     if change is not None:
         assert change.before is rental
         assert change.after.version == rental.version + 1
-        assert state is expected or expected in {TRANSITIONS.get((state, step)) for step in Step}
+        assert state is expected or expected in {rental.kind.machine.get((state, step)) for step in Step}
         held = {RentalState.REQUESTED, RentalState.ACTIVE}
         assert change.frees_asset == (state in held and expected not in held)
 
@@ -111,9 +112,11 @@ def test_a_step_beside_the_table_is_a_defect() -> None:
         in_state(RentalState.SETTLED).after(Step.CANCEL)
 
 
-def test_the_table_reaches_every_state_and_leaves_settled_and_cancelled_for_good() -> None:
-    assert {state for _, state in TRANSITIONS.items()} == set(RentalState) - {RentalState.REQUESTED}
-    assert {state for state, _ in TRANSITIONS}.isdisjoint({RentalState.SETTLED, RentalState.CANCELLED})
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.asset_kind)
+def test_every_state_of_a_kind_is_reached_and_none_but_settled_and_cancelled_is_the_end(kind: Kind) -> None:
+    reached, left = set(kind.machine.values()), {state for state, _ in kind.machine}
+    assert left - {RentalState.REQUESTED} <= reached
+    assert reached - left == {RentalState.SETTLED, RentalState.CANCELLED}
 
 
 @pytest.mark.parametrize(

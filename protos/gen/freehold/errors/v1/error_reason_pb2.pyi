@@ -462,6 +462,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The hold lapsed at the processor before the asset was handed over; nobody is billed.
     Example: StartRental repeated after the authorization has expired.
     """
+    ERROR_REASON_CHARGE_REQUIRED: _ErrorReason.ValueType  # 430
+    """[FAILED_PRECONDITION] The partner says what a rental of this kind costs, in EndRental.
+    Example: EndRental of a visit to a shop without told_charge.
+    """
+    ERROR_REASON_CHARGE_NOT_ALLOWED: _ErrorReason.ValueType  # 431
+    """[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
+    or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -907,5 +915,13 @@ Example: StartRental repeated after the deposit took over 60 s.
 ERROR_REASON_HOLD_EXPIRED: ErrorReason.ValueType  # 408
 """[FAILED_PRECONDITION] The hold lapsed at the processor before the asset was handed over; nobody is billed.
 Example: StartRental repeated after the authorization has expired.
+"""
+ERROR_REASON_CHARGE_REQUIRED: ErrorReason.ValueType  # 430
+"""[FAILED_PRECONDITION] The partner says what a rental of this kind costs, in EndRental.
+Example: EndRental of a visit to a shop without told_charge.
+"""
+ERROR_REASON_CHARGE_NOT_ALLOWED: ErrorReason.ValueType  # 431
+"""[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
+or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -527,19 +527,27 @@ class EndRentalRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RENTAL_ID_FIELD_NUMBER: _builtins.int
+    TOLD_CHARGE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
     rental_id: _builtins.str
     """The rental, `rtl_…`."""
+    @_builtins.property
+    def told_charge(self) -> _money_pb2.Money:
+        """What it costs, for kinds of which the partner says so (a visit to a shop), in the currency of the asset's plan; absent
+        for all others.
+        """
+
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         rental_id: _builtins.str = ...,
+        told_charge: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["told_charge", b"told_charge"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rental_id", b"rental_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rental_id", b"rental_id", "request_id", b"request_id", "told_charge", b"told_charge"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

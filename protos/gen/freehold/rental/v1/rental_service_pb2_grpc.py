@@ -113,7 +113,8 @@ class RentalServiceServicer:
     def EndRental(self, request, context):
         """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
         The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
-        Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, REQUEST_ID_REUSED.
+        Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, CHARGE_REQUIRED,
+        CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,7 +56,8 @@ class RentalServiceStub:
     EndRental: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.EndRentalRequest, _rental_service_pb2.EndRentalResponse]
     """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
     The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
-    Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, REQUEST_ID_REUSED.
+    Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, CHARGE_REQUIRED,
+    CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     CancelRental: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.CancelRentalRequest, _rental_service_pb2.CancelRentalResponse]
     """CancelRental undoes a rental that is REQUESTED, or ACTIVE for less than 60 s (the lock did not open): nobody is
@@ -101,7 +102,8 @@ class RentalServiceAsyncStub(RentalServiceStub):
     EndRental: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.EndRentalRequest, _rental_service_pb2.EndRentalResponse]  # type: ignore[assignment]
     """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
     The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
-    Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, REQUEST_ID_REUSED.
+    Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, CHARGE_REQUIRED,
+    CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     CancelRental: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.CancelRentalRequest, _rental_service_pb2.CancelRentalResponse]  # type: ignore[assignment]
     """CancelRental undoes a rental that is REQUESTED, or ACTIVE for less than 60 s (the lock did not open): nobody is
@@ -167,7 +169,8 @@ class RentalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_rental_service_pb2.EndRentalResponse, _abc.Awaitable[_rental_service_pb2.EndRentalResponse]]:
         """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
         The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
-        Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, REQUEST_ID_REUSED.
+        Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, CHARGE_REQUIRED,
+        CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
