@@ -47,7 +47,7 @@ from services.deposits.operations import (
 from services.deposits.operations.ledger import Correcting, Exporting, LedgerReading, RollingUp, Sealing
 from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.reconciling import Deciding, Repairing, Running
-from services.deposits.operations.settling import CancelItem, SettleItem
+from services.deposits.operations.settling import CancelItem, CorrectItem, SettleItem
 from services.deposits.processors.sandbox import HttpProcessor
 from services.deposits.processors.stripe import StripeProcessor, StripeSettings
 from services.deposits.processors.wechat import Gateway, WeChatProcessor
@@ -98,7 +98,8 @@ from services.values.clock import Clock
 SERVICE = "deposits"
 CALLS = frozenset({"identity", "scoring"})
 PUBLISHES_TO = frozenset({"rental", "scoring", "identity"})
-INTERNAL_CALLERS = {rpc: frozenset({"rental"}) for rpc in ("SecureDeposits", "SettleDeposits", "CancelDeposits")}
+_BY_RENTAL = ("SecureDeposits", "SettleDeposits", "CancelDeposits", "CorrectCharges")
+INTERNAL_CALLERS = {rpc: frozenset({"rental"}) for rpc in _BY_RENTAL}
 INTERNAL_CALLERS["Deliver"] = frozenset({"scoring"})
 """Which services may call what."""
 
@@ -314,7 +315,8 @@ def _internal(securing: Securing, settling: Settling, remaking: Remaking) -> Int
     secures: Batcher[SecureItem, Deposit] = Batcher("secure", securing.secure, key=lambda item: item.renter_id)
     settles: Batcher[SettleItem, Deposit] = Batcher("settle", settling.settle, key=lambda item: item.rental_id)
     cancels: Batcher[CancelItem, Deposit] = Batcher("cancel", settling.cancel, key=lambda item: item.rental_id)
-    return InternalServicer(secures, settles, cancels, remaking)
+    corrections: Batcher[CorrectItem, Deposit] = Batcher("correct", settling.correct, key=lambda item: item.rental_id)
+    return InternalServicer(secures, settles, cancels, corrections, remaking)
 
 
 def main() -> int:

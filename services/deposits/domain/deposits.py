@@ -116,7 +116,8 @@ class Deposit:
 
     `model_version` and `facts_version` say what scoring answered from. The parts authorized, captured, released,
     expired and open are the sums of the deposit's holds, which only a locked deposit carries with it. `processor` and
-    `payment_ref` are the means of payment that is asked next; `renter_action` waits for the renter.
+    `payment_ref` are the means of payment that is asked next; `renter_action` waits for the renter. `purchase_minor` is
+    what part of the compensation is the price of a thing that was lost.
     """
 
     deposit_id: str
@@ -150,6 +151,7 @@ class Deposit:
     compensated_minor: int = 0
     refunded_minor: int = 0
     written_off_minor: int = 0
+    purchase_minor: int = 0
     holds: tuple[Hold, ...] = ()
     renter_action: str = ""
 

@@ -4,7 +4,7 @@ SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome,
        d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
        d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor,
-       d.written_off_minor
+       d.written_off_minor, d.purchase_minor
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id
 ORDER BY d.bucket, d.deposit_id FOR UPDATE OF d;
@@ -33,13 +33,13 @@ WITH updated AS (
     UPDATE deposits d
     SET state = i.state, processor = i.processor, payment_ref = i.payment_ref, decline_code = i.decline_code,
         compensated_minor = i.compensated_minor, refunded_minor = i.refunded_minor,
-        written_off_minor = i.written_off_minor, authorized_minor = i.authorized_minor, captured_minor = i.captured_minor,
+        written_off_minor = i.written_off_minor, purchase_minor = i.purchase_minor, authorized_minor = i.authorized_minor, captured_minor = i.captured_minor,
         released_minor = i.released_minor, expired_minor = i.expired_minor, open_minor = i.open_minor,
         charged_minor = i.charged_minor, paid_minor = i.paid_minor, payment_status = i.payment_status,
         settled_at = i.settled_at, closed_at = i.closed_at
     FROM jsonb_to_recordset($1::jsonb) AS i (
         bucket int, deposit_id text, state text, processor text, payment_ref text, decline_code text,
-        compensated_minor bigint, refunded_minor bigint, written_off_minor bigint,
+        compensated_minor bigint, refunded_minor bigint, written_off_minor bigint, purchase_minor bigint,
         authorized_minor bigint, captured_minor bigint, released_minor bigint, expired_minor bigint, open_minor bigint,
         charged_minor bigint, paid_minor bigint, payment_status text, settled_at timestamptz, closed_at timestamptz)
     WHERE d.bucket = i.bucket AND d.deposit_id = i.deposit_id

@@ -20,7 +20,7 @@ from services.values.requests import Request
 _CHANGED = (
     "deposit_id", "state", "processor", "payment_ref", "decline_code", "authorized_minor", "captured_minor",
     "released_minor", "expired_minor", "open_minor", "charged_minor", "paid_minor", "payment_status",
-    "compensated_minor", "refunded_minor", "written_off_minor",
+    "compensated_minor", "refunded_minor", "written_off_minor", "purchase_minor",
 )  # fmt: skip
 
 

@@ -470,6 +470,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
     or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
     """
+    ERROR_REASON_PAYMENT_UNDER_WAY: _ErrorReason.ValueType  # 432
+    """[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
+    Example: ReportFound in the second in which the purchase is being captured.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -923,5 +927,9 @@ Example: EndRental of a visit to a shop without told_charge.
 ERROR_REASON_CHARGE_NOT_ALLOWED: ErrorReason.ValueType  # 431
 """[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
 or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
+"""
+ERROR_REASON_PAYMENT_UNDER_WAY: ErrorReason.ValueType  # 432
+"""[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
+Example: ReportFound in the second in which the purchase is being captured.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
