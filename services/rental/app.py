@@ -12,7 +12,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_rpc
-from freehold.rental.v1 import rental_internal_service_pb2, rental_service_pb2
+from freehold.rental.v1 import life_service_pb2, rental_internal_service_pb2, rental_service_pb2
+from freehold.rental.v1 import life_service_pb2_grpc as life_rpc
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
 from services.rental.clients import DepositsClient, IdentityClient, Late, ScoringClient
@@ -23,15 +24,24 @@ from services.rental.operations import (
     Changing,
     ClosingRentals,
     FollowingUp,
+    Living,
+    Passing,
     Reading,
     StartAsk,
     Started,
     Starting,
     Telling,
 )
-from services.rental.servicer import ACCESS, LIMITS, RentalInternalServicer, RentalServicer
+from services.rental.servicer import (
+    ACCESS,
+    LIFE_ACCESS,
+    LIMITS,
+    LifeServicer,
+    RentalInternalServicer,
+    RentalServicer,
+)
 from services.rental.store import PostgresCatalogue, PostgresRentals
-from services.rental.sweeper import fact_relay, follow_up_sweeper
+from services.rental.sweeper import fact_relay, follow_up_sweeper, passing_sweeper
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
@@ -88,6 +98,8 @@ class _Rooms:
         self.starting = Starting(store, self.identity, self.deposits, changing, arrivals)
         self.closing = ClosingRentals(store, self.deposits, changing)
         self.following_up = FollowingUp(store, self.starting, self.closing, changing)
+        self.living = Living(store, changing, self.closing)
+        self.passing = Passing(store, changing, self.closing)
         self.telling = Telling(self.identity, ScoringClient(channels["scoring"], seconds))
         self.catalogue = Catalogue(PostgresCatalogue(db), clock)
         self.reading = Reading(store)
@@ -151,6 +163,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         background.spawn(holder.relay.run(), "relay to identity")
         background.spawn(fact_relay(db, rooms.telling).run(), "fact relay")
         background.spawn(follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(), "follow-ups")
+        background.spawn(passing_sweeper(rooms.passing, settings.sweep_seconds).run(), "passing time")
         yield server
 
 
@@ -176,7 +189,15 @@ def _server(
         SERVICE,
         settings,
         credentials.authenticate,
-        [PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS)],
+        [
+            PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS),
+            PublicService(
+                life_service_pb2.DESCRIPTOR.services_by_name["LifeService"],
+                life_rpc.add_LifeServiceServicer_to_server,
+                LifeServicer(rooms.living),
+                LIFE_ACCESS,
+            ),
+        ],
         [
             InternalService(
                 internal_descriptor,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.rental.domain import Fact, FactKind, PartnerId, RentalId, RenterId
-from services.rental.operations import FollowingUp, Outgoing, Telling
+from services.rental.operations import FollowingUp, Outgoing, Passing, Telling
 from services.runtime.database import Database
 from services.runtime.outbox import OutboxRow, Relay
 from services.runtime.sweeper import Sweeper
@@ -17,6 +17,11 @@ SCORING = "scoring"
 def follow_up_sweeper(following_up: FollowingUp, every_seconds: float) -> Sweeper:
     """Finishes or undoes what was left between two steps."""
     return Sweeper("rental follow-ups", following_up.sweep, every_seconds)
+
+
+def passing_sweeper(passing: Passing, every_seconds: float) -> Sweeper:
+    """Announces what is overdue, sells what is lost, and lets disputes lapse."""
+    return Sweeper("rental time", passing.sweep, every_seconds)
 
 
 def fact_relay(db: Database, telling: Telling) -> Relay:

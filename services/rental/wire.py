@@ -20,6 +20,7 @@ from services.rental.domain import (
     AssetState,
     AssuranceLevel,
     DepositState,
+    DisputeState,
     FactKind,
     PaymentStatus,
     RentalState,
@@ -47,6 +48,7 @@ class EnumMap(Generic[E]):
 
 ASSET_KINDS = EnumMap(asset_kind_pb2.AssetKind, AssetKind, "ASSET_KIND_")
 ASSET_STATES = EnumMap(rental_service_pb2.AssetState, AssetState, "ASSET_STATE_")
+DISPUTE_STATES = EnumMap(rental_service_pb2.ReturnDisputeState, DisputeState, "RETURN_DISPUTE_STATE_")
 RENTAL_STATES = EnumMap(rental_service_pb2.RentalState, RentalState, "RENTAL_STATE_")
 DEPOSIT_STATES = EnumMap(deposits_service_pb2.DepositState, DepositState, "DEPOSIT_STATE_")
 PAYMENT_STATUSES = EnumMap(deposits_service_pb2.PaymentStatus, PaymentStatus, "PAYMENT_STATUS_")

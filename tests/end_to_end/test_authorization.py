@@ -25,6 +25,7 @@ from freehold.deposits.v1 import policy_service_pb2 as policies
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.money.v1 import money_pb2
+from freehold.rental.v1 import life_service_pb2 as lives
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
@@ -144,6 +145,14 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "GetRental": lambda c: rental.GetRentalRequest(rental_id=c.rental_id),
     "EndRental": lambda c: rental.EndRentalRequest(request_id=new_id(), rental_id=c.rental_id),
     "CancelRental": lambda c: rental.CancelRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "PauseRental": lambda c: lives.PauseRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ResumeRental": lambda c: lives.ResumeRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ReportLost": lambda c: lives.ReportLostRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ReportFound": lambda c: lives.ReportFoundRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ReportReturn": lambda c: lives.ReportReturnRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ResolveReturn": lambda c: lives.ResolveReturnRequest(
+        request_id=new_id(), rental_id=c.rental_id, answer="RETURN_ANSWER_REFUSED"
+    ),
     "StartRental": lambda c: rental.StartRentalRequest(
         request_id=new_id(), renter_id=c.mine.renter_id, asset_code=c.town.city.bikes[-1]
     ),

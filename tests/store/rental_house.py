@@ -24,15 +24,19 @@ from services.rental.domain import (
 )
 from services.rental.operations import (
     Arrivals,
+    Ask,
     Catalogue,
     Changing,
     ClosingRentals,
     FollowingUp,
+    Living,
+    Passing,
     Reading,
     Starting,
 )
 from services.rental.store import PostgresCatalogue, PostgresRentals
 from services.runtime.database import Database
+from services.values.callers import Caller, Role
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_renter_id
 
@@ -59,6 +63,8 @@ class House:
         self.starting = Starting(self.store, identity, deposits, self.changing, self.arrivals)
         self.closing = ClosingRentals(self.store, deposits, self.changing)
         self.following_up = FollowingUp(self.store, self.starting, self.closing, self.changing)
+        self.living = Living(self.store, self.changing, self.closing)
+        self.passing = Passing(self.store, self.changing, self.closing)
         self.catalogue = Catalogue(PostgresCatalogue(db), hands)
         self.reading = Reading(self.store)
         self.partner_id = PartnerId(new_id("ptn"))
@@ -104,6 +110,21 @@ class House:
         while await self.following_up.sweep():
             pass
 
+    async def pass_time(self, **later: float) -> None:
+        """What time does to rentals, `later` (business time)."""
+        self.hands.turn(**later)
+        while await self.passing.sweep():
+            pass
+
+    def by_partner(self, rental_id: RentalId, request_id: str = "life-1") -> Ask:
+        """A command of the partner."""
+        return Ask(Caller(Role.PARTNER, self.partner_id, self.partner_id), request_id, rental_id)
+
+    async def events(self, rental_id: RentalId) -> list[str]:
+        """Kinds of what happened to a rental, in order."""
+        rows = await self.db.fetch("SELECT kind FROM rental_events WHERE rental_id = $1 ORDER BY sequence", rental_id)
+        return [row["kind"] for row in rows]
+
     async def now(self, rental_id: RentalId) -> Rental:
         """The rental as it stands."""
         return (await self.store.read([rental_id]))[rental_id]
@@ -126,6 +147,11 @@ class House:
         return result, self.db.statements - before
 
 
+def by_renter(rental: Rental, request_id: str = "life-1") -> Ask:
+    """A command of the renter."""
+    return Ask(Caller(Role.RENTER, rental.renter_id), request_id, rental.rental_id)
+
+
 def a_renter() -> RenterId:
     """Somebody new."""
     return RenterId(new_renter_id("rnt"))
@@ -141,7 +167,7 @@ async def open_house(dsn: str) -> AsyncIterator[House]:
     """A house on an emptied database."""
     db = await CountingDatabase.connect(dsn, pool_size=4)
     try:
-        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox")
+        await db.execute("TRUNCATE price_plans, assets, rentals, rental_events, requests, outbox")
         yield House(db, FakeIdentity(), FakeDeposits(), Hands(), Hands())
     finally:
         await db.close()

@@ -20,6 +20,8 @@ from services.rental.domain import (
     CreateAsset,
     CreatePricePlan,
     DepositState,
+    Dispute,
+    DisputeState,
     FollowUp,
     PricePlanId,
     Rental,
@@ -131,9 +133,9 @@ async def test_one_request_for_two_assets_at_a_time_makes_one_rental(house: Hous
 async def test_a_change_is_written_over_its_version_only(house: House, dsn: str) -> None:
     await house.bikes("b1")
     rental = await house.riding("b1")
-    saves = [house.store.save([changed(rental)], NOON) for _ in range(4)]
+    saves = [house.store.save([changed(rental)], NOON, NOON) for _ in range(4)]
     assert sorted(await all_at_once(dsn, "rentals", saves)) == [[False]] * 3 + [[True]]
-    assert await house.store.save([changed(rental)], NOON) == [False]
+    assert await house.store.save([changed(rental)], NOON, NOON) == [False]
     assert (await house.now(rental.rental_id)).version == rental.version + 1
 
 
@@ -141,7 +143,7 @@ async def test_of_two_changes_of_one_rental_in_a_batch_the_first_is_written(hous
     await house.bikes("b1", "b2")
     rental, other = await house.riding("b1"), await house.riding("b2")
     changes = [changed(rental), changed(other), changed(rental)]
-    assert await house.store.save(changes, NOON) == [True, True, False]
+    assert await house.store.save(changes, NOON, NOON) == [True, True, False]
 
 
 async def test_every_field_survives_the_store(house: House) -> None:
@@ -159,8 +161,14 @@ async def test_every_field_survives_the_store(house: House) -> None:
         follow_up_at=None,
         payment_failed_at=NOON,
         deposit_event_at=NOON + timedelta(microseconds=1),
+        due_at=NOON + timedelta(hours=1),
+        overdue_at=NOON + timedelta(hours=2),
+        charged_at=NOON + timedelta(hours=4),
+        credit_purchase_minor=7,
+        corrections=3,
+        dispute=Dispute(DisputeState.REFUSED, NOON, NOON - timedelta(hours=3)),
     )
-    assert await house.store.save([full], NOON) == [True]
+    assert await house.store.save([full], NOON, NOON) == [True]
     assert await house.now(rental.rental_id) == full.after
     assert await house.asset_states() == {"b1": "AVAILABLE"}
 
@@ -169,8 +177,8 @@ async def test_facts_are_written_with_their_change_or_not_at_all(house: House) -
     await house.bikes("b1")
     (rental,) = await house.store.claim([a_claim(house, "b1")])
     change = secured(rental, a_security(rental, DepositState.WAIVED), moment())
-    assert await house.store.save([change], NOON) == [True]
-    assert await house.store.save([change], NOON) == [False]
+    assert await house.store.save([change], NOON, NOON) == [True]
+    assert await house.store.save([change], NOON, NOON) == [False]
     assert await house.told() == [("RENTAL_STARTED", rental.renter_id)]
 
 
@@ -181,7 +189,7 @@ async def test_a_freed_asset_is_freed_of_its_own_rental_only(house: House) -> No
     after = await house.riding("b1")
     assert after.state is RentalState.ACTIVE
     stale = replace(changed(before), before=before, after=replace(await house.now(before.rental_id), version=99))
-    assert await house.store.save([stale], NOON) == [False]
+    assert await house.store.save([stale], NOON, NOON) == [False]
     assert await house.asset_states() == {"b1": "RENTED"}
 
 
@@ -293,6 +301,10 @@ async def test_a_refused_asset_leaves_its_request_id_free(house: House) -> None:
         "ended_at = requested_at",
         "deposit_id = 'dep_x'",
         "closing = 'END'",
+        "purchase_minor = 1",
+        "credit_minor = 1",
+        "dispute_state = 'OPEN'",
+        "wake_at = requested_at",
     ],
 )
 async def test_the_schema_refuses_rentals_that_cannot_be(house: House, damage: str) -> None:

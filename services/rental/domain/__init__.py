@@ -11,17 +11,20 @@ from services.rental.domain.commands import (
     StartRental,
     fingerprint,
 )
+from services.rental.domain.disputing import return_accepted, return_refused, return_reported
 from services.rental.domain.ending import (
     DepositEvent,
     Settlement,
     caller_cancelled,
     check_told_charge,
     close_answer,
+    corrected,
     deposit_cancelled,
     returned,
     settled,
     told,
 )
+from services.rental.domain.events import PLACES, Event, EventKind, Happened
 from services.rental.domain.facts import Fact, FactKind
 from services.rental.domain.ids import (
     AssetId,
@@ -33,7 +36,9 @@ from services.rental.domain.ids import (
     RenterId,
 )
 from services.rental.domain.kinds import KINDS, Kind, PricedBy
+from services.rental.domain.losing import found, lost, time_passed
 from services.rental.domain.moments import Moment, Timing
+from services.rental.domain.pausing import paused, resumed
 from services.rental.domain.pricing import (
     DAY_MINUTES,
     LARGEST_CHARGE_MINOR,
@@ -43,11 +48,12 @@ from services.rental.domain.pricing import (
     check_terms,
     price,
 )
-from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, Security, changed
+from services.rental.domain.rentals import Change, ClosedBy, Closing, Dispute, Rental, Security, changed
 from services.rental.domain.starting import AssuranceLevel, Standing, cancelled, expired, refused, secured, start_answer
 from services.rental.domain.states import (
     AdmittanceOutcome,
     DepositState,
+    DisputeState,
     FollowUp,
     PaymentStatus,
     RentalState,
@@ -58,6 +64,7 @@ __all__ = [
     "DAY_MINUTES",
     "KINDS",
     "LARGEST_CHARGE_MINOR",
+    "PLACES",
     "AdmittanceOutcome",
     "Asset",
     "AssetId",
@@ -75,10 +82,15 @@ __all__ = [
     "DepositEvent",
     "DepositId",
     "DepositState",
+    "Dispute",
+    "DisputeState",
     "EndRental",
+    "Event",
+    "EventKind",
     "Fact",
     "FactKind",
     "FollowUp",
+    "Happened",
     "Kind",
     "Moment",
     "PartnerId",
@@ -105,14 +117,23 @@ __all__ = [
     "check_terms",
     "check_told_charge",
     "close_answer",
+    "corrected",
     "deposit_cancelled",
     "expired",
     "fingerprint",
+    "found",
+    "lost",
+    "paused",
     "price",
     "refused",
+    "resumed",
+    "return_accepted",
+    "return_refused",
+    "return_reported",
     "returned",
     "secured",
     "settled",
     "start_answer",
+    "time_passed",
     "told",
 ]

@@ -24,6 +24,7 @@ class AssetState(StrEnum):
 
     AVAILABLE = "AVAILABLE"
     RENTED = "RENTED"
+    MISSING = "MISSING"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from services.rental.domain.states import RentalState
 from services.values.errors import Category, Refusal
@@ -89,6 +90,41 @@ def charge_not_allowed(limit_minor: int) -> Refusal:
         "the price plan says what it costs, or it costs more than this kind may, or in another currency",
         metadata={"limit_minor": str(limit_minor)},
     )
+
+
+def step_not_allowed(state: RentalState) -> Refusal:
+    """RENTAL_STEP_NOT_ALLOWED, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RENTAL_STEP_NOT_ALLOWED",
+        "the rental's state or kind does not allow it",
+        metadata={"state": state},
+    )
+
+
+def return_out_of_bounds(earliest: datetime, latest: datetime) -> Refusal:
+    """RETURN_OUT_OF_BOUNDS, with the bounds."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RETURN_OUT_OF_BOUNDS",
+        "it cannot have been back at that time",
+        metadata={"earliest": earliest.isoformat(), "latest": latest.isoformat()},
+    )
+
+
+def return_already_disputed() -> Refusal:
+    """RETURN_ALREADY_DISPUTED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RETURN_ALREADY_DISPUTED", "the return was disputed before")
+
+
+def return_not_disputed() -> Refusal:
+    """RETURN_NOT_DISPUTED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RETURN_NOT_DISPUTED", "no dispute about the return is open")
+
+
+def payment_under_way() -> Refusal:
+    """PAYMENT_UNDER_WAY: deposits has to answer first."""
+    return Refusal(Category.UNAVAILABLE, "PAYMENT_UNDER_WAY", "a payment is under way; retry with the same request_id")
 
 
 def rental_not_found() -> Refusal:

@@ -5,6 +5,8 @@ from services.rental.operations.catalogue import Catalogue
 from services.rental.operations.changing import Changing
 from services.rental.operations.closing import ClosingRentals
 from services.rental.operations.following_up import FollowingUp
+from services.rental.operations.living import Ask, Living
+from services.rental.operations.passing import Passing
 from services.rental.operations.ports import (
     CatalogueStore,
     CheckItem,
@@ -27,6 +29,7 @@ from services.rental.operations.telling import Telling
 __all__ = [
     "Arrival",
     "Arrivals",
+    "Ask",
     "Catalogue",
     "CatalogueStore",
     "Changing",
@@ -38,9 +41,11 @@ __all__ = [
     "Deposits",
     "FollowingUp",
     "Identity",
+    "Living",
     "Origin",
     "Outgoing",
     "Page",
+    "Passing",
     "Reading",
     "RentalStore",
     "Scoring",

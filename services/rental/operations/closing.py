@@ -16,6 +16,7 @@ from services.rental.domain import (
     caller_cancelled,
     check_told_charge,
     close_answer,
+    corrected,
     deposit_cancelled,
     returned,
     settled,
@@ -68,6 +69,22 @@ class ClosingRentals:
             for rental, answer in zip(rentals, answers, strict=True)
         ]
         return await self._changing.apply(decisions)
+
+    async def correct(self, rentals: Sequence[Rental]) -> list[Rental]:
+        """Asks deposits to take back what rentals were charged too much, and writes that it has."""
+        answers = await self._deposits.correct(rentals)
+        moment = self._changing.moment()
+        decisions: list[tuple[Rental, Decide]] = [
+            (rental, leave if isinstance(answer, Refusal) else partial(corrected, settlement=answer, moment=moment))
+            for rental, answer in zip(rentals, answers, strict=True)
+        ]
+        return await self._changing.apply(decisions)
+
+    async def follow(self, rental: Rental) -> Rental:
+        """Asks deposits what is to be asked once a rental has ended, or is rated anew; the sweeper does what fails."""
+        asks = {FollowUp.SETTLE: self.settle, FollowUp.CORRECT: self.correct}
+        ask = asks.get(rental.follow_up)
+        return (await ask([rental]))[0] if ask else rental
 
     async def release(self, rentals: Sequence[Rental]) -> list[Rental]:
         """Asks deposits to cancel the deposits of CANCELLED rentals, and writes that it has."""

@@ -31,6 +31,7 @@ from services.rental.domain import (
 )
 from services.values.errors import Refusal
 from services.values.money import Money
+from services.values.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,19 @@ class RentalStore(Protocol):
     async def read_to_close(self, closes: Sequence[Close]) -> list[Closable | None]:
         """The rentals with their price terms; None for unknown ids."""
 
-    async def save(self, changes: Sequence[Change], wall: datetime) -> list[bool]:
-        """Writes each change with its facts, and frees its asset; False where the rental is no longer as it was
-        `before`, or the closing command's id closed another rental meanwhile: look again."""
+    async def read_priced(self, rentals: Sequence[Rental]) -> dict[RentalId, Closable]:
+        """The rentals as they stand, with their price terms."""
+
+    async def was_done(self, request: Request) -> bool:
+        """Whether this command was carried out before. Raises REQUEST_ID_REUSED."""
+
+    async def take_waking(self, now: datetime, limit: int) -> list[Closable]:
+        """Rentals whose `wake_at` has come, with their price terms. Nobody keeps them: who comes second changes
+        nothing."""
+
+    async def save(self, changes: Sequence[Change], wall: datetime, now: datetime) -> list[bool]:
+        """Writes each change with its facts, events and command, and how its asset stands; False where the rental is
+        no longer as it was `before`, or the command's id was used meanwhile: look again."""
 
     async def take_due(self, wall: datetime, recheck_at: datetime, lease_until: datetime, limit: int) -> list[Rental]:
         """Leases rentals whose follow-up is due."""
@@ -168,6 +179,9 @@ class Deposits(Protocol):
 
     async def settle(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
         """How far each charge is paid."""
+
+    async def correct(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
+        """How far each charge is paid after `credit` was taken off it."""
 
     async def cancel(self, rentals: Sequence[Rental]) -> list[DepositState | Refusal]:
         """Where each deposit stands after its rental was cancelled."""

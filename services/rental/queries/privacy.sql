@@ -1,19 +1,30 @@
 -- name: privacy_obstacles
 -- Rentals that are not over.
-SELECT CASE WHEN r.state IN ('REQUESTED', 'ACTIVE') THEN 'OPEN_RENTAL'
+SELECT CASE WHEN r.state IN ('REQUESTED', 'ACTIVE', 'PAUSED', 'DISPUTED') THEN 'OPEN_RENTAL'
             WHEN r.payment_status IN ('DUE', 'FAILED') THEN 'UNSETTLED_DEBT'
             ELSE 'SETTLEMENT_IN_PROGRESS' END AS reason
 FROM rentals r
 WHERE r.bucket = $1 AND r.renter_id = $2
-  AND (r.state IN ('REQUESTED', 'ACTIVE', 'RETURNED') OR r.follow_up <> 'NONE');
+  AND (r.state IN ('REQUESTED', 'ACTIVE', 'PAUSED', 'DISPUTED', 'RETURNED') OR r.follow_up <> 'NONE'
+       OR r.dispute_state = 'OPEN' OR (r.state = 'LOST' AND r.payment_status NOT IN ('NONE', 'PAID', 'WRITTEN_OFF')));
 
 -- name: privacy_export_rentals
 -- Every rental.
 SELECT rental_id, partner_id, asset_id, asset_code, asset_kind, price_plan_id, currency, payment_method_id, requested_at,
        state, payment_status, deposit_id, deposit_state, outcome, reason_codes, deposit_currency, deposit_amount_minor,
        decline_code, charge_minor, started_at, ended_at, cancelled_at, cancel_reason, payment_failed_at, city,
-       asset_class, monthly_rent_minor
+       asset_class, monthly_rent_minor, due_at, overdue_at, purchase_minor, credit_minor, corrections, dispute_state,
+       reported_at, claimed_end_at
 FROM rentals WHERE bucket = $1 AND renter_id = $2 ORDER BY rental_id;
+
+-- name: privacy_export_rental_events
+-- What happened to every rental.
+SELECT rental_id, sequence, kind, partner_id, occurred_at, data
+FROM rental_events WHERE bucket = $1 AND renter_id = $2 ORDER BY rental_id, sequence;
+
+-- name: privacy_delete_rental_events
+-- The rentals themselves say what the books need.
+DELETE FROM rental_events WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_keep_rentals
 -- What was paid when stays for the books; where the person went, how they paid and what their app called it goes.

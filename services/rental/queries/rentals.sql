@@ -61,6 +61,12 @@ made AS (
            'NONE', '{}', '', '', 'SECURE', w.follow_up_at, p.city, p.asset_class, p.monthly_rent_minor
     FROM priced p
     JOIN wanted w ON w.place = p.place
+),
+noted AS (
+    INSERT INTO rental_events (bucket, rental_id, sequence, kind, partner_id, renter_id, occurred_at, data)
+    SELECT w.bucket, w.rental_id, 16, 'rental.requested', w.partner_id, w.renter_id, w.requested_at, '{}'
+    FROM priced p
+    JOIN wanted w ON w.place = p.place
 )
 SELECT w.place, f.asset_id IS NOT NULL AS exists, p.asset_id, p.asset_kind, p.price_plan_id, p.currency,
        p.city, p.asset_class, p.monthly_rent_minor
@@ -84,7 +90,8 @@ SELECT r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r.asset_co
        r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency, r.deposit_amount_minor,
        r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id, r.cancelled_at,
        r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at, r.city,
-       r.asset_class, r.monthly_rent_minor
+       r.asset_class, r.monthly_rent_minor, r.due_at, r.wake_at, r.overdue_at, r.charged_at, r.purchase_minor,
+       r.credit_minor, r.credit_purchase_minor, r.corrections, r.dispute_state, r.reported_at, r.claimed_end_at
 FROM unnest($1::int[], $2::text[]) AS w (bucket, rental_id)
 JOIN rentals r ON r.bucket = w.bucket AND r.rental_id = w.rental_id;
 
@@ -96,7 +103,8 @@ SELECT w.place, r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r
        r.payment_status, r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency,
        r.deposit_amount_minor, r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id,
        r.cancelled_at, r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at,
-       r.city, r.asset_class, r.monthly_rent_minor, p.base_minor, p.segments, p.cap_per_day_minor,
+       r.city, r.asset_class, r.monthly_rent_minor, r.due_at, r.wake_at, r.overdue_at, r.charged_at, r.purchase_minor,
+       r.credit_minor, r.credit_purchase_minor, r.corrections, r.dispute_state, r.reported_at, r.claimed_end_at, p.base_minor, p.segments, p.cap_per_day_minor,
        EXISTS (
            SELECT 1 FROM rentals o
            WHERE o.bucket = r.bucket AND o.renter_id = r.renter_id AND o.partner_id = r.partner_id
@@ -110,21 +118,26 @@ CROSS JOIN LATERAL (
     LIMIT 1) p;
 
 -- name: save_rentals
--- Writes each change over the version that it was decided on, in the order of the ids; with it frees the asset where
--- that is due, and puts the facts into the outbox. Gives the rentals that were written.
+-- Writes each change over the version that it was decided on, in the order of the ids; with it says how the asset stands,
+-- puts the facts into the outbox, writes down what happened, and remembers the command. Gives the rentals that were written.
 WITH change AS (
     SELECT c.bucket, c.rental_id, c.version, c.state, c.payment_status, c.deposit_id, c.deposit_state, c.outcome,
            c.reason_codes, c.deposit_currency, c.deposit_amount_minor, c.decline_code, c.charge_minor, c.started_at,
            c.ended_at, c.closing, c.closed_request_id, c.cancelled_at, c.cancel_reason, c.follow_up, c.follow_up_at,
-           c.payment_failed_at, c.deposit_event_at, c.frees_asset
+           c.payment_failed_at, c.deposit_event_at, c.asset_state, c.due_at, c.wake_at, c.overdue_at, c.purchase_minor,
+           c.credit_minor, c.credit_purchase_minor, c.corrections, c.dispute_state, c.reported_at, c.claimed_end_at,
+           c.charged_at
     FROM unnest($1::int[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                 $9::text[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::timestamptz[],
                 $15::timestamptz[], $16::text[], $17::text[], $18::timestamptz[], $19::text[], $20::text[],
-                $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], $24::boolean[])
+                $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], $24::text[], $25::timestamptz[],
+                $26::timestamptz[], $27::timestamptz[], $28::bigint[], $29::bigint[], $30::bigint[], $31::int[],
+                $32::text[], $33::timestamptz[], $34::timestamptz[], $35::timestamptz[])
         AS c (bucket, rental_id, version, state, payment_status, deposit_id, deposit_state, outcome, reason_codes,
               deposit_currency, deposit_amount_minor, decline_code, charge_minor, started_at, ended_at, closing,
               closed_request_id, cancelled_at, cancel_reason, follow_up, follow_up_at, payment_failed_at,
-              deposit_event_at, frees_asset)
+              deposit_event_at, asset_state, due_at, wake_at, overdue_at, purchase_minor, credit_minor,
+              credit_purchase_minor, corrections, dispute_state, reported_at, claimed_end_at, charged_at)
 ),
 locked AS (
     SELECT r.bucket, r.rental_id
@@ -156,25 +169,63 @@ saved AS (
         follow_up = c.follow_up,
         follow_up_at = c.follow_up_at,
         payment_failed_at = c.payment_failed_at,
-        deposit_event_at = c.deposit_event_at
+        deposit_event_at = c.deposit_event_at,
+        due_at = c.due_at,
+        wake_at = c.wake_at,
+        overdue_at = c.overdue_at,
+        purchase_minor = c.purchase_minor,
+        credit_minor = c.credit_minor,
+        credit_purchase_minor = c.credit_purchase_minor,
+        corrections = c.corrections,
+        dispute_state = c.dispute_state,
+        reported_at = c.reported_at,
+        claimed_end_at = c.claimed_end_at,
+        charged_at = c.charged_at
     FROM locked l
     JOIN change c ON c.bucket = l.bucket AND c.rental_id = l.rental_id
     WHERE r.bucket = l.bucket AND r.rental_id = l.rental_id
-    RETURNING r.rental_id, r.partner_id, r.asset_id, c.frees_asset
+    RETURNING r.bucket, r.rental_id, r.partner_id, r.renter_id, r.asset_id, c.asset_state
 ),
-freed AS (
-    UPDATE assets a SET state = 'AVAILABLE', rental_id = NULL
+stands AS (
+    UPDATE assets a
+    SET state = s.asset_state, rental_id = CASE s.asset_state WHEN 'AVAILABLE' THEN NULL ELSE a.rental_id END
     FROM saved s
-    WHERE s.frees_asset AND a.partner_id = s.partner_id AND a.asset_id = s.asset_id AND a.rental_id = s.rental_id
+    WHERE s.asset_state IS NOT NULL AND a.partner_id = s.partner_id AND a.asset_id = s.asset_id
+      AND a.rental_id = s.rental_id
 ),
 told AS (
     INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
-    SELECT f.bucket, f.event_id, 'scoring', f.kind, f.renter_id, f.payload, $31, $31, 0
-    FROM unnest($25::int[], $26::text[], $27::text[], $28::text[], $29::text[], $30::jsonb[])
+    SELECT f.bucket, f.event_id, 'scoring', f.kind, f.renter_id, f.payload, $52, $52, 0
+    FROM unnest($36::int[], $37::text[], $38::text[], $39::text[], $40::text[], $41::jsonb[])
         AS f (bucket, rental_id, event_id, kind, renter_id, payload)
     JOIN saved s ON s.rental_id = f.rental_id
+),
+noted AS (
+    INSERT INTO rental_events (bucket, rental_id, sequence, kind, partner_id, renter_id, occurred_at, data)
+    SELECT s.bucket, e.rental_id, e.sequence, e.kind, s.partner_id, s.renter_id, $53, e.data
+    FROM unnest($42::text[], $43::bigint[], $44::text[], $45::jsonb[]) AS e (rental_id, sequence, kind, data)
+    JOIN saved s ON s.rental_id = e.rental_id
+),
+remembered AS (
+    INSERT INTO requests (bucket, caller, method, request_id, fingerprint, subject_id, created_at)
+    SELECT q.bucket, q.caller, q.method, q.request_id, q.fingerprint, q.rental_id, $53
+    FROM unnest($46::text[], $47::int[], $48::text[], $49::text[], $50::text[], $51::bytea[])
+        AS q (rental_id, bucket, caller, method, request_id, fingerprint)
+    JOIN saved s ON s.rental_id = q.rental_id
 )
 SELECT s.rental_id FROM saved s;
+
+-- name: find_command
+-- The rental that a command was about, and what it said.
+SELECT q.fingerprint, q.subject_id FROM requests q
+WHERE q.bucket = $1 AND q.caller = $2 AND q.method = $3 AND q.request_id = $4;
+
+-- name: take_waking
+-- Ids of rentals with which time makes something happen by now, earliest first.
+SELECT r.rental_id FROM rentals r
+WHERE r.wake_at <= $1
+ORDER BY r.wake_at
+LIMIT $2;
 
 -- name: take_due
 -- Leases rentals whose follow-up is due, earliest first: a deposit to secure until $2, anything else until $3. Who comes

@@ -1,6 +1,7 @@
-"""The two proto services of rental: the public one for apps, the internal one for deposits."""
+"""The proto services of rental: the public ones for apps and people, the internal one for deposits."""
 
 from services.rental.servicer.internal import RentalInternalServicer
+from services.rental.servicer.life import LIFE_ACCESS, LifeServicer
 from services.rental.servicer.public import ACCESS, LIMITS, RentalServicer
 
-__all__ = ["ACCESS", "LIMITS", "RentalInternalServicer", "RentalServicer"]
+__all__ = ["ACCESS", "LIFE_ACCESS", "LIMITS", "LifeServicer", "RentalInternalServicer", "RentalServicer"]

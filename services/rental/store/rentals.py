@@ -9,14 +9,15 @@ from typing import Any
 
 from asyncpg import UniqueViolationError
 
-from services.rental.domain import AssetKind, Change, Fact, Rental, RentalId
-from services.rental.domain.refusals import asset_not_available, asset_not_found
+from services.rental.domain import PLACES, AssetKind, Change, ClosedBy, Closing, Fact, Rental, RentalId
+from services.rental.domain.refusals import asset_not_available, asset_not_found, request_id_reused
 from services.rental.operations import Claim, Closable, Close, Page
 from services.rental.store.rows import Row, change_columns, rental_of, terms_of
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
 from services.values.errors import Refusal
 from services.values.ids import bucket_of, new_id_of
+from services.values.requests import Request
 
 _LAST = RentalId("~")
 """Sorts after every rental id."""
@@ -60,15 +61,36 @@ class PostgresRentals:
         found = {row["place"] - 1: Closable(rental_of(row), terms_of(row), row["reused"]) for row in rows}
         return [found.get(at) for at in range(len(closes))]
 
-    async def save(self, changes: Sequence[Change], wall: datetime) -> list[bool]:
+    async def read_priced(self, rentals: Sequence[Rental]) -> dict[RentalId, Closable]:
+        """One statement."""
+        nobody = ClosedBy(Closing.END, "")
+        rows = await self.read_to_close([Close(rental.rental_id, rental.partner_id, nobody) for rental in rentals])
+        return {row.rental.rental_id: row for row in rows if row is not None}
+
+    async def was_done(self, request: Request) -> bool:
+        """One statement."""
+        row = await self.db.fetchrow(
+            _SQL.find_command, request.bucket, request.caller, request.method, request.request_id
+        )
+        if row is not None and row["fingerprint"] != request.fingerprint:
+            raise request_id_reused()
+        return row is not None
+
+    async def take_waking(self, now: datetime, limit: int) -> list[Closable]:
+        """Three statements, two of them only when something is due."""
+        rows = await self.db.fetch(_SQL.take_waking, now, limit)
+        rentals = await self.read([row["rental_id"] for row in rows])
+        return list((await self.read_priced(list(rentals.values()))).values()) if rentals else []
+
+    async def save(self, changes: Sequence[Change], wall: datetime, now: datetime) -> list[bool]:
         """One statement. Of several changes of one rental only the first can be written; the others look again."""
         first = {change.after.rental_id: change for change in reversed(changes)}
         try:
-            saved = await self._save_rows(list(first.values()), wall)
+            saved = await self._save_rows(list(first.values()), wall, now)
         except UniqueViolationError:
             if len(first) == 1:
                 return [False] * len(changes)
-            return [(await self.save([change], wall))[0] for change in changes]
+            return [(await self.save([change], wall, now))[0] for change in changes]
         return [change is first[change.after.rental_id] and change.after.rental_id in saved for change in changes]
 
     async def take_due(self, wall: datetime, recheck_at: datetime, lease_until: datetime, limit: int) -> list[Rental]:
@@ -109,10 +131,12 @@ class PostgresRentals:
         rentals = await self.read([row["rental_id"] for row in rows])
         return {requests[row["place"] - 1]: rentals[row["rental_id"]] for row in rows}
 
-    async def _save_rows(self, changes: Sequence[Change], wall: datetime) -> set[str]:
-        facts = [_fact_row(fact) for change in changes for fact in change.facts]
-        columns = [list(column) for column in zip(*facts, strict=True)] if facts else [[]] * 6
-        rows = await self.db.fetch(_SQL.save_rentals, *change_columns(changes), *columns, wall)
+    async def _save_rows(self, changes: Sequence[Change], wall: datetime, now: datetime) -> set[str]:
+        facts = _columns([_fact_row(fact) for change in changes for fact in change.facts], 6)
+        events = _columns([row for change in changes for row in _event_rows(change)], 4)
+        commands = _columns([_command_row(change, change.request) for change in changes if change.request], 6)
+        columns = (*change_columns(changes), *facts, *events, *commands)
+        rows = await self.db.fetch(_SQL.save_rentals, *columns, wall, now)
         return {row["rental_id"] for row in rows}
 
 
@@ -160,6 +184,23 @@ def _claimed(claim: Claim, row: Row) -> Rental:
         asset_class=row["asset_class"],
         monthly_rent_minor=row["monthly_rent_minor"],
     )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
+
+
+def _event_rows(change: Change) -> list[tuple[Any, ...]]:
+    first = change.after.version * PLACES
+    return [
+        (change.after.rental_id, first + place, event.kind, dict(event.data))
+        for place, event in enumerate(change.events)
+    ]
+
+
+def _command_row(change: Change, request: Request) -> tuple[Any, ...]:
+    key = (request.bucket, request.caller, request.method, request.request_id)
+    return (change.after.rental_id, *key, request.fingerprint)
 
 
 def _fact_row(fact: Fact) -> tuple[Any, ...]:

@@ -474,6 +474,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
     Example: ReportFound in the second in which the purchase is being captured.
     """
+    ERROR_REASON_RENTAL_STEP_NOT_ALLOWED: _ErrorReason.ValueType  # 433
+    """[FAILED_PRECONDITION] The rental's state, or its kind, does not allow it. `state` is in the metadata.
+    Example: PauseRental of an umbrella, or ReportFound of a rental that was not lost.
+    """
+    ERROR_REASON_RETURN_OUT_OF_BOUNDS: _ErrorReason.ValueType  # 434
+    """[FAILED_PRECONDITION] The thing cannot have been back at that time. `earliest` and `latest` are in the metadata.
+    Example: ReportReturn that dates the return back by three days.
+    """
+    ERROR_REASON_RETURN_ALREADY_DISPUTED: _ErrorReason.ValueType  # 435
+    """[FAILED_PRECONDITION] A return is disputed once.
+    Example: ReportReturn after the first report was refused.
+    """
+    ERROR_REASON_RETURN_NOT_DISPUTED: _ErrorReason.ValueType  # 436
+    """[FAILED_PRECONDITION] No dispute about the return is open.
+    Example: ResolveReturn after the week in which it had to be answered.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -931,5 +947,21 @@ or in another currency. `limit_minor` is in the metadata. Example: EndRental of 
 ERROR_REASON_PAYMENT_UNDER_WAY: ErrorReason.ValueType  # 432
 """[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
 Example: ReportFound in the second in which the purchase is being captured.
+"""
+ERROR_REASON_RENTAL_STEP_NOT_ALLOWED: ErrorReason.ValueType  # 433
+"""[FAILED_PRECONDITION] The rental's state, or its kind, does not allow it. `state` is in the metadata.
+Example: PauseRental of an umbrella, or ReportFound of a rental that was not lost.
+"""
+ERROR_REASON_RETURN_OUT_OF_BOUNDS: ErrorReason.ValueType  # 434
+"""[FAILED_PRECONDITION] The thing cannot have been back at that time. `earliest` and `latest` are in the metadata.
+Example: ReportReturn that dates the return back by three days.
+"""
+ERROR_REASON_RETURN_ALREADY_DISPUTED: ErrorReason.ValueType  # 435
+"""[FAILED_PRECONDITION] A return is disputed once.
+Example: ReportReturn after the first report was refused.
+"""
+ERROR_REASON_RETURN_NOT_DISPUTED: ErrorReason.ValueType  # 436
+"""[FAILED_PRECONDITION] No dispute about the return is open.
+Example: ResolveReturn after the week in which it had to be answered.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

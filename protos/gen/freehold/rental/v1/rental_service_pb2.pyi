@@ -41,6 +41,12 @@ class _RentalStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RentalSta
     """The asset is back and nothing is open."""
     RENTAL_STATE_CANCELLED: _RentalState.ValueType  # 5
     """It did not come about; nobody is billed."""
+    RENTAL_STATE_PAUSED: _RentalState.ValueType  # 6
+    """The renter has the asset and has locked it on the way; the price goes on."""
+    RENTAL_STATE_DISPUTED: _RentalState.ValueType  # 7
+    """The renter says that the asset is back; the clock stands until the partner has answered."""
+    RENTAL_STATE_LOST: _RentalState.ValueType  # 8
+    """The asset did not come back and is bought; if it is found, the purchase is undone."""
 
 class RentalState(_RentalState, metaclass=_RentalStateEnumTypeWrapper):
     """RentalState is where a rental stands."""
@@ -57,6 +63,12 @@ RENTAL_STATE_SETTLED: RentalState.ValueType  # 4
 """The asset is back and nothing is open."""
 RENTAL_STATE_CANCELLED: RentalState.ValueType  # 5
 """It did not come about; nobody is billed."""
+RENTAL_STATE_PAUSED: RentalState.ValueType  # 6
+"""The renter has the asset and has locked it on the way; the price goes on."""
+RENTAL_STATE_DISPUTED: RentalState.ValueType  # 7
+"""The renter says that the asset is back; the clock stands until the partner has answered."""
+RENTAL_STATE_LOST: RentalState.ValueType  # 8
+"""The asset did not come back and is bought; if it is found, the purchase is undone."""
 Global___RentalState: _TypeAlias = RentalState  # noqa: Y015
 
 class _AssetState:
@@ -71,6 +83,8 @@ class _AssetStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssetState
     """It can be rented."""
     ASSET_STATE_RENTED: _AssetState.ValueType  # 2
     """Somebody has it, or is about to."""
+    ASSET_STATE_MISSING: _AssetState.ValueType  # 3
+    """It was not brought back."""
 
 class AssetState(_AssetState, metaclass=_AssetStateEnumTypeWrapper):
     """AssetState is whether an asset can be rented."""
@@ -81,7 +95,41 @@ ASSET_STATE_AVAILABLE: AssetState.ValueType  # 1
 """It can be rented."""
 ASSET_STATE_RENTED: AssetState.ValueType  # 2
 """Somebody has it, or is about to."""
+ASSET_STATE_MISSING: AssetState.ValueType  # 3
+"""It was not brought back."""
 Global___AssetState: _TypeAlias = AssetState  # noqa: Y015
+
+class _ReturnDisputeState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReturnDisputeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReturnDisputeState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RETURN_DISPUTE_STATE_UNSPECIFIED: _ReturnDisputeState.ValueType  # 0
+    """Never sent."""
+    RETURN_DISPUTE_STATE_OPEN: _ReturnDisputeState.ValueType  # 1
+    """The partner has to answer."""
+    RETURN_DISPUTE_STATE_ACCEPTED: _ReturnDisputeState.ValueType  # 2
+    """It was as the renter says."""
+    RETURN_DISPUTE_STATE_REFUSED: _ReturnDisputeState.ValueType  # 3
+    """It was not."""
+    RETURN_DISPUTE_STATE_LAPSED: _ReturnDisputeState.ValueType  # 4
+    """Nobody answered in time: it stands as the renter says."""
+
+class ReturnDisputeState(_ReturnDisputeState, metaclass=_ReturnDisputeStateEnumTypeWrapper):
+    """ReturnDisputeState is what became of a dispute."""
+
+RETURN_DISPUTE_STATE_UNSPECIFIED: ReturnDisputeState.ValueType  # 0
+"""Never sent."""
+RETURN_DISPUTE_STATE_OPEN: ReturnDisputeState.ValueType  # 1
+"""The partner has to answer."""
+RETURN_DISPUTE_STATE_ACCEPTED: ReturnDisputeState.ValueType  # 2
+"""It was as the renter says."""
+RETURN_DISPUTE_STATE_REFUSED: ReturnDisputeState.ValueType  # 3
+"""It was not."""
+RETURN_DISPUTE_STATE_LAPSED: ReturnDisputeState.ValueType  # 4
+"""Nobody answered in time: it stands as the renter says."""
+Global___ReturnDisputeState: _TypeAlias = ReturnDisputeState  # noqa: Y015
 
 @_typing.final
 class PriceSegment(_message.Message):
@@ -244,6 +292,11 @@ class Rental(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     CANCELLED_AT_FIELD_NUMBER: _builtins.int
     CANCEL_REASON_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    OVERDUE_AT_FIELD_NUMBER: _builtins.int
+    PURCHASE_FIELD_NUMBER: _builtins.int
+    DISPUTE_FIELD_NUMBER: _builtins.int
     rental_id: _builtins.str
     """Id, `rtl_…`."""
     partner_id: _builtins.str
@@ -268,6 +321,8 @@ class Rental(_message.Message):
     """The price plan, pinned at the start."""
     cancel_reason: _builtins.str
     """Why it was cancelled: an ErrorReason without its prefix, or CALLER_CANCELLED, NOT_ACTIVE_IN_TIME."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """What is rented."""
     @_builtins.property
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why no waiver, up to four codes."""
@@ -296,6 +351,24 @@ class Rental(_message.Message):
     def cancelled_at(self) -> _timestamp_pb2.Timestamp:
         """When it was cancelled."""
 
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when it is due back; absent until it is ACTIVE."""
+
+    @_builtins.property
+    def overdue_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was announced that it is overdue; absent when it never was."""
+
+    @_builtins.property
+    def purchase(self) -> _money_pb2.Money:
+        """What a thing that did not come back costs beside the fare. Until the payment has begun, what is asked for; then what
+        the deposit's limit allowed.
+        """
+
+    @_builtins.property
+    def dispute(self) -> Global___ReturnDispute:
+        """The renter's word that it was back, if there is one."""
+
     def __init__(
         self,
         *,
@@ -318,14 +391,53 @@ class Rental(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         cancelled_at: _timestamp_pb2.Timestamp | None = ...,
         cancel_reason: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        overdue_at: _timestamp_pb2.Timestamp | None = ...,
+        purchase: _money_pb2.Money | None = ...,
+        dispute: Global___ReturnDispute | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "ended_at", b"ended_at", "requested_at", b"requested_at", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "dispute", b"dispute", "due_at", b"due_at", "ended_at", b"ended_at", "overdue_at", b"overdue_at", "purchase", b"purchase", "requested_at", b"requested_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_id", b"asset_id", "cancel_reason", b"cancel_reason", "cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "deposit_id", b"deposit_id", "deposit_state", b"deposit_state", "ended_at", b"ended_at", "outcome", b"outcome", "partner_id", b"partner_id", "payment_status", b"payment_status", "price_plan_id", b"price_plan_id", "reason_codes", b"reason_codes", "rental_id", b"rental_id", "renter_id", b"renter_id", "requested_at", b"requested_at", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_id", b"asset_id", "asset_kind", b"asset_kind", "cancel_reason", b"cancel_reason", "cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "deposit_id", b"deposit_id", "deposit_state", b"deposit_state", "dispute", b"dispute", "due_at", b"due_at", "ended_at", b"ended_at", "outcome", b"outcome", "overdue_at", b"overdue_at", "partner_id", b"partner_id", "payment_status", b"payment_status", "price_plan_id", b"price_plan_id", "purchase", b"purchase", "reason_codes", b"reason_codes", "rental_id", b"rental_id", "renter_id", b"renter_id", "requested_at", b"requested_at", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Rental: _TypeAlias = Rental  # noqa: Y015
+
+@_typing.final
+class ReturnDispute(_message.Message):
+    """ReturnDispute is a renter's word against a clock that ran on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REPORTED_AT_FIELD_NUMBER: _builtins.int
+    CLAIMED_END_AT_FIELD_NUMBER: _builtins.int
+    state: Global___ReturnDisputeState.ValueType
+    """What became of it."""
+    @_builtins.property
+    def reported_at(self) -> _timestamp_pb2.Timestamp:
+        """When the renter said so; the clock stands there while it is open."""
+
+    @_builtins.property
+    def claimed_end_at(self) -> _timestamp_pb2.Timestamp:
+        """When the asset was back, as the renter says."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___ReturnDisputeState.ValueType = ...,
+        reported_at: _timestamp_pb2.Timestamp | None = ...,
+        claimed_end_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claimed_end_at", b"claimed_end_at", "reported_at", b"reported_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_end_at", b"claimed_end_at", "reported_at", b"reported_at", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnDispute: _TypeAlias = ReturnDispute  # noqa: Y015
 
 @_typing.final
 class CreatePricePlanRequest(_message.Message):
