@@ -31,6 +31,8 @@ from services.rental.operations import (
     Started,
     Starting,
     Telling,
+    Wakes,
+    Watching,
 )
 from services.rental.servicer import (
     ACCESS,
@@ -91,7 +93,8 @@ class _Rooms:
 
     def __init__(self, settings: Settings, db: Database, channels: dict[str, grpc.aio.Channel], late: Late) -> None:
         clock: Clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
-        store, arrivals, seconds = PostgresRentals(db), Arrivals(), settings.upstream_seconds
+        wakes = Wakes()
+        store, arrivals, seconds = PostgresRentals(db, wakes.wake), Arrivals(), settings.upstream_seconds
         changing = Changing(store, arrivals, clock, SystemClock(), _timing(settings))
         self.identity = IdentityClient(channels["identity"], seconds)
         self.deposits = DepositsClient(channels["deposits"], seconds, late)
@@ -103,6 +106,7 @@ class _Rooms:
         self.telling = Telling(self.identity, ScoringClient(channels["scoring"], seconds))
         self.catalogue = Catalogue(PostgresCatalogue(db), clock)
         self.reading = Reading(store)
+        self.watching = Watching(store, self.reading, wakes, clock)
 
     async def close(self) -> None:
         """Ends the streams."""
@@ -194,7 +198,7 @@ def _server(
             PublicService(
                 life_service_pb2.DESCRIPTOR.services_by_name["LifeService"],
                 life_rpc.add_LifeServiceServicer_to_server,
-                LifeServicer(rooms.living),
+                LifeServicer(rooms.living, rooms.watching),
                 LIFE_ACCESS,
             ),
         ],

@@ -153,6 +153,7 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "ResolveReturn": lambda c: lives.ResolveReturnRequest(
         request_id=new_id(), rental_id=c.rental_id, answer="RETURN_ANSWER_REFUSED"
     ),
+    "WatchRental": lambda c: lives.WatchRentalRequest(rental_id=c.rental_id),
     "StartRental": lambda c: rental.StartRentalRequest(
         request_id=new_id(), renter_id=c.mine.renter_id, asset_code=c.town.city.bikes[-1]
     ),

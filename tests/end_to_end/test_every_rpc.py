@@ -43,7 +43,19 @@ from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
-READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate", "ExportLedger")
+READS = (
+    "Get",
+    "List",
+    "Compare",
+    "Preview",
+    "Show",
+    "Download",
+    "CheckRenters",
+    "Explain",
+    "Simulate",
+    "Watch",
+    "ExportLedger",
+)
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",

@@ -161,6 +161,30 @@ async def test_a_return_that_was_not_recorded_stops_billing_at_once(business: Bu
     assert settled.charge.amount_minor == 150
 
 
+async def test_a_watch_tells_the_whole_story_and_goes_on_where_it_broke_off(business: Business) -> None:
+    town = business.town
+    renter, started = await business.scan("E_BIKE", score=650)
+
+    async def watched(after: int, most: int) -> list[lives.RentalEvent]:
+        request = lives.WatchRentalRequest(rental_id=started.rental_id, after_sequence=after)
+        metadata = (("authorization", f"Bearer {renter.token}"),)
+        events: list[lives.RentalEvent] = []
+        async for answer in town.api.lives.WatchRental(request, metadata=metadata, timeout=SECONDS):
+            events += answer.events
+            if len(events) >= most:
+                break
+        return events
+
+    before = await watched(0, 3)
+    assert [event.kind for event in before] == ["rental.requested", "rental.started", "deposit.waived"]
+    rest = asyncio.ensure_future(watched(before[-1].sequence, 100))
+    await town.end(started.rental_id)
+    after = await rest
+    assert [event.kind for event in after if event.kind.startswith("rental.")] == ["rental.ended", "rental.settled"]
+    assert after[0].charge.amount_minor == 200
+    assert after[-1].sequence > before[-1].sequence
+
+
 async def test_a_dispute_that_is_lost_goes_on_as_if_it_had_never_been(business: Business) -> None:
     town = business.town
     renter, started = await business.scan("E_BIKE", score=650)

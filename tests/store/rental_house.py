@@ -33,6 +33,8 @@ from services.rental.operations import (
     Passing,
     Reading,
     Starting,
+    Wakes,
+    Watching,
 )
 from services.rental.store import PostgresCatalogue, PostgresRentals
 from services.runtime.database import Database
@@ -58,7 +60,8 @@ class House:
         self, db: Database, identity: Any, deposits: Any, hands: Hands, wall: Hands, store: Any = None
     ) -> None:
         self.db, self.identity, self.deposits, self.hands, self.wall = db, identity, deposits, hands, wall
-        self.store, self.arrivals = store or PostgresRentals(db), Arrivals()
+        self.wakes = Wakes()
+        self.store, self.arrivals = store or PostgresRentals(db, self.wakes.wake), Arrivals()
         self.changing = Changing(self.store, self.arrivals, hands, wall, Timing())
         self.starting = Starting(self.store, identity, deposits, self.changing, self.arrivals)
         self.closing = ClosingRentals(self.store, deposits, self.changing)
@@ -67,6 +70,7 @@ class House:
         self.passing = Passing(self.store, self.changing, self.closing)
         self.catalogue = Catalogue(PostgresCatalogue(db), hands)
         self.reading = Reading(self.store)
+        self.watching = Watching(self.store, self.reading, self.wakes, hands)
         self.partner_id = PartnerId(new_id("ptn"))
 
     def another(self, deposits: Any = None, store: Any = None, wall: Hands | None = None) -> House:

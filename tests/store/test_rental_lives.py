@@ -214,3 +214,41 @@ async def test_a_pause_is_told_and_the_bike_stays_out(house: House) -> None:
     resumed = await house.living.resume(house.by_partner(rental.rental_id, "p-2"))
     assert resumed.state is RentalState.ACTIVE
     assert (await house.events(rental.rental_id))[-2:] == ["rental.paused", "rental.resumed"]
+
+
+async def test_whoever_watches_sees_everything_once_and_hears_at_once(house: House) -> None:
+    rental = await a_bank(house)
+    caller = by_renter(rental).caller
+    stream = house.watching.watch(caller, rental.rental_id, 0)
+    first = await anext(stream)
+    assert [h.event.kind for h in first.events] == ["rental.requested", "rental.started", "deposit.waived"]
+    assert first.price == Money("CNY", 0)
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0.1)
+    house.hands.turn(minutes=61)
+    await house.living.report_return(by_renter(rental), None, ("photo-1",))
+    async with asyncio.timeout(0.8):
+        heard = await waiting
+    assert [h.event.kind for h in heard.events] == ["rental.disputed"]
+    assert heard.events[0].event.data["evidence"] == ["photo-1"]
+    house.hands.turn(hours=9)
+    resumed = house.watching.watch(caller, rental.rental_id, first.events[-1].sequence)
+    again = await anext(resumed)
+    assert (again.events, again.price) == (heard.events, Money("CNY", 450)), "the clock stands at the report"
+    await stream.aclose()
+    await resumed.aclose()
+
+
+async def test_a_watch_ends_with_the_rental_and_is_nobody_elses(house: House) -> None:
+    rental = await a_bank(house)
+    house.deposits.payments[rental.rental_id] = PAID
+    house.hands.turn(minutes=5)
+    await house.end(rental.rental_id)
+    seen = [seen async for seen in house.watching.watch(by_renter(rental).caller, rental.rental_id, 0)]
+    kinds = [h.event.kind for one in seen for h in one.events]
+    assert (kinds[-3:], seen[-1].rental.state) == (
+        ["rental.settled", "deposit.closed", "payment.paid"],
+        RentalState.SETTLED,
+    )
+    stranger = house.watching.watch(Caller(Role.RENTER, a_renter()), rental.rental_id, 0)
+    assert await refused(anext(stranger)) == "RENTAL_NOT_FOUND"

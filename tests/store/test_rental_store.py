@@ -240,6 +240,31 @@ async def test_lists_go_from_new_to_old_and_keep_to_their_scope(house: House) ->
     assert await ids(partner_id=new_id("ptn"), renter_id=me) == []
 
 
+@pytest.mark.parametrize("of_renter", [False, True])
+async def test_lists_are_filtered(house: House, of_renter: bool) -> None:
+    await house.bikes("b1", "b2")
+    await house.bikes("p1", kind=AssetKind.POWER_BANK)
+    me = a_renter()
+    one = await house.start(me, "b1", "s-1")
+    house.hands.turn(hours=25)
+    two, bank = await house.start(me, "b2", "s-2"), await house.start(me, "p1", "s-3")
+    await house.passing.sweep()
+    await house.db.execute("UPDATE rentals SET city = 'wuhan' WHERE rental_id = $1", two.rental_id)
+
+    async def found(**filters: Any) -> list[str]:
+        scope = {"renter_id": me} if of_renter else {}
+        page = Page(house.partner_id, scope.get("renter_id"), None, None, 10, **filters)
+        return [rental.rental_id for rental in await house.store.list_rentals(page)]
+
+    assert await found(asset_kind=AssetKind.POWER_BANK) == [bank.rental_id]
+    assert await found(asset_code="b1") == [one.rental_id]
+    assert await found(city="wuhan") == [two.rental_id]
+    assert await found(requested_from=NOON + timedelta(hours=25)) == [bank.rental_id, two.rental_id]
+    assert await found(requested_before=NOON + timedelta(hours=25)) == [one.rental_id]
+    assert await found(overdue=True) == [one.rental_id]
+    assert await found(overdue=True, asset_code="b2") == []
+
+
 async def test_plans_and_assets_are_made_once_per_request(house: House) -> None:
     command = CreatePricePlan(house.partner_id, "plan-1", house.partner_id, TERMS)
     plans = await asyncio.gather(*(house.catalogue.create_plan(command) for _ in range(5)))

@@ -25,6 +25,7 @@ from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, ch
 from services.rental.domain.starting import cancelled
 from services.rental.domain.states import (
     CHARGED,
+    HAS_ASSET,
     OVER,
     DepositState,
     DisputeState,
@@ -129,6 +130,17 @@ def fare(rental: Rental, terms: PriceTerms, ended_at: datetime) -> Money:
     return Money(plain.currency, min(plain.amount_minor, rental.kind.total_minor))
 
 
+def price_so_far(rental: Rental, terms: PriceTerms, now: datetime) -> Money | None:
+    """What a rental costs, or would if it ended now; a disputed one while the clock stands. None before it starts, and
+    while only the partner can say."""
+    if rental.charge is not None:
+        return Money(rental.currency, _total_minor(rental))
+    if rental.state not in HAS_ASSET or rental.started_at is None or rental.kind.priced_by is PricedBy.PARTNER:
+        return None
+    stands = rental.dispute is not None and rental.state is RentalState.DISPUTED
+    return fare(rental, terms, rental.dispute.reported_at if rental.dispute and stands else now)
+
+
 def return_kind(rental: Rental, ended_at: datetime) -> FactKind:
     """Whether a return then is on time or late."""
     late = rental.started_at is not None and ended_at - rental.started_at > rental.kind.late_after
@@ -216,7 +228,11 @@ def _taken_up(rental: Rental, settlement: Settlement) -> bool:
 
 
 def _owes(rental: Rental) -> bool:
-    return sum(part.amount_minor for part in (rental.charge, rental.purchase) if part is not None) > 0
+    return _total_minor(rental) > 0
+
+
+def _total_minor(rental: Rental) -> int:
+    return sum(part.amount_minor for part in (rental.charge, rental.purchase) if part is not None)
 
 
 PAID_LATE_AFTER = timedelta(hours=24)

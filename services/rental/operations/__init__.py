@@ -25,6 +25,7 @@ from services.rental.operations.ports import (
 from services.rental.operations.reading import Reading
 from services.rental.operations.starting import StartAsk, Started, Starting
 from services.rental.operations.telling import Telling
+from services.rental.operations.watching import Seen, Wakes, Watching
 
 __all__ = [
     "Arrival",
@@ -50,8 +51,11 @@ __all__ = [
     "RentalStore",
     "Scoring",
     "SecureItem",
+    "Seen",
     "StartAsk",
     "Started",
     "Starting",
     "Telling",
+    "Wakes",
+    "Watching",
 ]

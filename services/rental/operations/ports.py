@@ -17,6 +17,7 @@ from services.rental.domain import (
     CreatePricePlan,
     DepositState,
     Fact,
+    Happened,
     PartnerId,
     PricePlan,
     PriceTerms,
@@ -82,6 +83,12 @@ class Page:
     state: RentalState | None
     before: RentalId | None
     size: int
+    asset_kind: AssetKind | None = None
+    asset_code: str = ""
+    city: str = ""
+    requested_from: datetime | None = None
+    requested_before: datetime | None = None
+    overdue: bool = False
 
 
 class RentalStore(Protocol):
@@ -113,6 +120,9 @@ class RentalStore(Protocol):
 
     async def take_due(self, wall: datetime, recheck_at: datetime, lease_until: datetime, limit: int) -> list[Rental]:
         """Leases rentals whose follow-up is due."""
+
+    async def events_after(self, rental_id: RentalId, sequence: int, limit: int) -> list[Happened]:
+        """What happened to a rental after an event, in order."""
 
     async def list_rentals(self, page: Page) -> list[Rental]:
         """One page of rentals, newest first."""

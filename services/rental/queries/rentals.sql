@@ -252,14 +252,40 @@ RETURNING r.rental_id;
 -- name: list_of_partner
 -- Ids of a partner's rentals before a given one, newest first.
 SELECT r.rental_id FROM rentals r
-WHERE r.partner_id = $1 AND r.rental_id < $2 AND ($3::text IS NULL OR r.state = $3)
+WHERE r.partner_id = $1 AND r.rental_id < $2
+  AND ($3::text IS NULL OR r.state = $3) AND ($4::text IS NULL OR r.asset_kind = $4)
+  AND ($5 = '' OR r.asset_code = $5) AND ($6 = '' OR r.city = $6)
+  AND ($7::timestamptz IS NULL OR r.requested_at >= $7)
+  AND ($8::timestamptz IS NULL OR r.requested_at < $8)
 ORDER BY r.rental_id DESC
-LIMIT $4;
+LIMIT $9;
+
+-- name: list_overdue_of_partner
+-- The same of those that run and are overdue.
+SELECT r.rental_id FROM rentals r
+WHERE r.partner_id = $1 AND r.rental_id < $2 AND r.overdue_at IS NOT NULL AND r.state IN ('ACTIVE', 'PAUSED')
+  AND ($3::text IS NULL OR r.state = $3) AND ($4::text IS NULL OR r.asset_kind = $4)
+  AND ($5 = '' OR r.asset_code = $5) AND ($6 = '' OR r.city = $6)
+  AND ($7::timestamptz IS NULL OR r.requested_at >= $7)
+  AND ($8::timestamptz IS NULL OR r.requested_at < $8)
+ORDER BY r.rental_id DESC
+LIMIT $9;
 
 -- name: list_of_renter
--- Ids of a renter's rentals, at one partner or at all, before a given one, newest first.
+-- Ids of a renter's rentals, at one partner or at all, before a given one, newest first; all, or those that are overdue.
 SELECT r.rental_id FROM rentals r
 WHERE r.bucket = $1 AND r.renter_id = $2 AND ($3::text IS NULL OR r.partner_id = $3) AND r.rental_id < $4
-  AND ($5::text IS NULL OR r.state = $5)
+  AND (NOT $5::boolean OR (r.overdue_at IS NOT NULL AND r.state IN ('ACTIVE', 'PAUSED')))
+  AND ($6::text IS NULL OR r.state = $6) AND ($7::text IS NULL OR r.asset_kind = $7)
+  AND ($8 = '' OR r.asset_code = $8) AND ($9 = '' OR r.city = $9)
+  AND ($10::timestamptz IS NULL OR r.requested_at >= $10)
+  AND ($11::timestamptz IS NULL OR r.requested_at < $11)
 ORDER BY r.rental_id DESC
-LIMIT $6;
+LIMIT $12;
+
+-- name: events_after
+-- What happened to a rental after an event, in order.
+SELECT e.sequence, e.kind, e.occurred_at, e.data FROM rental_events e
+WHERE e.bucket = $1 AND e.rental_id = $2 AND e.sequence > $3
+ORDER BY e.sequence
+LIMIT $4;

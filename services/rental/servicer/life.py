@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any, Protocol
 
 import grpc
 
+from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import life_service_pb2 as pb
 from freehold.rental.v1 import life_service_pb2_grpc as rpc
-from services.rental.domain import RentalId
-from services.rental.operations import Ask, Living
+from services.rental.domain import Happened, RentalId
+from services.rental.operations import Ask, Living, Watching
 from services.rental.servicer.encoding import encode_rental
-from services.rental.wire import moment
+from services.rental.wire import moment, money, timestamp
 from services.runtime.interceptors import current_call
 from services.values.access import MANAGERS, SERVING, Reach, Rule
+from services.values.money import Money
 
 LIFE_ACCESS = {
     "PauseRental": Rule(partner=Reach.OWN, scope="RENTALS"),
@@ -21,6 +25,7 @@ LIFE_ACCESS = {
     "ReportLost": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="RENTALS", staff=SERVING),
     "ReportFound": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="RENTALS", staff=MANAGERS),
     "ReportReturn": Rule(renter=Reach.OWN),
+    "WatchRental": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="RENTALS", staff=SERVING),
     "ResolveReturn": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="RENTALS", staff=MANAGERS),
 }
 """Who may call what."""
@@ -31,8 +36,9 @@ _Context = grpc.aio.ServicerContext[object, object]
 class LifeServicer(rpc.LifeServiceServicer):
     """What happens between start and end."""
 
-    def __init__(self, living: Living) -> None:
+    def __init__(self, living: Living, watching: Watching) -> None:
         self._living = living
+        self._watching = watching
 
     async def PauseRental(self, request: pb.PauseRentalRequest, _: _Context) -> pb.PauseRentalResponse:
         """Pauses."""
@@ -63,10 +69,39 @@ class LifeServicer(rpc.LifeServiceServicer):
         rental = await self._living.resolve_return(_ask(request), accepted)
         return pb.ResolveReturnResponse(rental=encode_rental(rental))
 
+    async def WatchRental(self, request: pb.WatchRentalRequest, _: _Context) -> AsyncIterator[pb.WatchRentalResponse]:
+        """Tells what happens."""
+        caller, rental_id = current_call().caller, RentalId(request.rental_id)
+        async for seen in self._watching.watch(caller, rental_id, request.after_sequence):
+            yield pb.WatchRentalResponse(
+                events=[_event(happened) for happened in seen.events],
+                rental=encode_rental(seen.rental),
+                price=money(seen.price) if seen.price else None,
+            )
+
 
 class _Command(Protocol):
     request_id: str
     rental_id: str
+
+
+def _event(happened: Happened) -> pb.RentalEvent:
+    data = happened.event.data
+    claimed = data.get("claimed_end_at")
+    return pb.RentalEvent(
+        sequence=happened.sequence,
+        kind=happened.event.kind,
+        occurred_at=timestamp(happened.occurred_at),
+        charge=_amount(data, "charge_minor"),
+        purchase=_amount(data, "purchase_minor"),
+        reason=data.get("reason", ""),
+        claimed_end_at=timestamp(datetime.fromisoformat(claimed)) if claimed else None,
+        evidence=data.get("evidence", ()),
+    )
+
+
+def _amount(data: Mapping[str, Any], name: str) -> money_pb2.Money | None:
+    return money(Money(data["currency_code"], data[name])) if name in data else None
 
 
 def _ask(request: _Command) -> Ask:

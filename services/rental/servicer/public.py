@@ -29,7 +29,7 @@ from services.rental.domain.refusals import caller_not_allowed
 from services.rental.operations import Catalogue, Origin, Page, Reading, StartAsk, Started
 from services.rental.servicer.encoding import encode_asset, encode_plan, encode_rental
 from services.rental.servicer.paging import read_token, token_after
-from services.rental.wire import ASSET_KINDS, RENTAL_STATES
+from services.rental.wire import ASSET_KINDS, RENTAL_STATES, moment
 from services.runtime.interceptors import current_call
 from services.runtime.rates import Limit
 from services.values.access import MANAGERS, SERVING, Reach, Rule
@@ -171,4 +171,16 @@ def _page(caller: Caller, request: pb.ListRentalsRequest) -> Page:
     else:
         partner_id = _partner()
     state = RENTAL_STATES.decode(request.state)
-    return Page(partner_id, renter_id, state, None, request.page_size or DEFAULT_PAGE)
+    return Page(
+        partner_id,
+        renter_id,
+        state,
+        None,
+        request.page_size or DEFAULT_PAGE,
+        asset_kind=ASSET_KINDS.decode(request.asset_kind),
+        asset_code=request.asset_code,
+        city=request.city,
+        requested_from=moment(request.requested_from) if request.HasField("requested_from") else None,
+        requested_before=moment(request.requested_before) if request.HasField("requested_before") else None,
+        overdue=request.overdue,
+    )

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from asyncpg import UniqueViolationError
 
-from services.rental.domain import PLACES, AssetKind, Change, ClosedBy, Closing, Fact, Rental, RentalId
+from services.rental.domain import (
+    PLACES,
+    AssetKind,
+    Change,
+    ClosedBy,
+    Closing,
+    Event,
+    EventKind,
+    Fact,
+    Happened,
+    Rental,
+    RentalId,
+)
 from services.rental.domain.refusals import asset_not_available, asset_not_found, request_id_reused
 from services.rental.operations import Claim, Closable, Close, Page
 from services.rental.store.rows import Row, change_columns, rental_of, terms_of
@@ -25,9 +37,10 @@ _LAST = RentalId("~")
 
 @dataclass(frozen=True, slots=True)
 class PostgresRentals:
-    """The `RentalStore` of the operations."""
+    """The `RentalStore` of the operations; `written` hears which rentals this process has changed."""
 
     db: Database
+    written: Callable[[Collection[RentalId]], None] = lambda _: None
 
     async def claim(self, claims: Sequence[Claim]) -> list[Rental | Refusal]:
         """One statement when every item is new and its asset free; one more look at those that are not."""
@@ -98,15 +111,24 @@ class PostgresRentals:
         rows = await self.db.fetch(_SQL.take_due, wall, recheck_at, lease_until, limit)
         return list((await self.read([row["rental_id"] for row in rows])).values())
 
+    async def events_after(self, rental_id: RentalId, sequence: int, limit: int) -> list[Happened]:
+        """One statement. A rental's changes follow one another, so none of its events comes late."""
+        rows = await self.db.fetch(_SQL.events_after, bucket_of(rental_id), rental_id, sequence, limit)
+        return [
+            Happened(rental_id, row["sequence"], Event(EventKind(row["kind"]), row["data"]), row["occurred_at"])
+            for row in rows
+        ]
+
     async def list_rentals(self, page: Page) -> list[Rental]:
         """Two statements: the ids of the page, then the rentals."""
         before = page.before or _LAST
+        filters = (page.state, page.asset_kind, page.asset_code, page.city, page.requested_from, page.requested_before)
         if page.renter_id is None:
-            rows = await self.db.fetch(_SQL.list_of_partner, page.partner_id, before, page.state, page.size)
+            statement = _SQL.list_overdue_of_partner if page.overdue else _SQL.list_of_partner
+            rows = await self.db.fetch(statement, page.partner_id, before, *filters, page.size)
         else:
-            bucket = bucket_of(page.renter_id)
-            scope = (bucket, page.renter_id, page.partner_id)
-            rows = await self.db.fetch(_SQL.list_of_renter, *scope, before, page.state, page.size)
+            scope = (bucket_of(page.renter_id), page.renter_id, page.partner_id)
+            rows = await self.db.fetch(_SQL.list_of_renter, *scope, before, page.overdue, *filters, page.size)
         ids = [row["rental_id"] for row in rows]
         rentals = await self.read(ids)
         return [rentals[rental_id] for rental_id in ids]
@@ -131,13 +153,15 @@ class PostgresRentals:
         rentals = await self.read([row["rental_id"] for row in rows])
         return {requests[row["place"] - 1]: rentals[row["rental_id"]] for row in rows}
 
-    async def _save_rows(self, changes: Sequence[Change], wall: datetime, now: datetime) -> set[str]:
+    async def _save_rows(self, changes: Sequence[Change], wall: datetime, now: datetime) -> set[RentalId]:
         facts = _columns([_fact_row(fact) for change in changes for fact in change.facts], 6)
         events = _columns([row for change in changes for row in _event_rows(change)], 4)
         commands = _columns([_command_row(change, change.request) for change in changes if change.request], 6)
         columns = (*change_columns(changes), *facts, *events, *commands)
         rows = await self.db.fetch(_SQL.save_rentals, *columns, wall, now)
-        return {row["rental_id"] for row in rows}
+        saved = {RentalId(row["rental_id"]) for row in rows}
+        self.written(saved)
+        return saved
 
 
 _SQL = load_queries("services.rental")

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from freehold.money.v1 import money_pb2 as freehold_dot_money_dot_v1_dot_money__pb2
 from freehold.rental.v1 import rental_service_pb2 as freehold_dot_rental_dot_v1_dot_rental__service__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%freehold/rental/v1/life_service.proto\x12\x12\x66reehold.rental.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\'freehold/rental/v1/rental_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n\x12PauseRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"A\n\x13PauseRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"u\n\x13ResumeRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"B\n\x14ResumeRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"s\n\x11ReportLostRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"@\n\x12ReportLostResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xa5\x01\n\x12ReportFoundRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12/\n\x0breturned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x13ReportFoundResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xe6\x01\n\x13ReportReturnRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12\x32\n\x0e\x63laimed_end_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x08\x65vidence\x18\x04 \x03(\tB)\xbaH&\x92\x01#\x10\x08\x18\x01\"\x1dr\x1b\x32\x19^[A-Za-z0-9_.:/-]{1,200}$\"B\n\x14ReportReturnResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xb4\x01\n\x14ResolveReturnRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12<\n\x06\x61nswer\x18\x03 \x01(\x0e\x32 .freehold.rental.v1.ReturnAnswerB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"C\n\x15ResolveReturnResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental*d\n\x0cReturnAnswer\x12\x1d\n\x19RETURN_ANSWER_UNSPECIFIED\x10\x00\x12\x1a\n\x16RETURN_ANSWER_ACCEPTED\x10\x01\x12\x19\n\x15RETURN_ANSWER_REFUSED\x10\x02\x32\xd6\x04\n\x0bLifeService\x12^\n\x0bPauseRental\x12&.freehold.rental.v1.PauseRentalRequest\x1a\'.freehold.rental.v1.PauseRentalResponse\x12\x61\n\x0cResumeRental\x12\'.freehold.rental.v1.ResumeRentalRequest\x1a(.freehold.rental.v1.ResumeRentalResponse\x12[\n\nReportLost\x12%.freehold.rental.v1.ReportLostRequest\x1a&.freehold.rental.v1.ReportLostResponse\x12^\n\x0bReportFound\x12&.freehold.rental.v1.ReportFoundRequest\x1a\'.freehold.rental.v1.ReportFoundResponse\x12\x61\n\x0cReportReturn\x12\'.freehold.rental.v1.ReportReturnRequest\x1a(.freehold.rental.v1.ReportReturnResponse\x12\x64\n\rResolveReturn\x12(.freehold.rental.v1.ResolveReturnRequest\x1a).freehold.rental.v1.ResolveReturnResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%freehold/rental/v1/life_service.proto\x12\x12\x66reehold.rental.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1d\x66reehold/money/v1/money.proto\x1a\'freehold/rental/v1/rental_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n\x12PauseRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"A\n\x13PauseRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"u\n\x13ResumeRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"B\n\x14ResumeRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"s\n\x11ReportLostRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"@\n\x12ReportLostResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xa5\x01\n\x12ReportFoundRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12/\n\x0breturned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x13ReportFoundResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xe6\x01\n\x13ReportReturnRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12\x32\n\x0e\x63laimed_end_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x08\x65vidence\x18\x04 \x03(\tB)\xbaH&\x92\x01#\x10\x08\x18\x01\"\x1dr\x1b\x32\x19^[A-Za-z0-9_.:/-]{1,200}$\"B\n\x14ReportReturnResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xb4\x01\n\x14ResolveReturnRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12<\n\x06\x61nswer\x18\x03 \x01(\x0e\x32 .freehold.rental.v1.ReturnAnswerB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"C\n\x15ResolveReturnResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"c\n\x12WatchRentalRequest\x12,\n\trental_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x9b\x01\n\x13WatchRentalResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.freehold.rental.v1.RentalEvent\x12*\n\x06rental\x18\x02 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\x12\'\n\x05price\x18\x03 \x01(\x0b\x32\x18.freehold.money.v1.Money\"\x8a\x02\n\x0bRentalEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12*\n\x08purchase\x18\x05 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x32\n\x0e\x63laimed_end_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65vidence\x18\x08 \x03(\t*d\n\x0cReturnAnswer\x12\x1d\n\x19RETURN_ANSWER_UNSPECIFIED\x10\x00\x12\x1a\n\x16RETURN_ANSWER_ACCEPTED\x10\x01\x12\x19\n\x15RETURN_ANSWER_REFUSED\x10\x02\x32\xb8\x05\n\x0bLifeService\x12^\n\x0bPauseRental\x12&.freehold.rental.v1.PauseRentalRequest\x1a\'.freehold.rental.v1.PauseRentalResponse\x12\x61\n\x0cResumeRental\x12\'.freehold.rental.v1.ResumeRentalRequest\x1a(.freehold.rental.v1.ResumeRentalResponse\x12[\n\nReportLost\x12%.freehold.rental.v1.ReportLostRequest\x1a&.freehold.rental.v1.ReportLostResponse\x12^\n\x0bReportFound\x12&.freehold.rental.v1.ReportFoundRequest\x1a\'.freehold.rental.v1.ReportFoundResponse\x12\x61\n\x0cReportReturn\x12\'.freehold.rental.v1.ReportReturnRequest\x1a(.freehold.rental.v1.ReportReturnResponse\x12\x64\n\rResolveReturn\x12(.freehold.rental.v1.ResolveReturnRequest\x1a).freehold.rental.v1.ResolveReturnResponse\x12`\n\x0bWatchRental\x12&.freehold.rental.v1.WatchRentalRequest\x1a\'.freehold.rental.v1.WatchRentalResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,32 +63,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOLVERETURNREQUEST'].fields_by_name['rental_id']._serialized_options = b'\272H\026r\0242\022^rtl_[0-9a-v]{28}$'
   _globals['_RESOLVERETURNREQUEST'].fields_by_name['answer']._loaded_options = None
   _globals['_RESOLVERETURNREQUEST'].fields_by_name['answer']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_RETURNANSWER']._serialized_start=1507
-  _globals['_RETURNANSWER']._serialized_end=1607
-  _globals['_PAUSERENTALREQUEST']._serialized_start=164
-  _globals['_PAUSERENTALREQUEST']._serialized_end=280
-  _globals['_PAUSERENTALRESPONSE']._serialized_start=282
-  _globals['_PAUSERENTALRESPONSE']._serialized_end=347
-  _globals['_RESUMERENTALREQUEST']._serialized_start=349
-  _globals['_RESUMERENTALREQUEST']._serialized_end=466
-  _globals['_RESUMERENTALRESPONSE']._serialized_start=468
-  _globals['_RESUMERENTALRESPONSE']._serialized_end=534
-  _globals['_REPORTLOSTREQUEST']._serialized_start=536
-  _globals['_REPORTLOSTREQUEST']._serialized_end=651
-  _globals['_REPORTLOSTRESPONSE']._serialized_start=653
-  _globals['_REPORTLOSTRESPONSE']._serialized_end=717
-  _globals['_REPORTFOUNDREQUEST']._serialized_start=720
-  _globals['_REPORTFOUNDREQUEST']._serialized_end=885
-  _globals['_REPORTFOUNDRESPONSE']._serialized_start=887
-  _globals['_REPORTFOUNDRESPONSE']._serialized_end=952
-  _globals['_REPORTRETURNREQUEST']._serialized_start=955
-  _globals['_REPORTRETURNREQUEST']._serialized_end=1185
-  _globals['_REPORTRETURNRESPONSE']._serialized_start=1187
-  _globals['_REPORTRETURNRESPONSE']._serialized_end=1253
-  _globals['_RESOLVERETURNREQUEST']._serialized_start=1256
-  _globals['_RESOLVERETURNREQUEST']._serialized_end=1436
-  _globals['_RESOLVERETURNRESPONSE']._serialized_start=1438
-  _globals['_RESOLVERETURNRESPONSE']._serialized_end=1505
-  _globals['_LIFESERVICE']._serialized_start=1610
-  _globals['_LIFESERVICE']._serialized_end=2208
+  _globals['_WATCHRENTALREQUEST'].fields_by_name['rental_id']._loaded_options = None
+  _globals['_WATCHRENTALREQUEST'].fields_by_name['rental_id']._serialized_options = b'\272H\026r\0242\022^rtl_[0-9a-v]{28}$'
+  _globals['_WATCHRENTALREQUEST'].fields_by_name['after_sequence']._loaded_options = None
+  _globals['_WATCHRENTALREQUEST'].fields_by_name['after_sequence']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_RETURNANSWER']._serialized_start=2066
+  _globals['_RETURNANSWER']._serialized_end=2166
+  _globals['_PAUSERENTALREQUEST']._serialized_start=195
+  _globals['_PAUSERENTALREQUEST']._serialized_end=311
+  _globals['_PAUSERENTALRESPONSE']._serialized_start=313
+  _globals['_PAUSERENTALRESPONSE']._serialized_end=378
+  _globals['_RESUMERENTALREQUEST']._serialized_start=380
+  _globals['_RESUMERENTALREQUEST']._serialized_end=497
+  _globals['_RESUMERENTALRESPONSE']._serialized_start=499
+  _globals['_RESUMERENTALRESPONSE']._serialized_end=565
+  _globals['_REPORTLOSTREQUEST']._serialized_start=567
+  _globals['_REPORTLOSTREQUEST']._serialized_end=682
+  _globals['_REPORTLOSTRESPONSE']._serialized_start=684
+  _globals['_REPORTLOSTRESPONSE']._serialized_end=748
+  _globals['_REPORTFOUNDREQUEST']._serialized_start=751
+  _globals['_REPORTFOUNDREQUEST']._serialized_end=916
+  _globals['_REPORTFOUNDRESPONSE']._serialized_start=918
+  _globals['_REPORTFOUNDRESPONSE']._serialized_end=983
+  _globals['_REPORTRETURNREQUEST']._serialized_start=986
+  _globals['_REPORTRETURNREQUEST']._serialized_end=1216
+  _globals['_REPORTRETURNRESPONSE']._serialized_start=1218
+  _globals['_REPORTRETURNRESPONSE']._serialized_end=1284
+  _globals['_RESOLVERETURNREQUEST']._serialized_start=1287
+  _globals['_RESOLVERETURNREQUEST']._serialized_end=1467
+  _globals['_RESOLVERETURNRESPONSE']._serialized_start=1469
+  _globals['_RESOLVERETURNRESPONSE']._serialized_end=1536
+  _globals['_WATCHRENTALREQUEST']._serialized_start=1538
+  _globals['_WATCHRENTALREQUEST']._serialized_end=1637
+  _globals['_WATCHRENTALRESPONSE']._serialized_start=1640
+  _globals['_WATCHRENTALRESPONSE']._serialized_end=1795
+  _globals['_RENTALEVENT']._serialized_start=1798
+  _globals['_RENTALEVENT']._serialized_end=2064
+  _globals['_LIFESERVICE']._serialized_start=2169
+  _globals['_LIFESERVICE']._serialized_end=2865
 # @@protoc_insertion_point(module_scope)

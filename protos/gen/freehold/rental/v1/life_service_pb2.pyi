@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from freehold.money.v1 import money_pb2 as _money_pb2
 from freehold.rental.v1 import rental_service_pb2 as _rental_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -368,3 +369,125 @@ class ResolveReturnResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveReturnResponse: _TypeAlias = ResolveReturnResponse  # noqa: Y015
+
+@_typing.final
+class WatchRentalRequest(_message.Message):
+    """WatchRentalRequest names a rental."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RENTAL_ID_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    rental_id: _builtins.str
+    """The rental, `rtl_…`."""
+    after_sequence: _builtins.int
+    """Only events after this one; 0 for all."""
+    def __init__(
+        self,
+        *,
+        rental_id: _builtins.str = ...,
+        after_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "rental_id", b"rental_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchRentalRequest: _TypeAlias = WatchRentalRequest  # noqa: Y015
+
+@_typing.final
+class WatchRentalResponse(_message.Message):
+    """WatchRentalResponse is what is new."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    RENTAL_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___RentalEvent]:
+        """What happened, in order."""
+
+    @_builtins.property
+    def rental(self) -> _rental_service_pb2.Rental:
+        """How the rental stands."""
+
+    @_builtins.property
+    def price(self) -> _money_pb2.Money:
+        """What it costs so far, fare and purchase together; absent before it is ACTIVE, and while only the partner can say."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___RentalEvent] | None = ...,
+        rental: _rental_service_pb2.Rental | None = ...,
+        price: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price", "rental", b"rental"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "price", b"price", "rental", b"rental"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchRentalResponse: _TypeAlias = WatchRentalResponse  # noqa: Y015
+
+@_typing.final
+class RentalEvent(_message.Message):
+    """RentalEvent is one thing that happened to a rental. docs/events.md lists the kinds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    CHARGE_FIELD_NUMBER: _builtins.int
+    PURCHASE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CLAIMED_END_AT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Its id within the rental; grows, with gaps."""
+    kind: _builtins.str
+    """What happened, for example "rental.started"."""
+    reason: _builtins.str
+    """Why it was cancelled."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was written down."""
+
+    @_builtins.property
+    def charge(self) -> _money_pb2.Money:
+        """The fare, where it is known from here on."""
+
+    @_builtins.property
+    def purchase(self) -> _money_pb2.Money:
+        """The price of what was lost."""
+
+    @_builtins.property
+    def claimed_end_at(self) -> _timestamp_pb2.Timestamp:
+        """When the asset was back, as the renter says."""
+
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What shows it."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        charge: _money_pb2.Money | None = ...,
+        purchase: _money_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+        claimed_end_at: _timestamp_pb2.Timestamp | None = ...,
+        evidence: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "claimed_end_at", b"claimed_end_at", "occurred_at", b"occurred_at", "purchase", b"purchase"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "claimed_end_at", b"claimed_end_at", "evidence", b"evidence", "kind", b"kind", "occurred_at", b"occurred_at", "purchase", b"purchase", "reason", b"reason", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RentalEvent: _TypeAlias = RentalEvent  # noqa: Y015

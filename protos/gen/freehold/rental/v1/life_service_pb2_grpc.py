@@ -69,6 +69,11 @@ class LifeServiceStub:
                 request_serializer=freehold_dot_rental_dot_v1_dot_life__service__pb2.ResolveReturnRequest.SerializeToString,
                 response_deserializer=freehold_dot_rental_dot_v1_dot_life__service__pb2.ResolveReturnResponse.FromString,
                 _registered_method=True)
+        self.WatchRental = channel.unary_stream(
+                '/freehold.rental.v1.LifeService/WatchRental',
+                request_serializer=freehold_dot_rental_dot_v1_dot_life__service__pb2.WatchRentalRequest.SerializeToString,
+                response_deserializer=freehold_dot_rental_dot_v1_dot_life__service__pb2.WatchRentalResponse.FromString,
+                _registered_method=True)
 
 
 class LifeServiceServicer:
@@ -135,6 +140,16 @@ class LifeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchRental(self, request, context):
+        """WatchRental tells what happens to a rental as it happens: first what happened after `after_sequence` and how it
+        stands, then whenever an event comes or the price moves. It ends when nothing can happen any more, and after ten
+        minutes in any case: ask again with the last sequence. Callers: the renter, the partner, its staff (owners, managers,
+        support), operators. Errors: RENTAL_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LifeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -167,6 +182,11 @@ def add_LifeServiceServicer_to_server(servicer, server):
                     servicer.ResolveReturn,
                     request_deserializer=freehold_dot_rental_dot_v1_dot_life__service__pb2.ResolveReturnRequest.FromString,
                     response_serializer=freehold_dot_rental_dot_v1_dot_life__service__pb2.ResolveReturnResponse.SerializeToString,
+            ),
+            'WatchRental': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRental,
+                    request_deserializer=freehold_dot_rental_dot_v1_dot_life__service__pb2.WatchRentalRequest.FromString,
+                    response_serializer=freehold_dot_rental_dot_v1_dot_life__service__pb2.WatchRentalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -336,6 +356,33 @@ class LifeService:
             '/freehold.rental.v1.LifeService/ResolveReturn',
             freehold_dot_rental_dot_v1_dot_life__service__pb2.ResolveReturnRequest.SerializeToString,
             freehold_dot_rental_dot_v1_dot_life__service__pb2.ResolveReturnResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRental(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/freehold.rental.v1.LifeService/WatchRental',
+            freehold_dot_rental_dot_v1_dot_life__service__pb2.WatchRentalRequest.SerializeToString,
+            freehold_dot_rental_dot_v1_dot_life__service__pb2.WatchRentalResponse.FromString,
             options,
             channel_credentials,
             insecure,

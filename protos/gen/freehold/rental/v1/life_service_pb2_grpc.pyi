@@ -70,6 +70,12 @@ class LifeServiceStub:
     Callers: the partner, its staff (owners, managers), operators.
     Errors: RENTAL_NOT_FOUND, RETURN_NOT_DISPUTED, PAYMENT_UNDER_WAY, REQUEST_ID_REUSED.
     """
+    WatchRental: _grpc.UnaryStreamMultiCallable[_life_service_pb2.WatchRentalRequest, _life_service_pb2.WatchRentalResponse]
+    """WatchRental tells what happens to a rental as it happens: first what happened after `after_sequence` and how it
+    stands, then whenever an event comes or the price moves. It ends when nothing can happen any more, and after ten
+    minutes in any case: ask again with the last sequence. Callers: the renter, the partner, its staff (owners, managers,
+    support), operators. Errors: RENTAL_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class LifeServiceAsyncStub(LifeServiceStub):
@@ -112,6 +118,12 @@ class LifeServiceAsyncStub(LifeServiceStub):
     goes back. Refused: the clock goes on as if it had never stopped. Without an answer for seven days it is accepted.
     Callers: the partner, its staff (owners, managers), operators.
     Errors: RENTAL_NOT_FOUND, RETURN_NOT_DISPUTED, PAYMENT_UNDER_WAY, REQUEST_ID_REUSED.
+    """
+    WatchRental: _aio.UnaryStreamMultiCallable[_life_service_pb2.WatchRentalRequest, _life_service_pb2.WatchRentalResponse]  # type: ignore[assignment]
+    """WatchRental tells what happens to a rental as it happens: first what happened after `after_sequence` and how it
+    stands, then whenever an event comes or the price moves. It ends when nothing can happen any more, and after ten
+    minutes in any case: ask again with the last sequence. Callers: the renter, the partner, its staff (owners, managers,
+    support), operators. Errors: RENTAL_NOT_FOUND.
     """
 
 class LifeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -188,6 +200,18 @@ class LifeServiceServicer(metaclass=_abc_1.ABCMeta):
         goes back. Refused: the clock goes on as if it had never stopped. Without an answer for seven days it is accepted.
         Callers: the partner, its staff (owners, managers), operators.
         Errors: RENTAL_NOT_FOUND, RETURN_NOT_DISPUTED, PAYMENT_UNDER_WAY, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchRental(
+        self,
+        request: _life_service_pb2.WatchRentalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_life_service_pb2.WatchRentalResponse], _abc.AsyncIterator[_life_service_pb2.WatchRentalResponse]]:
+        """WatchRental tells what happens to a rental as it happens: first what happened after `after_sequence` and how it
+        stands, then whenever an event comes or the price moves. It ends when nothing can happen any more, and after ten
+        minutes in any case: ask again with the last sequence. Callers: the renter, the partner, its staff (owners, managers,
+        support), operators. Errors: RENTAL_NOT_FOUND.
         """
 
 def add_LifeServiceServicer_to_server(servicer: LifeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -795,6 +795,12 @@ class ListRentalsRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    ASSET_CODE_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    REQUESTED_FROM_FIELD_NUMBER: _builtins.int
+    REQUESTED_BEFORE_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
     renter_id: _builtins.str
     """Only this renter's; empty for all of the partner's. A renter's token lists its own."""
     state: Global___RentalState.ValueType
@@ -803,6 +809,22 @@ class ListRentalsRequest(_message.Message):
     """At most this many; 0 means 50."""
     page_token: _builtins.str
     """Token of the page to read; empty for the first."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """Only of this kind; unspecified for all."""
+    asset_code: _builtins.str
+    """Only of the asset with this code; empty for all."""
+    city: _builtins.str
+    """Only of assets in this city; empty for all."""
+    overdue: _builtins.bool
+    """Only rentals that run and are overdue."""
+    @_builtins.property
+    def requested_from(self) -> _timestamp_pb2.Timestamp:
+        """Only rentals that were asked for at this time or later."""
+
+    @_builtins.property
+    def requested_before(self) -> _timestamp_pb2.Timestamp:
+        """Only rentals that were asked for before this time."""
+
     def __init__(
         self,
         *,
@@ -810,10 +832,16 @@ class ListRentalsRequest(_message.Message):
         state: Global___RentalState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        asset_code: _builtins.str = ...,
+        city: _builtins.str = ...,
+        requested_from: _timestamp_pb2.Timestamp | None = ...,
+        requested_before: _timestamp_pb2.Timestamp | None = ...,
+        overdue: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requested_before", b"requested_before", "requested_from", b"requested_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "renter_id", b"renter_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_kind", b"asset_kind", "city", b"city", "overdue", b"overdue", "page_size", b"page_size", "page_token", b"page_token", "renter_id", b"renter_id", "requested_before", b"requested_before", "requested_from", b"requested_from", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
