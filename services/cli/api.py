@@ -25,6 +25,7 @@ from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.rental.v1.life_service_pb2_grpc import LifeServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
+from freehold.rental.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from freehold.scoring.v1.bureau_service_pb2_grpc import BureauServiceStub
 from freehold.scoring.v1.dispute_service_pb2_grpc import DisputeServiceStub
 from freehold.scoring.v1.endorsement_service_pb2_grpc import EndorsementServiceStub
@@ -74,6 +75,7 @@ class Api:
         self.reconciliation = ReconciliationServiceStub(self._channels["deposits"])
         self.ledger = LedgerServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])
+        self.reservations = ReservationServiceStub(self._channels["rental"])
         self.lives = LifeServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:

@@ -12,10 +12,16 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_rpc
-from freehold.rental.v1 import life_service_pb2, rental_internal_service_pb2, rental_service_pb2
+from freehold.rental.v1 import (
+    life_service_pb2,
+    rental_internal_service_pb2,
+    rental_service_pb2,
+    reservation_service_pb2,
+)
 from freehold.rental.v1 import life_service_pb2_grpc as life_rpc
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
+from freehold.rental.v1 import reservation_service_pb2_grpc as reservation_rpc
 from services.rental.clients import DepositsClient, IdentityClient, Late, ScoringClient
 from services.rental.domain import CancelRental, EndRental, Rental, RentalId, Security, Timing
 from services.rental.operations import (
@@ -27,6 +33,7 @@ from services.rental.operations import (
     Living,
     Passing,
     Reading,
+    Reserving,
     StartAsk,
     Started,
     Starting,
@@ -38,12 +45,15 @@ from services.rental.servicer import (
     ACCESS,
     LIFE_ACCESS,
     LIMITS,
+    RESERVATION_ACCESS,
+    RESERVATION_LIMITS,
     LifeServicer,
     RentalInternalServicer,
     RentalServicer,
+    ReservationServicer,
 )
-from services.rental.store import PostgresCatalogue, PostgresRentals
-from services.rental.sweeper import fact_relay, follow_up_sweeper, passing_sweeper
+from services.rental.store import PostgresCatalogue, PostgresRentals, PostgresReservations
+from services.rental.sweeper import fact_relay, follow_up_sweeper, passing_sweeper, reservation_sweeper
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
@@ -106,6 +116,7 @@ class _Rooms:
         self.telling = Telling(self.identity, ScoringClient(channels["scoring"], seconds))
         self.catalogue = Catalogue(PostgresCatalogue(db), clock)
         self.reading = Reading(store)
+        self.reserving = Reserving(PostgresReservations(db), self.identity, changing)
         self.watching = Watching(store, self.reading, wakes, clock)
 
     async def close(self) -> None:
@@ -168,6 +179,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         background.spawn(fact_relay(db, rooms.telling).run(), "fact relay")
         background.spawn(follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(), "follow-ups")
         background.spawn(passing_sweeper(rooms.passing, settings.sweep_seconds).run(), "passing time")
+        background.spawn(reservation_sweeper(rooms.reserving, settings.sweep_seconds).run(), "reservations")
         yield server
 
 
@@ -200,6 +212,13 @@ def _server(
                 life_rpc.add_LifeServiceServicer_to_server,
                 LifeServicer(rooms.living, rooms.watching),
                 LIFE_ACCESS,
+            ),
+            PublicService(
+                reservation_service_pb2.DESCRIPTOR.services_by_name["ReservationService"],
+                reservation_rpc.add_ReservationServiceServicer_to_server,
+                ReservationServicer(rooms.reserving),
+                RESERVATION_ACCESS,
+                RESERVATION_LIMITS,
             ),
         ],
         [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.rental.domain import Fact, FactKind, PartnerId, RentalId, RenterId
-from services.rental.operations import FollowingUp, Outgoing, Passing, Telling
+from services.rental.operations import FollowingUp, Outgoing, Passing, Reserving, Telling
 from services.runtime.database import Database
 from services.runtime.outbox import OutboxRow, Relay
 from services.runtime.sweeper import Sweeper
@@ -22,6 +22,11 @@ def follow_up_sweeper(following_up: FollowingUp, every_seconds: float) -> Sweepe
 def passing_sweeper(passing: Passing, every_seconds: float) -> Sweeper:
     """Announces what is overdue, sells what is lost, and lets disputes lapse."""
     return Sweeper("rental time", passing.sweep, every_seconds)
+
+
+def reservation_sweeper(reserving: Reserving, every_seconds: float) -> Sweeper:
+    """Frees what was kept for long enough."""
+    return Sweeper("rental reservations", reserving.sweep, every_seconds)
 
 
 def fact_relay(db: Database, telling: Telling) -> Relay:

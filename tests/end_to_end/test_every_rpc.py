@@ -22,6 +22,7 @@ from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import life_service_pb2 as lives
 from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.rental.v1 import reservation_service_pb2 as reservations
 from freehold.scoring.v1 import bureau_service_pb2 as bureaus
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
@@ -36,7 +37,7 @@ from services.deposits.servicer_reconciliation import ACCESS as RECONCILIATION
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
-from services.rental.servicer import LIFE_ACCESS
+from services.rental.servicer import LIFE_ACCESS, RESERVATION_ACCESS
 from services.scoring.servicer import ACCESS as SCORING
 from services.scoring.servicer import BUREAU_ACCESS, DISPUTE_ACCESS, ENDORSEMENT_ACCESS, PROOF_ACCESS, SCORECARD_ACCESS
 from services.values.access import Reach, Rule
@@ -98,6 +99,7 @@ SERVICES = [
     ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
     ("rental", lives.DESCRIPTOR.services_by_name["LifeService"], LIFE_ACCESS),
+    ("rental", reservations.DESCRIPTOR.services_by_name["ReservationService"], RESERVATION_ACCESS),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""
 

@@ -18,6 +18,7 @@ from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import life_service_pb2 as lives
 from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.rental.v1 import reservation_service_pb2 as reservations
 from freehold.scoring.v1 import fact_pb2
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.cli.seeding import Renter
@@ -183,6 +184,22 @@ async def test_a_watch_tells_the_whole_story_and_goes_on_where_it_broke_off(busi
     assert [event.kind for event in after if event.kind.startswith("rental.")] == ["rental.ended", "rental.settled"]
     assert after[0].charge.amount_minor == 200
     assert after[-1].sequence > before[-1].sequence
+
+
+async def test_a_bike_is_reserved_scanned_and_returned(business: Business) -> None:
+    town = business.town
+    renter, bike = await town.new_person(score=650), await town.new_bike()
+    request = reservations.ReserveAssetRequest(request_id=new_id(), renter_id=renter.renter_id, asset_code=bike)
+    kept = (await town.api.call(town.api.reservations.ReserveAsset, request, town.key)).reservation
+    assert kept.expires_at.ToDatetime() - kept.reserved_at.ToDatetime() == timedelta(minutes=10)
+    other = await town.new_person(score=650)
+    assert (await refused(town.start(other.renter_id, bike))).reason == "ASSET_NOT_AVAILABLE"
+    started = await town.start(renter.renter_id, bike)
+    ask = reservations.GetReservationRequest(reservation_id=kept.reservation_id)
+    used = (await town.api.call(town.api.reservations.GetReservation, ask, renter.token)).reservation
+    assert (used.state, used.rental_id) == (reservations.RESERVATION_STATE_USED, started.rental_id)
+    await town.end(started.rental_id)
+    await town.until(started.rental_id, SETTLED)
 
 
 async def test_a_dispute_that_is_lost_goes_on_as_if_it_had_never_been(business: Business) -> None:

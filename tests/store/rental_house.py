@@ -32,11 +32,12 @@ from services.rental.operations import (
     Living,
     Passing,
     Reading,
+    Reserving,
     Starting,
     Wakes,
     Watching,
 )
-from services.rental.store import PostgresCatalogue, PostgresRentals
+from services.rental.store import PostgresCatalogue, PostgresRentals, PostgresReservations
 from services.runtime.database import Database
 from services.values.callers import Caller, Role
 from services.values.errors import Refusal
@@ -68,6 +69,7 @@ class House:
         self.following_up = FollowingUp(self.store, self.starting, self.closing, self.changing)
         self.living = Living(self.store, self.changing, self.closing)
         self.passing = Passing(self.store, self.changing, self.closing)
+        self.reserving = Reserving(PostgresReservations(db), identity, self.changing)
         self.catalogue = Catalogue(PostgresCatalogue(db), hands)
         self.reading = Reading(self.store)
         self.watching = Watching(self.store, self.reading, self.wakes, hands)
@@ -171,7 +173,7 @@ async def open_house(dsn: str) -> AsyncIterator[House]:
     """A house on an emptied database."""
     db = await CountingDatabase.connect(dsn, pool_size=4)
     try:
-        await db.execute("TRUNCATE price_plans, assets, rentals, rental_events, requests, outbox")
+        await db.execute("TRUNCATE price_plans, assets, rentals, rental_events, reservations, requests, outbox")
         yield House(db, FakeIdentity(), FakeDeposits(), Hands(), Hands())
     finally:
         await db.close()

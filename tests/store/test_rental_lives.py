@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from rental_house import House, a_renter, by_renter, open_house, reasons
@@ -21,6 +22,7 @@ from services.rental.domain import (
     RentalState,
     Settlement,
 )
+from services.rental.operations import Watching
 from services.values.callers import Caller, Role
 from services.values.errors import Refusal
 from services.values.money import Money
@@ -252,3 +254,30 @@ async def test_a_watch_ends_with_the_rental_and_is_nobody_elses(house: House) ->
     )
     stranger = house.watching.watch(Caller(Role.RENTER, a_renter()), rental.rental_id, 0)
     assert await refused(anext(stranger)) == "RENTAL_NOT_FOUND"
+
+
+async def test_what_ends_while_a_watcher_looks_is_told_before_the_stream_ends(house: House) -> None:
+    rental = await a_bank(house)
+    house.deposits.payments[rental.rental_id] = PAID
+    house.hands.turn(minutes=5)
+
+    class EndsBetween:
+        """The store, in whose second look at the events the rental ends just afterwards."""
+
+        looks = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(house.store, name)
+
+        async def events_after(self, *args: Any) -> Any:
+            events = await house.store.events_after(*args)
+            self.looks += 1
+            if self.looks == 2:
+                await house.end(rental.rental_id)
+            return events
+
+    store: Any = EndsBetween()
+    watching = Watching(store, house.reading, house.wakes, house.hands)
+    seen = [seen async for seen in watching.watch(by_renter(rental).caller, rental.rental_id, 0)]
+    kinds = [h.event.kind for one in seen for h in one.events]
+    assert kinds[:1] + kinds[-3:] == ["rental.requested", "rental.settled", "deposit.closed", "payment.paid"]

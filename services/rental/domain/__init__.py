@@ -35,6 +35,7 @@ from services.rental.domain.ids import (
     PricePlanId,
     RentalId,
     RenterId,
+    ReservationId,
 )
 from services.rental.domain.kinds import KINDS, Kind, PricedBy
 from services.rental.domain.losing import found, lost, time_passed
@@ -50,6 +51,7 @@ from services.rental.domain.pricing import (
     price,
 )
 from services.rental.domain.rentals import Change, ClosedBy, Closing, Dispute, Rental, Security, changed
+from services.rental.domain.reservations import Reservation, ReservationState
 from services.rental.domain.starting import AssuranceLevel, Standing, cancelled, expired, refused, secured, start_answer
 from services.rental.domain.states import (
     AdmittanceOutcome,
@@ -106,6 +108,9 @@ __all__ = [
     "RentalId",
     "RentalState",
     "RenterId",
+    "Reservation",
+    "ReservationId",
+    "ReservationState",
     "Security",
     "Settlement",
     "Standing",

@@ -23,6 +23,7 @@ class AssetState(StrEnum):
     """Whether an asset can be rented."""
 
     AVAILABLE = "AVAILABLE"
+    RESERVED = "RESERVED"
     RENTED = "RENTED"
     MISSING = "MISSING"
 

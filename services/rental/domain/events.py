@@ -18,6 +18,7 @@ PLACES = 16
 class EventKind(StrEnum):
     """The kinds of events."""
 
+    RESERVED = "rental.reserved"
     REQUESTED = "rental.requested"
     STARTED = "rental.started"
     PAUSED = "rental.paused"

@@ -127,6 +127,28 @@ def payment_under_way() -> Refusal:
     return Refusal(Category.UNAVAILABLE, "PAYMENT_UNDER_WAY", "a payment is under way; retry with the same request_id")
 
 
+def kind_not_reservable() -> Refusal:
+    """KIND_NOT_RESERVABLE."""
+    return Refusal(Category.FAILED_PRECONDITION, "KIND_NOT_RESERVABLE", "this kind of asset is not kept for anybody")
+
+
+def reservation_open() -> Refusal:
+    """RESERVATION_OPEN."""
+    return Refusal(Category.FAILED_PRECONDITION, "RESERVATION_OPEN", "something is kept for this renter already")
+
+
+def reservation_not_found() -> Refusal:
+    """RESERVATION_NOT_FOUND: there is none, or it is another's; which of them is not told."""
+    return Refusal(Category.NOT_FOUND, "RESERVATION_NOT_FOUND", "no such reservation")
+
+
+def reservation_not_held(state: str) -> Refusal:
+    """RESERVATION_NOT_HELD, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "RESERVATION_NOT_HELD", "the reservation is over", metadata={"state": state}
+    )
+
+
 def rental_not_found() -> Refusal:
     """RENTAL_NOT_FOUND: there is none, or it is another's; which of them is not told."""
     return Refusal(Category.NOT_FOUND, "RENTAL_NOT_FOUND", "no such rental")

@@ -19,10 +19,13 @@ from services.rental.operations.ports import (
     Outgoing,
     Page,
     RentalStore,
+    Reservable,
+    ReservationStore,
     Scoring,
     SecureItem,
 )
 from services.rental.operations.reading import Reading
+from services.rental.operations.reserving import Reserving
 from services.rental.operations.starting import StartAsk, Started, Starting
 from services.rental.operations.telling import Telling
 from services.rental.operations.watching import Seen, Wakes, Watching
@@ -49,6 +52,9 @@ __all__ = [
     "Passing",
     "Reading",
     "RentalStore",
+    "Reservable",
+    "ReservationStore",
+    "Reserving",
     "Scoring",
     "SecureItem",
     "Seen",

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.rental.domain import (
     Asset,
+    AssetId,
     AssetKind,
     AssuranceLevel,
     Change,
@@ -25,6 +26,8 @@ from services.rental.domain import (
     RentalId,
     RentalState,
     RenterId,
+    Reservation,
+    ReservationId,
     Security,
     Settlement,
     Standing,
@@ -126,6 +129,36 @@ class RentalStore(Protocol):
 
     async def list_rentals(self, page: Page) -> list[Rental]:
         """One page of rentals, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservable:
+    """An asset that somebody wants to have kept."""
+
+    asset_id: AssetId
+    asset_kind: AssetKind
+
+
+class ReservationStore(Protocol):
+    """Reservations, durably."""
+
+    async def find(self, request: Request) -> Reservation | None:
+        """The reservation that this request made before. Raises REQUEST_ID_REUSED."""
+
+    async def asset(self, partner_id: PartnerId, code: str) -> Reservable:
+        """An asset by its code. Raises ASSET_NOT_FOUND."""
+
+    async def reserve(self, request: Request, reservation: Reservation) -> Reservation:
+        """Keeps a free asset. Raises ASSET_NOT_AVAILABLE, RESERVATION_OPEN, REQUEST_ID_REUSED."""
+
+    async def cancel(self, request: Request, reservation: Reservation, now: datetime) -> Reservation:
+        """Frees its asset. Raises RESERVATION_NOT_HELD, REQUEST_ID_REUSED."""
+
+    async def read(self, reservation_id: ReservationId) -> Reservation | None:
+        """One reservation."""
+
+    async def expire(self, now: datetime, limit: int) -> int:
+        """Frees assets that were kept for long enough; answers how many."""
 
 
 class CatalogueStore(Protocol):

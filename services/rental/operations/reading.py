@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.rental.domain import Rental, RentalId
+from services.rental.domain import Rental, RentalId, Reservation
 from services.rental.domain.refusals import rental_not_found
 from services.rental.operations.ports import Page, RentalStore
 from services.values.callers import Caller, Role
@@ -29,8 +29,8 @@ class Reading:
         return rentals[: page.size], len(rentals) > page.size
 
 
-def may_read(caller: Caller, rental: Rental) -> bool:
-    """Whether the rental is the caller's to see: their own, their business's, or anybody's for an operator."""
+def may_read(caller: Caller, rental: Rental | Reservation) -> bool:
+    """Whether it is the caller's to see: their own, their business's, or anybody's for an operator."""
     match caller.role:
         case Role.PARTNER | Role.STAFF:
             return caller.partner_id == rental.partner_id

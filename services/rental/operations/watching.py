@@ -25,11 +25,12 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is new, and how the rental stands."""
+    """What is new, and how the rental stands; `last` when nothing comes after it."""
 
     events: tuple[Happened, ...]
     rental: Rental
     price: Money | None
+    last: bool
 
 
 class Wakes:
@@ -73,20 +74,22 @@ class Watching:
             first, price = False, seen.price
             if seen.events:
                 after = seen.events[-1].sequence
-            elif _over(seen.rental):
+            elif seen.last:
                 return
             else:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), POLL_SECONDS)
 
     async def _look(self, rental_id: RentalId, after: int) -> Seen:
-        """The events first: what stands afterwards is at least what they say."""
-        events = await self._store.events_after(rental_id, after, _AT_ONCE)
-        rental = (await self._store.read([rental_id])).get(rental_id)
-        if rental is None:
+        """The events between two looks at the rental: the first says whether more can come, the second all that they
+        say."""
+        before = (await self._store.read([rental_id])).get(rental_id)
+        if before is None:
             raise rental_not_found()
-        row = (await self._store.read_priced([rental]))[rental_id]
-        return Seen(tuple(events), row.rental, price_so_far(row.rental, row.terms, self._clock.now()))
+        events = await self._store.events_after(rental_id, after, _AT_ONCE)
+        row = (await self._store.read_priced([before]))[rental_id]
+        price = price_so_far(row.rental, row.terms, self._clock.now())
+        return Seen(tuple(events), row.rental, price, _over(before))
 
 
 def _over(rental: Rental) -> bool:

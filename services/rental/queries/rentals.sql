@@ -1,6 +1,7 @@
 -- name: claim_rentals
 -- Makes a REQUESTED rental of each free asset that is asked for, locking assets in their order. Of two that want one
--- asset the first has it. A request that made a rental before makes none. One row per place: what was claimed, and
+-- asset the first has it; what is kept for somebody is free for them alone, and their reservation is used up. A request
+-- that made a rental before makes none. One row per place: what was claimed, and
 -- whether the asset exists. LIMIT keeps the planner to one look-up per item, however it sees the tables.
 WITH wanted AS (
     SELECT w.place, w.bucket, w.rental_id, w.partner_id, w.renter_id, w.asset_code, w.payment_method_id, w.request_id,
@@ -11,37 +12,46 @@ WITH wanted AS (
                               fingerprint, requested_at, activate_by, follow_up_at, place)
 ),
 found AS (
-    SELECT w.place, a.partner_id, a.asset_id, a.state
+    SELECT w.place, a.partner_id, a.asset_id, a.reservation_id,
+           a.state = 'AVAILABLE' OR (a.state = 'RESERVED' AND a.reserved_for = w.renter_id
+                                     AND a.reserved_until > w.requested_at) AS free
     FROM wanted w
     CROSS JOIN LATERAL (
-        SELECT q.partner_id, q.asset_id, q.state FROM assets q
+        SELECT q.partner_id, q.asset_id, q.state, q.reservation_id, q.reserved_for, q.reserved_until FROM assets q
         WHERE q.partner_id = w.partner_id AND q.code = w.asset_code
         LIMIT 1) a
 ),
 first AS (
-    SELECT DISTINCT ON (f.partner_id, f.asset_id) f.place, f.partner_id, f.asset_id
+    SELECT DISTINCT ON (f.partner_id, f.asset_id) f.place, f.partner_id, f.asset_id, f.reservation_id
     FROM found f
     JOIN wanted w ON w.place = f.place
-    WHERE f.state = 'AVAILABLE' AND NOT EXISTS (
+    WHERE f.free AND NOT EXISTS (
         SELECT 1 FROM rentals r
         WHERE r.bucket = w.bucket AND r.renter_id = w.renter_id AND r.partner_id = w.partner_id
           AND r.start_request_id = w.request_id)
     ORDER BY f.partner_id, f.asset_id, f.place
 ),
 locked AS (
-    SELECT f.place, a.partner_id, a.asset_id
+    SELECT f.place, a.partner_id, a.asset_id, f.reservation_id
     FROM first f
     JOIN assets a ON a.partner_id = f.partner_id AND a.asset_id = f.asset_id
-    WHERE a.state = 'AVAILABLE'
+    WHERE a.state IN ('AVAILABLE', 'RESERVED') AND a.reservation_id IS NOT DISTINCT FROM f.reservation_id
     ORDER BY a.partner_id, a.asset_id
     FOR UPDATE OF a
 ),
 claimed AS (
-    UPDATE assets a SET state = 'RENTED', rental_id = w.rental_id
+    UPDATE assets a
+    SET state = 'RENTED', rental_id = w.rental_id, reservation_id = NULL, reserved_for = NULL, reserved_until = NULL
     FROM locked l JOIN wanted w ON w.place = l.place
     WHERE a.partner_id = l.partner_id AND a.asset_id = l.asset_id
     RETURNING w.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id, a.city, a.asset_class,
               a.monthly_rent_minor
+),
+used AS (
+    UPDATE reservations v SET state = 'USED', rental_id = w.rental_id
+    FROM locked l JOIN wanted w ON w.place = l.place
+    WHERE v.bucket = w.bucket AND v.reservation_id = l.reservation_id
+    RETURNING w.bucket, w.rental_id, w.partner_id, w.renter_id, v.reserved_at
 ),
 priced AS (
     SELECT c.place, c.asset_id, c.asset_kind, c.price_plan_id, c.city, c.asset_class, c.monthly_rent_minor, p.currency
@@ -64,9 +74,12 @@ made AS (
 ),
 noted AS (
     INSERT INTO rental_events (bucket, rental_id, sequence, kind, partner_id, renter_id, occurred_at, data)
-    SELECT w.bucket, w.rental_id, 16, 'rental.requested', w.partner_id, w.renter_id, w.requested_at, '{}'
+    SELECT w.bucket, w.rental_id, 16, 'rental.requested', w.partner_id, w.renter_id, w.requested_at, '{}'::jsonb
     FROM priced p
     JOIN wanted w ON w.place = p.place
+    UNION ALL
+    SELECT u.bucket, u.rental_id, 1, 'rental.reserved', u.partner_id, u.renter_id, u.reserved_at, '{}'::jsonb
+    FROM used u
 )
 SELECT w.place, f.asset_id IS NOT NULL AS exists, p.asset_id, p.asset_kind, p.price_plan_id, p.currency,
        p.city, p.asset_class, p.monthly_rent_minor

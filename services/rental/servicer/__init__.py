@@ -3,5 +3,16 @@
 from services.rental.servicer.internal import RentalInternalServicer
 from services.rental.servicer.life import LIFE_ACCESS, LifeServicer
 from services.rental.servicer.public import ACCESS, LIMITS, RentalServicer
+from services.rental.servicer.reservations import RESERVATION_ACCESS, RESERVATION_LIMITS, ReservationServicer
 
-__all__ = ["ACCESS", "LIFE_ACCESS", "LIMITS", "LifeServicer", "RentalInternalServicer", "RentalServicer"]
+__all__ = [
+    "ACCESS",
+    "LIFE_ACCESS",
+    "LIMITS",
+    "RESERVATION_ACCESS",
+    "RESERVATION_LIMITS",
+    "LifeServicer",
+    "RentalInternalServicer",
+    "RentalServicer",
+    "ReservationServicer",
+]

@@ -2,5 +2,6 @@
 
 from services.rental.store.catalogue import PostgresCatalogue
 from services.rental.store.rentals import PostgresRentals
+from services.rental.store.reservations import PostgresReservations
 
-__all__ = ["PostgresCatalogue", "PostgresRentals"]
+__all__ = ["PostgresCatalogue", "PostgresRentals", "PostgresReservations"]

@@ -490,6 +490,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] No dispute about the return is open.
     Example: ResolveReturn after the week in which it had to be answered.
     """
+    ERROR_REASON_KIND_NOT_RESERVABLE: _ErrorReason.ValueType  # 437
+    """[FAILED_PRECONDITION] Assets of this kind are not kept for anybody.
+    Example: ReserveAsset of an umbrella.
+    """
+    ERROR_REASON_RESERVATION_OPEN: _ErrorReason.ValueType  # 438
+    """[FAILED_PRECONDITION] Something is kept for this renter at this partner already.
+    Example: ReserveAsset of two bikes.
+    """
+    ERROR_REASON_RESERVATION_NOT_FOUND: _ErrorReason.ValueType  # 439
+    """[NOT_FOUND] No such reservation, or not of this partner or renter.
+    Example: CancelReservation with a mistyped id.
+    """
+    ERROR_REASON_RESERVATION_NOT_HELD: _ErrorReason.ValueType  # 440
+    """[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
+    Example: CancelReservation after StartRental has used it up.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -963,5 +979,21 @@ Example: ReportReturn after the first report was refused.
 ERROR_REASON_RETURN_NOT_DISPUTED: ErrorReason.ValueType  # 436
 """[FAILED_PRECONDITION] No dispute about the return is open.
 Example: ResolveReturn after the week in which it had to be answered.
+"""
+ERROR_REASON_KIND_NOT_RESERVABLE: ErrorReason.ValueType  # 437
+"""[FAILED_PRECONDITION] Assets of this kind are not kept for anybody.
+Example: ReserveAsset of an umbrella.
+"""
+ERROR_REASON_RESERVATION_OPEN: ErrorReason.ValueType  # 438
+"""[FAILED_PRECONDITION] Something is kept for this renter at this partner already.
+Example: ReserveAsset of two bikes.
+"""
+ERROR_REASON_RESERVATION_NOT_FOUND: ErrorReason.ValueType  # 439
+"""[NOT_FOUND] No such reservation, or not of this partner or renter.
+Example: CancelReservation with a mistyped id.
+"""
+ERROR_REASON_RESERVATION_NOT_HELD: ErrorReason.ValueType  # 440
+"""[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
+Example: CancelReservation after StartRental has used it up.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

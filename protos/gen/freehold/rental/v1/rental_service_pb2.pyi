@@ -85,6 +85,8 @@ class _AssetStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssetState
     """Somebody has it, or is about to."""
     ASSET_STATE_MISSING: _AssetState.ValueType  # 3
     """It was not brought back."""
+    ASSET_STATE_RESERVED: _AssetState.ValueType  # 4
+    """It is kept for somebody who is on their way."""
 
 class AssetState(_AssetState, metaclass=_AssetStateEnumTypeWrapper):
     """AssetState is whether an asset can be rented."""
@@ -97,6 +99,8 @@ ASSET_STATE_RENTED: AssetState.ValueType  # 2
 """Somebody has it, or is about to."""
 ASSET_STATE_MISSING: AssetState.ValueType  # 3
 """It was not brought back."""
+ASSET_STATE_RESERVED: AssetState.ValueType  # 4
+"""It is kept for somebody who is on their way."""
 Global___AssetState: _TypeAlias = AssetState  # noqa: Y015
 
 class _ReturnDisputeState:
