@@ -46,5 +46,7 @@ def _outgoing(row: OutboxRow) -> Outgoing:
         partner_id=PartnerId(row.payload["partner_id"]),
         occurred_at=datetime.fromisoformat(row.payload["occurred_at"]),
         rental_seconds=row.payload.get("rental_seconds"),
+        withdrawn=row.payload.get("withdrawn", False),
+        again=row.payload.get("again", False),
     )
     return Outgoing(row.event_id, fact)

@@ -103,11 +103,14 @@ async def until(ask: Callable[[], Awaitable[T]], done: Callable[[T], bool]) -> T
 
 
 async def facts(town: Town, renter: Renter, rental_id: str) -> set[str]:
-    """What scoring knows about a rental."""
+    """What counts of what scoring knows about a rental."""
     request = scoring.ListMyFactsRequest(page_size=200)
     known = (await town.api.call(town.api.scoring.ListMyFacts, request, renter.token)).facts
+    mine = (rental_id, scoring.FACT_STATE_COUNTED)
     return {
-        fact_pb2.FactKind.Name(k.fact.kind).removeprefix("FACT_KIND_") for k in known if k.fact.subject == rental_id
+        fact_pb2.FactKind.Name(k.fact.kind).removeprefix("FACT_KIND_")
+        for k in known
+        if (k.fact.subject, k.state) == mine
     }
 
 
@@ -124,6 +127,7 @@ async def test_a_power_bank_is_lost_paid_for_found_and_paid_back(business: Busin
 
     back = await business.life("ReportFound", started.rental_id, town.key)
     assert (back.state, back.charge.amount_minor, back.HasField("purchase")) == (SETTLED, 300, False)
+    await until(lambda: facts(town, renter, started.rental_id), lambda known: "RENTAL_LOST" not in known)
     after = await until(lambda: town.deposit(paid.deposit_id), lambda d: d.refunded_minor == 9600)
     assert after.compensated_minor == 0
     assert (await town.ledger()).balanced

@@ -74,7 +74,7 @@ async def test_a_rental_is_overdue_lost_and_found_and_every_step_is_told(house: 
         "deposit.closed", "payment.paid", "rental.found", "rental.settled", "rental.corrected",
     ]  # fmt: skip
     assert [kind for kind, _ in await house.told()] == [
-        "RENTAL_STARTED", "RENTAL_LOST", "PAYMENT_ON_TIME", "RENTAL_RETURNED_ON_TIME",
+        "RENTAL_STARTED", "RENTAL_LOST", "PAYMENT_ON_TIME", "RENTAL_LOST", "RENTAL_RETURNED_ON_TIME",
     ]  # fmt: skip
 
 

@@ -100,16 +100,15 @@ def returned_at(rental: Rental, ended_at: datetime, charge: Money, moment: Momen
 def rerated(rental: Rental, terms: PriceTerms, ended_at: datetime, moment: Moment, **fields: Any) -> Change:
     """An ended rental that ended earlier than was thought: what it costs less is taken back by deposits, never more.
 
-    Scoring hears of the return of what had been lost; what it heard of a return before stays as it was told.
+    What scoring was told is taken back where it was not so: that the thing was lost, or came back late.
     """
     if rental.charge is None:
         raise ValueError("only a rental that has ended is rated anew")
     charge = min(rental.charge, fare(rental, terms, ended_at), key=lambda money: money.amount_minor)
     purchase_minor = rental.purchase.amount_minor if rental.purchase else 0
-    back = rental.fact(return_kind(rental, ended_at), ended_at, ended_at)
     return changed(
         rental,
-        *((back,) if rental.state is RentalState.LOST else ()),
+        *_facts_put_right(rental, ended_at),
         charge=charge,
         purchase=None,
         ended_at=ended_at,
@@ -128,6 +127,16 @@ def fare(rental: Rental, terms: PriceTerms, ended_at: datetime) -> Money:
         raise ValueError("a rental that has not started has no fare")
     plain = price(terms, rental.started_at, ended_at)
     return Money(plain.currency, min(plain.amount_minor, rental.kind.total_minor))
+
+
+def _facts_put_right(rental: Rental, ended_at: datetime) -> tuple[Fact, ...]:
+    was_lost = rental.state is RentalState.LOST
+    told = FactKind.RENTAL_LOST if was_lost or rental.ended_at is None else return_kind(rental, rental.ended_at)
+    now = return_kind(rental, ended_at)
+    if told is now:
+        return ()
+    taken_back = replace(rental.fact(told, rental.ended_at or ended_at), withdrawn=True)
+    return taken_back, replace(rental.fact(now, ended_at, ended_at), again=not was_lost)
 
 
 def price_so_far(rental: Rental, terms: PriceTerms, now: datetime) -> Money | None:

@@ -233,6 +233,8 @@ def _fact_row(fact: Fact) -> tuple[Any, ...]:
         "partner_id": fact.partner_id,
         "occurred_at": fact.occurred_at.isoformat(),
         "rental_seconds": fact.rental_seconds,
+        "withdrawn": fact.withdrawn,
+        "again": fact.again,
     }
     event_id = new_id_of("evt", fact.renter_id)
     return (bucket_of(fact.rental_id), fact.rental_id, event_id, fact.kind, fact.renter_id, payload)

@@ -126,7 +126,9 @@ def test_what_is_found_is_no_purchase_any_more() -> None:
     """¥9 for six days, ¥90 for the thing; it had been back after a day, which costs ¥1.50."""
     change = found(bought(took=9000), CHEAP, NOON + timedelta(days=1), at(days=8))
     assert kinds(change) == [EventKind.FOUND]
-    assert [fact.kind for fact in change.facts] == [FactKind.RENTAL_RETURNED_ON_TIME]
+    assert [(fact.fact_id.partition(":")[2], fact.withdrawn) for fact in change.facts] == [
+        ("lost", True), ("returned", False),
+    ]  # fmt: skip
     rental = after(change)
     assert (rental.state, rental.charge, rental.purchase) == (RentalState.RETURNED, Money("CNY", 150), None)
     assert (rental.credit, rental.credit_purchase_minor) == (Money("CNY", 900 - 150 + 9000), 9000)
@@ -222,6 +224,28 @@ def test_an_ended_rental_is_rated_anew_in_whatever_state_its_payment_is() -> Non
     assert reason(return_accepted(unpaid, BANK, at(hours=12))) == "PAYMENT_UNDER_WAY"
     waits = after(time_passed(unpaid, BANK, at(days=8)))
     assert (waits.dispute.state, waits.wake_at) == (DisputeState.OPEN, NOON + timedelta(days=8, minutes=1))
+
+
+def test_a_late_return_that_was_in_time_is_told_anew() -> None:
+    late = ended(hours=30)
+    in_time = return_accepted(
+        after(return_reported(late, NOON + timedelta(hours=20), (), at(days=2))), BANK, at(days=3)
+    )
+    assert [(fact.kind, fact.fact_id.partition(":")[2], fact.withdrawn) for fact in in_time.facts] == [
+        (FactKind.RENTAL_RETURNED_LATE, "returned", True),
+        (FactKind.RENTAL_RETURNED_ON_TIME, "returned:again", False),
+    ]
+    still_late = return_accepted(
+        after(return_reported(late, NOON + timedelta(hours=25), (), at(days=2))), BANK, at(days=3)
+    )
+    assert still_late.facts == ()
+
+
+def test_what_is_paid_at_once_is_on_time_however_late_the_answer_came() -> None:
+    disputed = after(return_reported(running(), NOON + timedelta(minutes=30), (), at(hours=1)))
+    over = after(return_accepted(disputed, BANK, at(days=6)))
+    paid = settled(over, PAID, at(days=6, hours=1))
+    assert [fact.kind for fact in paid.facts] == [FactKind.PAYMENT_ON_TIME]
 
 
 def test_a_failed_debt_that_never_was_is_cured() -> None:
