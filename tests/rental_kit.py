@@ -22,6 +22,7 @@ from services.rental.domain import (
     PricePlanId,
     PriceSegment,
     PriceTerms,
+    Pricing,
     Rental,
     RentalId,
     RenterId,
@@ -39,6 +40,7 @@ from services.values.money import Money
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TERMS = PriceTerms("CNY", 0, (PriceSegment(0, 0, 150, 30),), 0)
+PRICING = Pricing(TERMS)
 DEPOSIT = Money("CNY", 9900)
 
 

@@ -14,11 +14,13 @@ from pydantic_settings import SettingsConfigDict
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_rpc
 from freehold.rental.v1 import (
     life_service_pb2,
+    pricing_service_pb2,
     rental_internal_service_pb2,
     rental_service_pb2,
     reservation_service_pb2,
 )
 from freehold.rental.v1 import life_service_pb2_grpc as life_rpc
+from freehold.rental.v1 import pricing_service_pb2_grpc as pricing_rpc
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
 from freehold.rental.v1 import reservation_service_pb2_grpc as reservation_rpc
@@ -31,7 +33,9 @@ from services.rental.operations import (
     ClosingRentals,
     FollowingUp,
     Living,
+    Passes,
     Passing,
+    Prices,
     Reading,
     Reserving,
     StartAsk,
@@ -45,14 +49,16 @@ from services.rental.servicer import (
     ACCESS,
     LIFE_ACCESS,
     LIMITS,
+    PRICING_ACCESS,
     RESERVATION_ACCESS,
     RESERVATION_LIMITS,
     LifeServicer,
+    PricingServicer,
     RentalInternalServicer,
     RentalServicer,
     ReservationServicer,
 )
-from services.rental.store import PostgresCatalogue, PostgresRentals, PostgresReservations
+from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals, PostgresReservations
 from services.rental.sweeper import fact_relay, follow_up_sweeper, passing_sweeper, reservation_sweeper
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
@@ -118,6 +124,8 @@ class _Rooms:
         self.reading = Reading(store)
         self.reserving = Reserving(PostgresReservations(db), self.identity, changing)
         self.watching = Watching(store, self.reading, wakes, clock)
+        self.prices = Prices(PostgresPricing(db), self.reading, clock)
+        self.passes = Passes(PostgresPricing(db), self.identity, clock)
 
     async def close(self) -> None:
         """Ends the streams."""
@@ -219,6 +227,12 @@ def _server(
                 ReservationServicer(rooms.reserving),
                 RESERVATION_ACCESS,
                 RESERVATION_LIMITS,
+            ),
+            PublicService(
+                pricing_service_pb2.DESCRIPTOR.services_by_name["PricingService"],
+                pricing_rpc.add_PricingServiceServicer_to_server,
+                PricingServicer(rooms.prices, rooms.passes),
+                PRICING_ACCESS,
             ),
         ],
         [

@@ -12,7 +12,7 @@ from freehold.assets.v1 import asset_kind_pb2
 from freehold.deposits.v1 import deposits_service_pb2
 from freehold.identity.v1 import identity_service_pb2
 from freehold.money.v1 import money_pb2
-from freehold.rental.v1 import rental_service_pb2, reservation_service_pb2
+from freehold.rental.v1 import price_plan_pb2, rental_service_pb2, reservation_service_pb2
 from freehold.scoring.v1 import fact_pb2
 from services.rental.domain import (
     AdmittanceOutcome,
@@ -22,6 +22,8 @@ from services.rental.domain import (
     DepositState,
     DisputeState,
     FactKind,
+    LineKind,
+    LineUnit,
     PaymentStatus,
     RentalState,
     ReservationState,
@@ -56,6 +58,8 @@ DEPOSIT_STATES = EnumMap(deposits_service_pb2.DepositState, DepositState, "DEPOS
 PAYMENT_STATUSES = EnumMap(deposits_service_pb2.PaymentStatus, PaymentStatus, "PAYMENT_STATUS_")
 OUTCOMES = EnumMap(deposits_service_pb2.AdmittanceOutcome, AdmittanceOutcome, "ADMITTANCE_OUTCOME_")
 ASSURANCE_LEVELS = EnumMap(identity_service_pb2.AssuranceLevel, AssuranceLevel, "ASSURANCE_LEVEL_")
+LINE_KINDS = EnumMap(price_plan_pb2.PriceLineKind, LineKind, "PRICE_LINE_KIND_")
+LINE_UNITS = EnumMap(price_plan_pb2.PriceLineUnit, LineUnit, "PRICE_LINE_UNIT_")
 FACT_KINDS = EnumMap(fact_pb2.FactKind, FactKind, "FACT_KIND_")
 
 

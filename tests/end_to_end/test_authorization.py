@@ -26,6 +26,7 @@ from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import life_service_pb2 as lives
+from freehold.rental.v1 import pricing_service_pb2 as pricing
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.rental.v1 import reservation_service_pb2 as reservations
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
@@ -150,6 +151,12 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     ),
     "GetRental": lambda c: rental.GetRentalRequest(rental_id=c.rental_id),
     "EndRental": lambda c: rental.EndRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "GetReceipt": lambda c: pricing.GetReceiptRequest(rental_id=c.rental_id),
+    "EstimateCost": lambda c: pricing.EstimateCostRequest(rental_id=c.rental_id),
+    "Quote": lambda c: pricing.QuoteRequest(price_plan_id=c.town.city.price_plan_id),
+    "GrantPass": lambda c: pricing.GrantPassRequest(
+        request_id=new_id(), renter_id=c.mine.renter_id, percent_off=1, valid_until={"seconds": 4_000_000_000}
+    ),
     "CancelRental": lambda c: rental.CancelRentalRequest(request_id=new_id(), rental_id=c.rental_id),
     "PauseRental": lambda c: lives.PauseRentalRequest(request_id=new_id(), rental_id=c.rental_id),
     "ResumeRental": lambda c: lives.ResumeRentalRequest(request_id=new_id(), rental_id=c.rental_id),
@@ -220,7 +227,7 @@ OF_THE_CALLER = {
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
     "SetPolicy", "GetPolicy", "ListPolicies", "SimulatePolicy", "SetProcessorOrder",
     "GetStatement", "ListEntries", "ExportLedger",
-    "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
+    "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ListPasses", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""
 

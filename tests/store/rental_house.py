@@ -9,6 +9,7 @@ from typing import Any
 from rental_kit import TERMS, FakeDeposits, FakeIdentity, Hands, ask
 
 from services.rental.domain import (
+    NO_USAGE,
     Asset,
     AssetKind,
     CancelRental,
@@ -21,6 +22,7 @@ from services.rental.domain import (
     RentalId,
     RenterId,
     Timing,
+    Usage,
 )
 from services.rental.operations import (
     Arrivals,
@@ -30,14 +32,16 @@ from services.rental.operations import (
     ClosingRentals,
     FollowingUp,
     Living,
+    Passes,
     Passing,
+    Prices,
     Reading,
     Reserving,
     Starting,
     Wakes,
     Watching,
 )
-from services.rental.store import PostgresCatalogue, PostgresRentals, PostgresReservations
+from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals, PostgresReservations
 from services.runtime.database import Database
 from services.values.callers import Caller, Role
 from services.values.errors import Refusal
@@ -73,6 +77,8 @@ class House:
         self.catalogue = Catalogue(PostgresCatalogue(db), hands)
         self.reading = Reading(self.store)
         self.watching = Watching(self.store, self.reading, self.wakes, hands)
+        self.prices = Prices(PostgresPricing(db), self.reading, hands)
+        self.passes = Passes(PostgresPricing(db), identity, hands)
         self.partner_id = PartnerId(new_id("ptn"))
 
     def another(self, deposits: Any = None, store: Any = None, wall: Hands | None = None) -> House:
@@ -102,9 +108,9 @@ class House:
         assert isinstance(rental, Rental)
         return rental
 
-    async def end(self, rental_id: RentalId, request_id: str = "end-1") -> Rental | Refusal:
+    async def end(self, rental_id: RentalId, request_id: str = "end-1", usage: Usage = NO_USAGE) -> Rental | Refusal:
         """One return."""
-        return (await self.closing.end([EndRental(self.partner_id, request_id, rental_id)]))[0]
+        return (await self.closing.end([EndRental(self.partner_id, request_id, rental_id, usage)]))[0]
 
     async def cancel(self, rental_id: RentalId, request_id: str = "cancel-1") -> Rental | Refusal:
         """One cancellation."""
@@ -173,7 +179,8 @@ async def open_house(dsn: str) -> AsyncIterator[House]:
     """A house on an emptied database."""
     db = await CountingDatabase.connect(dsn, pool_size=4)
     try:
-        await db.execute("TRUNCATE price_plans, assets, rentals, rental_events, reservations, requests, outbox")
+        tables = "price_plans, assets, rentals, rental_events, reservations, requests, outbox, passes"
+        await db.execute(f"TRUNCATE {tables}")
         yield House(db, FakeIdentity(), FakeDeposits(), Hands(), Hands())
     finally:
         await db.close()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.rental.domain.ending import fare, rerated, returned_at
+from services.rental.domain.ending import rerated, returned_at
+from services.rental.domain.fares import Pricing
 from services.rental.domain.moments import Moment
-from services.rental.domain.pricing import PriceTerms
 from services.rental.domain.refusals import (
     payment_under_way,
     return_already_disputed,
@@ -55,7 +55,7 @@ def return_reported(
 
 
 def return_accepted(
-    rental: Rental, terms: PriceTerms, moment: Moment, state: DisputeState = DisputeState.ACCEPTED
+    rental: Rental, pricing: Pricing, moment: Moment, state: DisputeState = DisputeState.ACCEPTED
 ) -> Change | Refusal:
     """It was back when the renter said: ended then, and rated anew if it was ended or bought before.
 
@@ -67,11 +67,11 @@ def return_accepted(
     settled = replace(dispute, state=state)
     end = dispute.claimed_end_at
     if rental.state is RentalState.DISPUTED:
-        return returned_at(rental, end, fare(rental, terms, end), moment, dispute=settled)
+        return returned_at(rental, end, pricing, moment, dispute=settled)
     if rental.follow_up is not FollowUp.NONE:
         return payment_under_way()
     after = rental.after(Step.FIND) if rental.state is RentalState.LOST else rental.state
-    return rerated(rental, terms, end, moment, state=after, dispute=settled, wake_at=None)
+    return rerated(rental, pricing, end, moment, state=after, dispute=settled, wake_at=None)
 
 
 def return_refused(rental: Rental) -> Change | Refusal:
@@ -88,9 +88,9 @@ def return_refused(rental: Rental) -> Change | Refusal:
     )
 
 
-def lapsed(rental: Rental, terms: PriceTerms, moment: Moment) -> Change:
+def lapsed(rental: Rental, pricing: Pricing, moment: Moment) -> Change:
     """Nobody answered in time: accepted; while a payment is under way it is looked at again."""
-    change = return_accepted(rental, terms, moment, DisputeState.LAPSED)
+    change = return_accepted(rental, pricing, moment, DisputeState.LAPSED)
     return changed(rental, wake_at=moment.now + _ASK_AGAIN) if isinstance(change, Refusal) else change
 
 

@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.rental.domain.facts import Fact, FactKind
+from services.rental.domain.fares import Pricing, charged_minor, itemised_at
 from services.rental.domain.ids import RentalId
-from services.rental.domain.kinds import PricedBy
 from services.rental.domain.moments import Moment
-from services.rental.domain.pricing import PriceTerms, price
+from services.rental.domain.pricing import NO_USAGE, Usage
 from services.rental.domain.refusals import (
     CALLER_CANCELLED,
     HOLD_EXPIRED,
-    charge_not_allowed,
-    charge_required,
     rental_not_active,
     rental_not_cancellable,
     request_id_reused,
@@ -25,7 +23,6 @@ from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, ch
 from services.rental.domain.starting import cancelled
 from services.rental.domain.states import (
     CHARGED,
-    HAS_ASSET,
     OVER,
     DepositState,
     DisputeState,
@@ -64,7 +61,7 @@ class DepositEvent:
 
 
 def returned(
-    rental: Rental, closed_by: ClosedBy, terms: PriceTerms, moment: Moment, told_charge: Money | None = None
+    rental: Rental, closed_by: ClosedBy, pricing: Pricing, moment: Moment, told_charge: Money | None = None
 ) -> Change | None:
     """Priced, the asset free, the charge due. None from a state without this step.
 
@@ -76,18 +73,28 @@ def returned(
     dispute, ended_at = rental.dispute, max(moment.now, rental.started_at)
     if rental.state is RentalState.DISPUTED and dispute is not None:
         ended_at, dispute = dispute.claimed_end_at, replace(dispute, state=DisputeState.ACCEPTED)
-    charge = told_charge or fare(rental, terms, ended_at)
-    return returned_at(rental, ended_at, charge, moment, closed_by=closed_by, dispute=dispute)
+    return returned_at(rental, ended_at, pricing, moment, told_charge, closed_by=closed_by, dispute=dispute)
 
 
-def returned_at(rental: Rental, ended_at: datetime, charge: Money, moment: Moment, **fields: Any) -> Change:
-    """→ RETURNED at a time, for a charge."""
+def returned_at(
+    rental: Rental,
+    ended_at: datetime,
+    pricing: Pricing,
+    moment: Moment,
+    told_charge: Money | None = None,
+    **fields: Any,
+) -> Change:
+    """→ RETURNED at a time, for what the plan says or for what was told."""
+    itemised = itemised_at(rental, pricing, ended_at)
+    charge = told_charge or itemised.total
     return changed(
         rental,
         rental.fact(return_kind(rental, ended_at), ended_at, ended_at),
         state=rental.after(Step.RETURN),
         payment_status=PaymentStatus.DUE if charge.amount_minor else PaymentStatus.NONE,
         charge=charge,
+        usage=pricing.usage,
+        pass_used=itemised.pass_used,
         ended_at=ended_at,
         charged_at=moment.now,
         wake_at=None,
@@ -97,19 +104,21 @@ def returned_at(rental: Rental, ended_at: datetime, charge: Money, moment: Momen
     )
 
 
-def rerated(rental: Rental, terms: PriceTerms, ended_at: datetime, moment: Moment, **fields: Any) -> Change:
+def rerated(rental: Rental, pricing: Pricing, ended_at: datetime, moment: Moment, **fields: Any) -> Change:
     """An ended rental that ended earlier than was thought: what it costs less is taken back by deposits, never more.
 
     What scoring was told is taken back where it was not so: that the thing was lost, or came back late.
     """
     if rental.charge is None:
         raise ValueError("only a rental that has ended is rated anew")
-    charge = min(rental.charge, fare(rental, terms, ended_at), key=lambda money: money.amount_minor)
+    itemised = itemised_at(rental, pricing, ended_at)
+    charge = min(rental.charge, itemised.total, key=lambda money: money.amount_minor)
     purchase_minor = rental.purchase.amount_minor if rental.purchase else 0
     return changed(
         rental,
         *_facts_put_right(rental, ended_at),
         charge=charge,
+        pass_used=itemised.pass_used,
         purchase=None,
         ended_at=ended_at,
         credit=Money(rental.currency, rental.charge.amount_minor - charge.amount_minor + purchase_minor),
@@ -119,14 +128,6 @@ def rerated(rental: Rental, terms: PriceTerms, ended_at: datetime, moment: Momen
         follow_up_at=moment.lease_until,
         **fields,
     )
-
-
-def fare(rental: Rental, terms: PriceTerms, ended_at: datetime) -> Money:
-    """What the rental costs by its plan if it ends then; never more than the thing (`Kind.total_minor`)."""
-    if rental.started_at is None:
-        raise ValueError("a rental that has not started has no fare")
-    plain = price(terms, rental.started_at, ended_at)
-    return Money(plain.currency, min(plain.amount_minor, rental.kind.total_minor))
 
 
 def _facts_put_right(rental: Rental, ended_at: datetime) -> tuple[Fact, ...]:
@@ -139,30 +140,10 @@ def _facts_put_right(rental: Rental, ended_at: datetime) -> tuple[Fact, ...]:
     return taken_back, replace(rental.fact(now, ended_at, ended_at), again=not was_lost)
 
 
-def price_so_far(rental: Rental, terms: PriceTerms, now: datetime) -> Money | None:
-    """What a rental costs, or would if it ended now; a disputed one while the clock stands. None before it starts, and
-    while only the partner can say."""
-    if rental.charge is not None:
-        return Money(rental.currency, _total_minor(rental))
-    if rental.state not in HAS_ASSET or rental.started_at is None or rental.kind.priced_by is PricedBy.PARTNER:
-        return None
-    stands = rental.dispute is not None and rental.state is RentalState.DISPUTED
-    return fare(rental, terms, rental.dispute.reported_at if rental.dispute and stands else now)
-
-
 def return_kind(rental: Rental, ended_at: datetime) -> FactKind:
     """Whether a return then is on time or late."""
     late = rental.started_at is not None and ended_at - rental.started_at > rental.kind.late_after
     return FactKind.RENTAL_RETURNED_LATE if late else FactKind.RENTAL_RETURNED_ON_TIME
-
-
-def check_told_charge(rental: Rental, told: Money | None) -> Refusal | None:
-    """Why a rental cannot end with this charge: CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, or nothing."""
-    by_partner = rental.kind.priced_by is PricedBy.PARTNER
-    if told is None:
-        return charge_required() if by_partner else None
-    fits = told.currency == rental.currency and told.amount_minor <= rental.kind.total_minor
-    return None if by_partner and fits else charge_not_allowed(rental.kind.total_minor if by_partner else 0)
 
 
 def caller_cancelled(rental: Rental, closed_by: ClosedBy, moment: Moment) -> Change | None:
@@ -173,13 +154,17 @@ def caller_cancelled(rental: Rental, closed_by: ClosedBy, moment: Moment) -> Cha
     return cancelled(rental, CALLER_CANCELLED, moment, closed_by=closed_by)
 
 
-def close_answer(rental: Rental, closed_by: ClosedBy, told_charge: Money | None = None) -> Rental | Refusal:
+def close_answer(
+    rental: Rental, closed_by: ClosedBy, usage: Usage = NO_USAGE, told_charge: Money | None = None
+) -> Rental | Refusal:
     """What EndRental and CancelRental answer, at first and on every replay: the rental if this command closed it.
 
-    Else RENTAL_NOT_ACTIVE or RENTAL_NOT_CANCELLABLE, with the state; REQUEST_ID_REUSED with another charge than then.
+    Else RENTAL_NOT_ACTIVE or RENTAL_NOT_CANCELLABLE, with the state; REQUEST_ID_REUSED when the same id told of
+    another usage or charge.
     """
     if rental.closed_by == closed_by:
-        return request_id_reused() if told_charge not in (None, rental.charge) else rental
+        same = rental.usage == usage and told_charge in (None, rental.charge)
+        return rental if same else request_id_reused()
     not_so = rental_not_active if closed_by.closing is Closing.END else rental_not_cancellable
     return not_so(rental.state)
 
@@ -237,11 +222,7 @@ def _taken_up(rental: Rental, settlement: Settlement) -> bool:
 
 
 def _owes(rental: Rental) -> bool:
-    return _total_minor(rental) > 0
-
-
-def _total_minor(rental: Rental) -> int:
-    return sum(part.amount_minor for part in (rental.charge, rental.purchase) if part is not None)
+    return charged_minor(rental) > 0
 
 
 PAID_LATE_AFTER = timedelta(hours=24)

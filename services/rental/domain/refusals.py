@@ -57,6 +57,16 @@ def request_id_reused() -> Refusal:
     return Refusal(Category.ALREADY_EXISTS, "REQUEST_ID_REUSED", "the request_id was used with other content")
 
 
+def renter_not_found() -> Refusal:
+    """RENTER_NOT_FOUND."""
+    return Refusal(Category.NOT_FOUND, "RENTER_NOT_FOUND", "no such renter")
+
+
+def renter_not_linked() -> Refusal:
+    """RENTER_NOT_LINKED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RENTER_NOT_LINKED", "the renter is not linked to this partner")
+
+
 def asset_not_found() -> Refusal:
     """ASSET_NOT_FOUND."""
     return Refusal(Category.NOT_FOUND, "ASSET_NOT_FOUND", "no asset of this partner has that code")
@@ -168,6 +178,42 @@ def rental_not_cancellable(state: RentalState) -> Refusal:
         "RENTAL_NOT_CANCELLABLE",
         "the rental can no longer be cancelled",
         metadata={"state": state},
+    )
+
+
+def rental_not_ended(state: RentalState) -> Refusal:
+    """RENTAL_NOT_ENDED, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RENTAL_NOT_ENDED",
+        "only a rental that ended has a receipt",
+        metadata={"state": state},
+    )
+
+
+def fee_not_in_plan() -> Refusal:
+    """FEE_NOT_IN_PLAN."""
+    return Refusal(Category.FAILED_PRECONDITION, "FEE_NOT_IN_PLAN", "the rental's price plan has no fee of that code")
+
+
+def discount_not_in_plan() -> Refusal:
+    """DISCOUNT_NOT_IN_PLAN."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "DISCOUNT_NOT_IN_PLAN", "the rental's price plan has no discount of that code"
+    )
+
+
+def discount_not_valid() -> Refusal:
+    """DISCOUNT_NOT_VALID."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "DISCOUNT_NOT_VALID", "the discount does not hold for the time the ride started"
+    )
+
+
+def price_plan_currency() -> Refusal:
+    """PRICE_PLAN_CURRENCY: what follows a plan's name counts on its currency."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "PRICE_PLAN_CURRENCY", "every version of a price plan is in one currency"
     )
 
 

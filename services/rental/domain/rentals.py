@@ -21,6 +21,7 @@ from services.rental.domain.ids import (
     RenterId,
 )
 from services.rental.domain.kinds import KINDS, Kind
+from services.rental.domain.pricing import NO_USAGE, RidePass, Usage
 from services.rental.domain.states import (
     HAS_ASSET,
     AdmittanceOutcome,
@@ -75,9 +76,10 @@ class Dispute:
 class Rental:
     """One rental.
 
-    `currency` is the pinned plan's; city, class and monthly rent are the asset's. `activate_by` and `follow_up_at` are
-    real time, the other times are business time. `fingerprint` is that of the StartRental which made it. `version`
-    counts the changes: a change is written only over the version that it was decided on.
+    `currency` is the pinned plan's; city, class and monthly rent are the asset's. `usage` and `pass_used` are, beside
+    the plan and the times, what the charge follows from: its lines are computed anew from them. `activate_by` and
+    `follow_up_at` are real time, the other times are business time. `fingerprint` is that of the StartRental which made
+    it. `version` counts the changes: a change is written only over the version that it was decided on.
 
     `charge` is the fare; `purchase` is what a lost thing costs beside it. The thing is due back at `due_at`, was
     announced to be overdue at `overdue_at`, and `wake_at` is when time makes something happen next. What it costs
@@ -114,6 +116,8 @@ class Rental:
     city: str = ""
     asset_class: str = ""
     monthly_rent_minor: int = 0
+    usage: Usage = NO_USAGE
+    pass_used: RidePass | None = None
     due_at: datetime | None = None
     wake_at: datetime | None = None
     overdue_at: datetime | None = None

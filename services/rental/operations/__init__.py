@@ -6,6 +6,7 @@ from services.rental.operations.changing import Changing
 from services.rental.operations.closing import ClosingRentals
 from services.rental.operations.following_up import FollowingUp
 from services.rental.operations.living import Ask, Living
+from services.rental.operations.passes import Passes
 from services.rental.operations.passing import Passing
 from services.rental.operations.ports import (
     CatalogueStore,
@@ -18,12 +19,14 @@ from services.rental.operations.ports import (
     Origin,
     Outgoing,
     Page,
+    PricingStore,
     RentalStore,
     Reservable,
     ReservationStore,
     Scoring,
     SecureItem,
 )
+from services.rental.operations.prices import Priced, Prices, Quotation
 from services.rental.operations.reading import Reading
 from services.rental.operations.reserving import Reserving
 from services.rental.operations.starting import StartAsk, Started, Starting
@@ -49,7 +52,12 @@ __all__ = [
     "Origin",
     "Outgoing",
     "Page",
+    "Passes",
     "Passing",
+    "Priced",
+    "Prices",
+    "PricingStore",
+    "Quotation",
     "Reading",
     "RentalStore",
     "Reservable",

@@ -9,7 +9,7 @@ from datetime import datetime
 from services.rental.domain import (
     Change,
     Moment,
-    PriceTerms,
+    Pricing,
     Rental,
     RentalId,
     found,
@@ -30,7 +30,7 @@ from services.values.errors import Refusal
 from services.values.ids import bucket_of
 from services.values.requests import Request, fingerprint
 
-Decision = Callable[[Rental, PriceTerms, Moment], Change | Refusal]
+Decision = Callable[[Rental, Pricing, Moment], Change | Refusal]
 
 _ROUNDS = 4
 """A round is lost only when somebody else moved the rental on, and a rental has few moves."""
@@ -71,7 +71,10 @@ class Living:
     async def report_found(self, ask: Ask, returned_at: datetime | None) -> Rental:
         """LOST → RETURNED: the purchase is undone."""
         return await self._command(
-            ask, "ReportFound", (returned_at,), lambda rental, terms, moment: found(rental, terms, returned_at, moment)
+            ask,
+            "ReportFound",
+            (returned_at,),
+            lambda rental, pricing, moment: found(rental, pricing, returned_at, moment),
         )
 
     async def report_return(self, ask: Ask, claimed_end_at: datetime | None, evidence: tuple[str, ...]) -> Rental:
@@ -97,7 +100,7 @@ class Living:
                 return await self._own(ask)
             row = (await self._store.read_priced([rental]))[ask.rental_id]
             moment = self._changing.moment()
-            outcome = decide(row.rental, row.terms, moment)
+            outcome = decide(row.rental, row.pricing, moment)
             if isinstance(outcome, Refusal):
                 raise outcome
             change = replace(outcome, request=request)

@@ -28,7 +28,7 @@ class Passing:
         moment = self._changing.moment()
         due = await self._store.take_waking(moment.now, _BATCH)
         moved = await self._changing.apply(
-            [(row.rental, partial(time_passed, terms=row.terms, moment=moment)) for row in due]
+            [(row.rental, partial(time_passed, pricing=row.pricing, moment=moment)) for row in due]
         )
         for rental in moved:
             await self._closing.follow(rental)

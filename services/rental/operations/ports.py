@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.rental.domain import (
+    NO_USAGE,
     Asset,
     AssetId,
     AssetKind,
@@ -18,20 +19,26 @@ from services.rental.domain import (
     CreatePricePlan,
     DepositState,
     Fact,
+    GrantPass,
     Happened,
     PartnerId,
+    Pass,
     PricePlan,
+    PricePlanId,
     PriceTerms,
+    Pricing,
     Rental,
     RentalId,
     RentalState,
     RenterId,
     Reservation,
     ReservationId,
+    RidePass,
     Security,
     Settlement,
     Standing,
     StartRental,
+    Usage,
 )
 from services.values.errors import Refusal
 from services.values.money import Money
@@ -60,21 +67,31 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """An EndRental or CancelRental of `caller`."""
+    """An EndRental, with what is known of the ride, or a CancelRental of `caller`."""
 
     rental_id: RentalId
     caller: PartnerId
     by: ClosedBy
+    usage: Usage = NO_USAGE
     told_charge: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Closable:
-    """A rental with the terms it is priced by; `reused` when the closing command's id closed another rental before."""
+    """A rental with the terms it is priced by and its renter's passes for it, those that end first first.
+
+    `reused` when the closing command's id closed another rental before.
+    """
 
     rental: Rental
     terms: PriceTerms
     reused: bool
+    passes: tuple[RidePass, ...] = ()
+
+    @property
+    def pricing(self) -> Pricing:
+        """What the rental is priced by, with what is known of the ride so far."""
+        return Pricing(self.terms, self.rental.usage, self.passes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +182,40 @@ class CatalogueStore(Protocol):
     """Price plans and assets, durably."""
 
     async def create_plan(self, command: CreatePricePlan, fingerprint: bytes, plan: PricePlan) -> PricePlan:
-        """The plan, or the one that this request made before. Raises REQUEST_ID_REUSED."""
+        """The plan as its name's next version, or the one that this request made before.
+
+        Raises PRICE_PLAN_CURRENCY, REQUEST_ID_REUSED."""
 
     async def create_asset(self, command: CreateAsset, fingerprint: bytes, asset: Asset) -> Asset:
         """The asset, or the one that this request made before. Raises PRICE_PLAN_NOT_FOUND, ASSET_CODE_TAKEN,
         REQUEST_ID_REUSED."""
+
+
+class PricingStore(Protocol):
+    """What prices follow from, and passes, durably."""
+
+    async def plan(self, partner_id: PartnerId, price_plan_id: PricePlanId) -> PricePlan:
+        """A plan of the partner. Raises PRICE_PLAN_NOT_FOUND."""
+
+    async def newest_plan(self, partner_id: PartnerId, name: str) -> PricePlan:
+        """The newest version of a name. Raises PRICE_PLAN_NOT_FOUND."""
+
+    async def plan_of_asset(self, partner_id: PartnerId, code: str) -> tuple[PricePlan, AssetKind]:
+        """By what an asset is priced now, and its kind. Raises ASSET_NOT_FOUND."""
+
+    async def usable_passes(
+        self, renter_id: RenterId, partner_id: PartnerId, kind: AssetKind | None, at: datetime
+    ) -> list[RidePass]:
+        """What the renter's passes give a ride that starts at a time, those that end first first."""
+
+    async def granted(self, command: GrantPass, fingerprint: bytes) -> Pass | None:
+        """The pass that this request granted before. Raises REQUEST_ID_REUSED."""
+
+    async def grant(self, command: GrantPass, fingerprint: bytes, new: Pass) -> Pass:
+        """The pass, or the one that this request granted meanwhile. Raises REQUEST_ID_REUSED."""
+
+    async def passes(self, renter_id: RenterId, partner_id: PartnerId | None, limit: int) -> list[Pass]:
+        """The renter's passes at a partner or at all, those that end last first."""
 
 
 @dataclass(frozen=True, slots=True)

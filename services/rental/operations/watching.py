@@ -88,7 +88,7 @@ class Watching:
             raise rental_not_found()
         events = await self._store.events_after(rental_id, after, _AT_ONCE)
         row = (await self._store.read_priced([before]))[rental_id]
-        price = price_so_far(row.rental, row.terms, self._clock.now())
+        price = price_so_far(row.rental, row.pricing, self._clock.now())
         return Seen(tuple(events), row.rental, price, _over(before))
 
 

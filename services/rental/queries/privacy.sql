@@ -15,9 +15,18 @@ SELECT 'OPEN_RENTAL' FROM reservations v WHERE v.bucket = $1 AND v.renter_id = $
 SELECT rental_id, partner_id, asset_id, asset_code, asset_kind, price_plan_id, currency, payment_method_id, requested_at,
        state, payment_status, deposit_id, deposit_state, outcome, reason_codes, deposit_currency, deposit_amount_minor,
        decline_code, charge_minor, started_at, ended_at, cancelled_at, cancel_reason, payment_failed_at, city,
-       asset_class, monthly_rent_minor, due_at, overdue_at, purchase_minor, credit_minor, corrections, dispute_state,
-       reported_at, claimed_end_at
+       asset_class, monthly_rent_minor, price_inputs, due_at, overdue_at, purchase_minor, credit_minor, corrections,
+       dispute_state, reported_at, claimed_end_at
 FROM rentals WHERE bucket = $1 AND renter_id = $2 ORDER BY rental_id;
+
+-- name: privacy_export_passes
+-- Every pass.
+SELECT pass_id, partner_id, asset_kind, free_minutes, percent_off, valid_from, valid_until, granted_at
+FROM passes WHERE bucket = $1 AND renter_id = $2 ORDER BY pass_id;
+
+-- name: privacy_delete_passes
+-- Passes are of no use to anybody else.
+DELETE FROM passes WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_export_reservations
 -- What was kept for the person.

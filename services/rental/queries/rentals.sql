@@ -1,8 +1,9 @@
 -- name: claim_rentals
 -- Makes a REQUESTED rental of each free asset that is asked for, locking assets in their order. Of two that want one
 -- asset the first has it; what is kept for somebody is free for them alone, and their reservation is used up. A request
--- that made a rental before makes none. One row per place: what was claimed, and
--- whether the asset exists. LIMIT keeps the planner to one look-up per item, however it sees the tables.
+-- that made a rental before makes none. One row per place: what was claimed, and whether the asset exists. The plan is
+-- pinned here: the asset's own, or its name's newest version. LIMIT keeps the planner to one look-up per item, however it
+-- sees the tables.
 WITH wanted AS (
     SELECT w.place, w.bucket, w.rental_id, w.partner_id, w.renter_id, w.asset_code, w.payment_method_id, w.request_id,
            w.fingerprint, w.requested_at, w.activate_by, w.follow_up_at
@@ -44,8 +45,8 @@ claimed AS (
     SET state = 'RENTED', rental_id = w.rental_id, reservation_id = NULL, reserved_for = NULL, reserved_until = NULL
     FROM locked l JOIN wanted w ON w.place = l.place
     WHERE a.partner_id = l.partner_id AND a.asset_id = l.asset_id
-    RETURNING w.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id, a.city, a.asset_class,
-              a.monthly_rent_minor
+    RETURNING w.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id, a.price_plan_name, a.city,
+              a.asset_class, a.monthly_rent_minor
 ),
 used AS (
     UPDATE reservations v SET state = 'USED', rental_id = w.rental_id
@@ -54,11 +55,15 @@ used AS (
     RETURNING w.bucket, w.rental_id, w.partner_id, w.renter_id, v.reserved_at
 ),
 priced AS (
-    SELECT c.place, c.asset_id, c.asset_kind, c.price_plan_id, c.city, c.asset_class, c.monthly_rent_minor, p.currency
+    SELECT c.place, c.asset_id, c.asset_kind, p.price_plan_id, c.city, c.asset_class, c.monthly_rent_minor, p.currency
     FROM claimed c
     CROSS JOIN LATERAL (
-        SELECT q.currency FROM price_plans q
-        WHERE q.partner_id = c.partner_id AND q.price_plan_id = c.price_plan_id
+        SELECT q.price_plan_id, q.currency FROM price_plans q
+        WHERE q.partner_id = c.partner_id AND q.price_plan_id = COALESCE(c.price_plan_id, (
+            SELECT n.price_plan_id FROM price_plans n
+            WHERE n.partner_id = c.partner_id AND n.name = c.price_plan_name AND n.name <> ''
+            ORDER BY n.version DESC
+            LIMIT 1))
         LIMIT 1) p
 ),
 made AS (
@@ -103,21 +108,31 @@ SELECT r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r.asset_co
        r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency, r.deposit_amount_minor,
        r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id, r.cancelled_at,
        r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at, r.city,
-       r.asset_class, r.monthly_rent_minor, r.due_at, r.wake_at, r.overdue_at, r.charged_at, r.purchase_minor,
+       r.asset_class, r.monthly_rent_minor, r.price_inputs, r.due_at, r.wake_at, r.overdue_at, r.charged_at, r.purchase_minor,
        r.credit_minor, r.credit_purchase_minor, r.corrections, r.dispute_state, r.reported_at, r.claimed_end_at
 FROM unnest($1::int[], $2::text[]) AS w (bucket, rental_id)
 JOIN rentals r ON r.bucket = w.bucket AND r.rental_id = w.rental_id;
 
 -- name: read_to_close
--- Rentals with the price plan pinned at their start, by place; and whether the closing request closed another rental.
+-- Rentals with the price plan pinned at their start and the passes that were valid then, by place; and whether the
+-- closing request closed another rental.
 -- LIMIT keeps the planner from starting at the plan, which all rentals of a partner may share.
 SELECT w.place, r.rental_id, r.version, r.partner_id, r.renter_id, r.asset_id, r.asset_code, r.asset_kind,
        r.price_plan_id, r.currency, r.payment_method_id, r.fingerprint, r.requested_at, r.activate_by, r.state,
        r.payment_status, r.deposit_id, r.deposit_state, r.outcome, r.reason_codes, r.deposit_currency,
        r.deposit_amount_minor, r.decline_code, r.charge_minor, r.started_at, r.ended_at, r.closing, r.closed_request_id,
        r.cancelled_at, r.cancel_reason, r.follow_up, r.follow_up_at, r.payment_failed_at, r.deposit_event_at,
-       r.city, r.asset_class, r.monthly_rent_minor, r.due_at, r.wake_at, r.overdue_at, r.charged_at, r.purchase_minor,
-       r.credit_minor, r.credit_purchase_minor, r.corrections, r.dispute_state, r.reported_at, r.claimed_end_at, p.base_minor, p.segments, p.cap_per_day_minor,
+       r.city, r.asset_class, r.monthly_rent_minor, r.price_inputs, r.due_at, r.wake_at, r.overdue_at, r.charged_at, r.purchase_minor,
+       r.credit_minor, r.credit_purchase_minor, r.corrections, r.dispute_state, r.reported_at, r.claimed_end_at,
+       p.base_minor, p.segments, p.cap_per_day_minor, p.rules,
+       (SELECT jsonb_agg(jsonb_build_array(u.pass_id, u.free_minutes, u.percent_off) ORDER BY u.valid_until, u.pass_id)
+        FROM (
+            SELECT s.pass_id, s.free_minutes, s.percent_off, s.valid_until FROM passes s
+            WHERE s.bucket = r.bucket AND s.renter_id = r.renter_id AND s.partner_id = r.partner_id
+              AND (s.asset_kind IS NULL OR s.asset_kind = r.asset_kind)
+              AND s.valid_from <= r.started_at AND s.valid_until > r.started_at
+            ORDER BY s.valid_until, s.pass_id
+            LIMIT 16) u) AS passes,
        EXISTS (
            SELECT 1 FROM rentals o
            WHERE o.bucket = r.bucket AND o.renter_id = r.renter_id AND o.partner_id = r.partner_id
@@ -126,7 +141,7 @@ FROM unnest($1::int[], $2::text[], $3::text[], $4::text[])
     WITH ORDINALITY AS w (bucket, rental_id, closing, request_id, place)
 JOIN rentals r ON r.bucket = w.bucket AND r.rental_id = w.rental_id
 CROSS JOIN LATERAL (
-    SELECT q.base_minor, q.segments, q.cap_per_day_minor FROM price_plans q
+    SELECT q.base_minor, q.segments, q.cap_per_day_minor, q.rules FROM price_plans q
     WHERE q.partner_id = r.partner_id AND q.price_plan_id = r.price_plan_id
     LIMIT 1) p;
 
@@ -139,18 +154,19 @@ WITH change AS (
            c.ended_at, c.closing, c.closed_request_id, c.cancelled_at, c.cancel_reason, c.follow_up, c.follow_up_at,
            c.payment_failed_at, c.deposit_event_at, c.asset_state, c.due_at, c.wake_at, c.overdue_at, c.purchase_minor,
            c.credit_minor, c.credit_purchase_minor, c.corrections, c.dispute_state, c.reported_at, c.claimed_end_at,
-           c.charged_at
+           c.charged_at, c.price_inputs
     FROM unnest($1::int[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                 $9::text[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::timestamptz[],
                 $15::timestamptz[], $16::text[], $17::text[], $18::timestamptz[], $19::text[], $20::text[],
                 $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], $24::text[], $25::timestamptz[],
                 $26::timestamptz[], $27::timestamptz[], $28::bigint[], $29::bigint[], $30::bigint[], $31::int[],
-                $32::text[], $33::timestamptz[], $34::timestamptz[], $35::timestamptz[])
+                $32::text[], $33::timestamptz[], $34::timestamptz[], $35::timestamptz[], $36::jsonb[])
         AS c (bucket, rental_id, version, state, payment_status, deposit_id, deposit_state, outcome, reason_codes,
               deposit_currency, deposit_amount_minor, decline_code, charge_minor, started_at, ended_at, closing,
               closed_request_id, cancelled_at, cancel_reason, follow_up, follow_up_at, payment_failed_at,
               deposit_event_at, asset_state, due_at, wake_at, overdue_at, purchase_minor, credit_minor,
-              credit_purchase_minor, corrections, dispute_state, reported_at, claimed_end_at, charged_at)
+              credit_purchase_minor, corrections, dispute_state, reported_at, claimed_end_at, charged_at,
+              price_inputs)
 ),
 locked AS (
     SELECT r.bucket, r.rental_id
@@ -193,7 +209,8 @@ saved AS (
         dispute_state = c.dispute_state,
         reported_at = c.reported_at,
         claimed_end_at = c.claimed_end_at,
-        charged_at = c.charged_at
+        charged_at = c.charged_at,
+        price_inputs = c.price_inputs
     FROM locked l
     JOIN change c ON c.bucket = l.bucket AND c.rental_id = l.rental_id
     WHERE r.bucket = l.bucket AND r.rental_id = l.rental_id
@@ -208,21 +225,21 @@ stands AS (
 ),
 told AS (
     INSERT INTO outbox (bucket, event_id, destination, kind, renter_id, payload, created_at, lease_until, attempts)
-    SELECT f.bucket, f.event_id, 'scoring', f.kind, f.renter_id, f.payload, $52, $52, 0
-    FROM unnest($36::int[], $37::text[], $38::text[], $39::text[], $40::text[], $41::jsonb[])
+    SELECT f.bucket, f.event_id, 'scoring', f.kind, f.renter_id, f.payload, $53, $53, 0
+    FROM unnest($37::int[], $38::text[], $39::text[], $40::text[], $41::text[], $42::jsonb[])
         AS f (bucket, rental_id, event_id, kind, renter_id, payload)
     JOIN saved s ON s.rental_id = f.rental_id
 ),
 noted AS (
     INSERT INTO rental_events (bucket, rental_id, sequence, kind, partner_id, renter_id, occurred_at, data)
-    SELECT s.bucket, e.rental_id, e.sequence, e.kind, s.partner_id, s.renter_id, $53, e.data
-    FROM unnest($42::text[], $43::bigint[], $44::text[], $45::jsonb[]) AS e (rental_id, sequence, kind, data)
+    SELECT s.bucket, e.rental_id, e.sequence, e.kind, s.partner_id, s.renter_id, $54, e.data
+    FROM unnest($43::text[], $44::bigint[], $45::text[], $46::jsonb[]) AS e (rental_id, sequence, kind, data)
     JOIN saved s ON s.rental_id = e.rental_id
 ),
 remembered AS (
     INSERT INTO requests (bucket, caller, method, request_id, fingerprint, subject_id, created_at)
-    SELECT q.bucket, q.caller, q.method, q.request_id, q.fingerprint, q.rental_id, $53
-    FROM unnest($46::text[], $47::int[], $48::text[], $49::text[], $50::text[], $51::bytea[])
+    SELECT q.bucket, q.caller, q.method, q.request_id, q.fingerprint, q.rental_id, $54
+    FROM unnest($47::text[], $48::int[], $49::text[], $50::text[], $51::text[], $52::bytea[])
         AS q (rental_id, bucket, caller, method, request_id, fingerprint)
     JOIN saved s ON s.rental_id = q.rental_id
 )

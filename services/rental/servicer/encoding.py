@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.rental.v1 import rental_service_pb2 as pb
-from services.rental.domain import Asset, Dispute, PricePlan, Rental, Security
+from services.rental.domain import Asset, Dispute, Rental, Security
 from services.rental.wire import (
     ASSET_KINDS,
     ASSET_STATES,
@@ -65,26 +65,6 @@ def _security_fields(security: Security | None) -> dict[str, Any]:
     }
 
 
-def encode_plan(plan: PricePlan) -> pb.PricePlan:
-    """A price plan."""
-    return pb.PricePlan(
-        price_plan_id=plan.price_plan_id,
-        currency_code=plan.terms.currency,
-        base_minor=plan.terms.base_minor,
-        segments=[
-            pb.PriceSegment(
-                start_minute=segment.start_minute,
-                end_minute=segment.end_minute,
-                rate_minor=segment.rate_minor,
-                interval_minutes=segment.interval_minutes,
-            )
-            for segment in plan.terms.segments
-        ],
-        cap_per_day_minor=plan.terms.cap_per_day_minor,
-        created_at=timestamp(plan.created_at),
-    )
-
-
 def encode_asset(asset: Asset) -> pb.Asset:
     """An asset."""
     return pb.Asset(
@@ -92,7 +72,8 @@ def encode_asset(asset: Asset) -> pb.Asset:
         partner_id=asset.partner_id,
         asset_kind=ASSET_KINDS.encode(asset.asset_kind),
         code=asset.code,
-        price_plan_id=asset.price_plan_id,
+        price_plan_id=asset.price_plan_id or "",
+        price_plan_name=asset.price_plan_name,
         state=ASSET_STATES.encode(asset.state),
         city=asset.city,
         asset_class=asset.asset_class,

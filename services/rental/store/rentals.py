@@ -24,7 +24,8 @@ from services.rental.domain import (
 )
 from services.rental.domain.refusals import asset_not_available, asset_not_found, request_id_reused
 from services.rental.operations import Claim, Closable, Close, Page
-from services.rental.store.rows import Row, change_columns, rental_of, terms_of
+from services.rental.store.price_rows import ride_passes_of, terms_of
+from services.rental.store.rows import Row, change_columns, rental_of
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
 from services.values.errors import Refusal
@@ -71,7 +72,7 @@ class PostgresRentals:
             [close.by.closing for close in closes],
             [close.by.request_id for close in closes],
         )
-        found = {row["place"] - 1: Closable(rental_of(row), terms_of(row), row["reused"]) for row in rows}
+        found = {row["place"] - 1: _closable(row) for row in rows}
         return [found.get(at) for at in range(len(closes))]
 
     async def read_priced(self, rentals: Sequence[Rental]) -> dict[RentalId, Closable]:
@@ -165,6 +166,10 @@ class PostgresRentals:
 
 
 _SQL = load_queries("services.rental")
+
+
+def _closable(row: Row) -> Closable:
+    return Closable(rental_of(row), terms_of(row), row["reused"], ride_passes_of(row))
 
 
 def _request(claim: Claim) -> tuple[str, ...]:

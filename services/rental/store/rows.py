@@ -20,13 +20,11 @@ from services.rental.domain import (
     DisputeState,
     FollowUp,
     PaymentStatus,
-    PricePlan,
-    PriceSegment,
-    PriceTerms,
     Rental,
     RentalState,
     Security,
 )
+from services.rental.store.price_rows import price_inputs_json, price_inputs_of
 from services.values.ids import bucket_of
 from services.values.money import Money
 
@@ -56,32 +54,13 @@ def rental_of(row: Row) -> Rental:
         dispute=_dispute_of(row),
         closed_by=None if row["closing"] is None else ClosedBy(Closing(row["closing"]), row["closed_request_id"]),
         follow_up=FollowUp(row["follow_up"]),
+        **price_inputs_of(row["price_inputs"]),
     )
 
 
 def change_columns(changes: Sequence[Change]) -> list[list[Any]]:
     """The arrays that `save_rentals` takes for the changes, in its order."""
     return [list(column) for column in zip(*(_change_row(change) for change in changes), strict=True)]
-
-
-def terms_of(row: Row) -> PriceTerms:
-    """The price terms in a row."""
-    return PriceTerms(
-        currency=row["currency"],
-        base_minor=row["base_minor"],
-        segments=tuple(PriceSegment(*segment) for segment in row["segments"]),
-        cap_per_day_minor=row["cap_per_day_minor"],
-    )
-
-
-def segments_json(terms: PriceTerms) -> list[list[int]]:
-    """Segments as stored: [start_minute, end_minute, rate_minor, interval_minutes] each."""
-    return [[s.start_minute, s.end_minute, s.rate_minor, s.interval_minutes] for s in terms.segments]
-
-
-def plan_of(row: Row) -> PricePlan:
-    """A row of `price_plans`."""
-    return PricePlan(row["price_plan_id"], row["partner_id"], terms_of(row), row["created_at"])
 
 
 def asset_of(row: Row) -> Asset:
@@ -92,6 +71,7 @@ def asset_of(row: Row) -> Asset:
         asset_kind=AssetKind(row["asset_kind"]),
         code=row["code"],
         price_plan_id=row["price_plan_id"],
+        price_plan_name=row["price_plan_name"],
         state=AssetState(row["state"]),
         created_at=row["created_at"],
         city=row["city"],
@@ -152,6 +132,7 @@ def _change_row(change: Change) -> tuple[Any, ...]:
         r.corrections,
         *_dispute_columns(r.dispute),
         r.charged_at,
+        price_inputs_json(r),
     )
 
 

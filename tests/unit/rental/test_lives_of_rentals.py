@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from rental_kit import NOON, TERMS, a_rental, a_security, after, moment
+from rental_kit import NOON, PRICING, a_rental, a_security, after, moment
 
 from services.rental.domain import (
     KINDS,
@@ -22,6 +22,7 @@ from services.rental.domain import (
     PaymentStatus,
     PriceSegment,
     PriceTerms,
+    Pricing,
     Rental,
     RentalState,
     Settlement,
@@ -41,9 +42,9 @@ from services.rental.domain import (
 from services.values.errors import Refusal
 from services.values.money import Money
 
-BANK = PriceTerms("CNY", 0, (PriceSegment(0, 0, 300, 60),), 2000)
+BANK = Pricing(PriceTerms("CNY", 0, (PriceSegment(0, 0, 300, 60),), 2000))
 """¥3 an hour, ¥20 a day: a power bank is worth ¥99, which is reached within the fifth day."""
-CHEAP = PriceTerms("CNY", 0, (PriceSegment(0, 0, 150, 60 * 24),), 0)
+CHEAP = Pricing(PriceTerms("CNY", 0, (PriceSegment(0, 0, 150, 60 * 24),), 0))
 PAID = Settlement(DepositState.CLOSED, PaymentStatus.PAID)
 
 
@@ -57,8 +58,8 @@ def ended(hours: float = 10, kind: AssetKind = AssetKind.POWER_BANK, paid: bool 
     return after(settled(over, PAID, at(hours=hours))) if paid else over
 
 
-def bought(terms: PriceTerms = CHEAP, hours: float = 24 * 6, took: int = 9900) -> Rental:
-    rental = after(lost(running(), terms, at(hours=hours)))
+def bought(pricing: Pricing = CHEAP, hours: float = 24 * 6, took: int = 9900) -> Rental:
+    rental = after(lost(running(), pricing, at(hours=hours)))
     return after(settled(rental, replace(PAID, purchase_minor=took), at(hours=hours)))
 
 
@@ -102,6 +103,14 @@ def test_whoever_has_paid_what_it_costs_has_bought_it() -> None:
     assert (gone.charge, gone.purchase) == (Money("CNY", 9900), Money("CNY", 0))
 
 
+def test_the_plan_says_what_the_thing_costs_if_it_says_so() -> None:
+    capped = replace(BANK, terms=replace(BANK.terms, total_cap_minor=5000))
+    overdue = after(time_passed(running(), capped, at(hours=24)))
+    assert overdue.wake_at == NOON + timedelta(days=2, minutes=3 * 60 + 1), "¥40, and ¥10 with the fourth hour"
+    early = after(lost(running(), capped, at(hours=2)))
+    assert (early.charge, early.purchase) == (Money("CNY", 600), Money("CNY", 4400))
+
+
 def test_a_sweeper_that_was_away_sells_at_the_same_price() -> None:
     late = after(time_passed(running(), CHEAP, at(days=90)))
     assert (late.state, late.ended_at, late.charge) == (RentalState.LOST, NOON + timedelta(days=5), Money("CNY", 750))
@@ -109,9 +118,9 @@ def test_a_sweeper_that_was_away_sells_at_the_same_price() -> None:
 
 def test_a_visit_about_which_nobody_says_anything_is_over_and_free() -> None:
     rental = running(AssetKind.SHOP_VISIT)
-    overdue = after(time_passed(rental, TERMS, at(hours=4)))
+    overdue = after(time_passed(rental, PRICING, at(hours=4)))
     assert overdue.wake_at == NOON + timedelta(hours=24)
-    over = after(time_passed(overdue, TERMS, at(hours=24)))
+    over = after(time_passed(overdue, PRICING, at(hours=24)))
     assert (over.state, over.charge, over.payment_status) == (RentalState.RETURNED, Money("CNY", 0), PaymentStatus.NONE)
 
 
@@ -252,7 +261,7 @@ def test_a_failed_debt_that_never_was_is_cured() -> None:
     over = ended(paid=False)
     failed = after(settled(over, Settlement(DepositState.CLOSED, PaymentStatus.FAILED), at(hours=10)))
     disputed = after(return_reported(failed, NOON, (), at(hours=11)))
-    free = PriceTerms("CNY", 0, (PriceSegment(0, 0, 300, 60),), 0)
+    free = Pricing(PriceTerms("CNY", 0, (PriceSegment(0, 0, 300, 60),), 0))
     change = corrected(
         after(return_accepted(disputed, free, at(hours=12))),
         Settlement(DepositState.CLOSED, PaymentStatus.NONE),
@@ -283,6 +292,6 @@ def test_what_is_paused_is_billed_on() -> None:
     assert reason(resumed(running(AssetKind.BIKE))) == "RENTAL_STEP_NOT_ALLOWED"
     on = after(resumed(rental))
     charges = {
-        after(returned(r, ClosedBy(Closing.END, "e"), TERMS, at(hours=1))).charge for r in (running(), rental, on)
+        after(returned(r, ClosedBy(Closing.END, "e"), PRICING, at(hours=1))).charge for r in (running(), rental, on)
     }
     assert charges == {Money("CNY", 300)}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
-from rental_kit import DEPOSIT, NOON, TERMS, a_rental, a_security, a_tombstone, after, moment
+from rental_kit import DEPOSIT, NOON, PRICING, a_rental, a_security, a_tombstone, after, moment
 
 from services.rental.domain import (
     KINDS,
@@ -67,9 +67,9 @@ def in_state(state: RentalState) -> Rental:
     if state is RentalState.DISPUTED:
         return after(return_reported(rental, None, (), moment(now=LATER)))
     if state is RentalState.LOST:
-        bought = after(lost(rental, TERMS, moment(now=LATER)))
+        bought = after(lost(rental, PRICING, moment(now=LATER)))
         return after(settled(bought, Settlement(DepositState.CLOSED, PaymentStatus.PAID, 9900), moment()))
-    rental = after(returned(rental, END, TERMS, moment(now=NOON + timedelta(minutes=10))))
+    rental = after(returned(rental, END, PRICING, moment(now=NOON + timedelta(minutes=10))))
     if state is RentalState.RETURNED:
         return rental
     return after(settled(rental, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()))
@@ -83,20 +83,20 @@ DECISIONS = {
     "deposit gone": lambda r: secured(r, a_tombstone(r), moment()),
     "refused": lambda r: refused(r, "POLICY_NOT_FOUND", moment()),
     "expired": lambda r: expired(r, moment(wall=NOON + timedelta(minutes=2))),
-    "returned": lambda r: returned(r, END, TERMS, moment(now=LATER)),
+    "returned": lambda r: returned(r, END, PRICING, moment(now=LATER)),
     "cancelled": lambda r: caller_cancelled(r, CANCEL, moment(now=LATER)),
     "paid": lambda r: settled(r, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()),
     "told paid": lambda r: told(r, event(DepositState.CLOSED, PaymentStatus.PAID), moment()),
     "told failed": lambda r: told(r, event(DepositState.WAIVED, PaymentStatus.FAILED), moment()),
     "paused": lambda r: paused(r),
     "resumed": lambda r: resumed(r),
-    "lost": lambda r: lost(r, TERMS, moment(now=LATER)),
-    "found": lambda r: found(r, TERMS, None, moment(now=LATER)),
+    "lost": lambda r: lost(r, PRICING, moment(now=LATER)),
+    "found": lambda r: found(r, PRICING, None, moment(now=LATER)),
     "reported": lambda r: return_reported(r, None, (), moment(now=LATER)),
-    "accepted": lambda r: return_accepted(r, TERMS, moment(now=LATER)),
+    "accepted": lambda r: return_accepted(r, PRICING, moment(now=LATER)),
     "return refused": lambda r: return_refused(r),
-    "a day passed": lambda r: time_passed(r, TERMS, moment(now=NOON + timedelta(days=1))),
-    "a month passed": lambda r: time_passed(r, TERMS, moment(now=NOON + timedelta(days=31))),
+    "a day passed": lambda r: time_passed(r, PRICING, moment(now=NOON + timedelta(days=1))),
+    "a month passed": lambda r: time_passed(r, PRICING, moment(now=NOON + timedelta(days=31))),
     "corrected": lambda r: corrected(r, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()),
     "deposit cancelled": lambda r: deposit_cancelled(r, DepositState.CANCELLED),
 }
@@ -278,7 +278,7 @@ def test_only_the_command_that_closed_a_rental_is_answered_with_it(state: Rental
 
 def test_the_return_prices_the_ride_and_says_how_it_went() -> None:
     rental = replace(in_state(RentalState.ACTIVE), started_at=NOON)
-    change = returned(rental, END, TERMS, moment(now=NOON + timedelta(minutes=45)))
+    change = returned(rental, END, PRICING, moment(now=NOON + timedelta(minutes=45)))
     assert after(change).charge == Money("CNY", 300)
     assert (after(change).payment_status, after(change).follow_up) == (PaymentStatus.DUE, FollowUp.SETTLE)
     assert [fact.kind for fact in change.facts] == [FactKind.RENTAL_RETURNED_ON_TIME]
@@ -292,12 +292,12 @@ def test_the_return_prices_the_ride_and_says_how_it_went() -> None:
     ],
 )
 def test_a_bike_is_late_after_a_day(took: timedelta, kind: FactKind) -> None:
-    change = returned(in_state(RentalState.ACTIVE), END, TERMS, moment(now=NOON + took))
+    change = returned(in_state(RentalState.ACTIVE), END, PRICING, moment(now=NOON + took))
     assert change.facts[0].kind is kind
 
 
 def test_a_clock_that_went_back_ends_the_ride_where_it_began() -> None:
-    change = returned(in_state(RentalState.ACTIVE), END, TERMS, moment(now=NOON - timedelta(seconds=1)))
+    change = returned(in_state(RentalState.ACTIVE), END, PRICING, moment(now=NOON - timedelta(seconds=1)))
     assert after(change).ended_at == after(change).started_at == NOON
     assert (after(change).charge, after(change).payment_status) == (Money("CNY", 0), PaymentStatus.NONE)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.deposits.domain.changes.change import Change, Moment
-from services.deposits.domain.changes.collecting import collect, on_hold, usable_holds, wanted_of
+from services.deposits.domain.changes.collecting import collect, surplus, wanted_of
 from services.deposits.domain.changes.standing import news, standing
-from services.deposits.domain.deposits import AdmittanceOutcome, Deposit, DepositState, Operation, OperationKind
+from services.deposits.domain.deposits import AdmittanceOutcome, Deposit, DepositState, Operation
 from services.deposits.domain.ledger import TransferKind, transfer
 from services.deposits.domain.policies import deposit_not_found
 from services.values.errors import Category, Refusal
@@ -52,7 +52,7 @@ def cancel(deposit: Deposit, operations: Sequence[Operation], moment: Moment) ->
     cancelled = deposit.but(state=DepositState.CANCELLED, closed_at=moment.now)
     if deposit.state is DepositState.WAIVED:
         return Change(cancelled, exposure_ends=True)
-    return Change(cancelled, wanted=_give_back(deposit, operations, moment))
+    return Change(cancelled, wanted=surplus(cancelled, operations, moment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def waive(deposit: Deposit, operations: Sequence[Operation], again: Again, momen
         model_version=again.model_version,
         facts_version=again.facts_version,
     )
-    return Change(waived, wanted=_give_back(deposit, operations, moment), announced=True)
+    return Change(waived, wanted=surplus(waived, operations, moment), announced=True)
 
 
 def retry_bill(
@@ -94,13 +94,6 @@ def retry_bill(
     wanted = collect(billed, operations, moment)
     after = standing(billed, [*operations, *wanted], moment)
     return Change(after, wanted=wanted, announced=news(deposit, after))
-
-
-def _give_back(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -> tuple[Operation, ...]:
-    return tuple(
-        on_hold(deposit, hold, OperationKind.VOID, hold.open_minor, moment)
-        for hold in usable_holds(deposit, operations)
-    )
 
 
 def currency_mismatch() -> Refusal:

@@ -462,6 +462,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The hold lapsed at the processor before the asset was handed over; nobody is billed.
     Example: StartRental repeated after the authorization has expired.
     """
+    ERROR_REASON_FEE_NOT_IN_PLAN: _ErrorReason.ValueType  # 420
+    """[FAILED_PRECONDITION] The rental's price plan has no fee of a code that was named.
+    Example: EndRental with RE_DISPATCH under a plan that knows only OUT_OF_ZONE.
+    """
+    ERROR_REASON_DISCOUNT_NOT_IN_PLAN: _ErrorReason.ValueType  # 421
+    """[FAILED_PRECONDITION] The rental's price plan has no discount of the code that was named.
+    Example: EndRental with a code of last year's plan; end it without one.
+    """
+    ERROR_REASON_DISCOUNT_NOT_VALID: _ErrorReason.ValueType  # 422
+    """[FAILED_PRECONDITION] The discount does not hold for the time at which the ride started.
+    Example: EndRental in May, of a ride that started in April, with a discount for May.
+    """
+    ERROR_REASON_RENTAL_NOT_ENDED: _ErrorReason.ValueType  # 423
+    """[FAILED_PRECONDITION] Only a rental that ended has a receipt. `state` is in the metadata.
+    Example: GetReceipt of a running rental; EstimateCost tells its price.
+    """
+    ERROR_REASON_PRICE_PLAN_CURRENCY: _ErrorReason.ValueType  # 424
+    """[FAILED_PRECONDITION] Every version of a price plan's name is in one currency.
+    Example: CreatePricePlan in EUR with the name of a plan in CNY.
+    """
     ERROR_REASON_CHARGE_REQUIRED: _ErrorReason.ValueType  # 430
     """[FAILED_PRECONDITION] The partner says what a rental of this kind costs, in EndRental.
     Example: EndRental of a visit to a shop without told_charge.
@@ -951,6 +971,26 @@ Example: StartRental repeated after the deposit took over 60 s.
 ERROR_REASON_HOLD_EXPIRED: ErrorReason.ValueType  # 408
 """[FAILED_PRECONDITION] The hold lapsed at the processor before the asset was handed over; nobody is billed.
 Example: StartRental repeated after the authorization has expired.
+"""
+ERROR_REASON_FEE_NOT_IN_PLAN: ErrorReason.ValueType  # 420
+"""[FAILED_PRECONDITION] The rental's price plan has no fee of a code that was named.
+Example: EndRental with RE_DISPATCH under a plan that knows only OUT_OF_ZONE.
+"""
+ERROR_REASON_DISCOUNT_NOT_IN_PLAN: ErrorReason.ValueType  # 421
+"""[FAILED_PRECONDITION] The rental's price plan has no discount of the code that was named.
+Example: EndRental with a code of last year's plan; end it without one.
+"""
+ERROR_REASON_DISCOUNT_NOT_VALID: ErrorReason.ValueType  # 422
+"""[FAILED_PRECONDITION] The discount does not hold for the time at which the ride started.
+Example: EndRental in May, of a ride that started in April, with a discount for May.
+"""
+ERROR_REASON_RENTAL_NOT_ENDED: ErrorReason.ValueType  # 423
+"""[FAILED_PRECONDITION] Only a rental that ended has a receipt. `state` is in the metadata.
+Example: GetReceipt of a running rental; EstimateCost tells its price.
+"""
+ERROR_REASON_PRICE_PLAN_CURRENCY: ErrorReason.ValueType  # 424
+"""[FAILED_PRECONDITION] Every version of a price plan's name is in one currency.
+Example: CreatePricePlan in EUR with the name of a plan in CNY.
 """
 ERROR_REASON_CHARGE_REQUIRED: ErrorReason.ValueType  # 430
 """[FAILED_PRECONDITION] The partner says what a rental of this kind costs, in EndRental.

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
 from freehold.deposits.v1 import deposits_service_pb2 as _deposits_service_pb2
 from freehold.money.v1 import money_pb2 as _money_pb2
+from freehold.rental.v1 import price_plan_pb2 as _price_plan_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -183,6 +184,16 @@ class PricePlan(_message.Message):
     SEGMENTS_FIELD_NUMBER: _builtins.int
     CAP_PER_DAY_MINOR_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DISTANCE_SEGMENTS_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
+    TOTAL_CAP_MINOR_FIELD_NUMBER: _builtins.int
+    FREE_MINUTES_FIELD_NUMBER: _builtins.int
+    NIGHTS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    FEES_FIELD_NUMBER: _builtins.int
+    DISCOUNTS_FIELD_NUMBER: _builtins.int
     price_plan_id: _builtins.str
     """Id, `pln_…`."""
     currency_code: _builtins.str
@@ -190,7 +201,21 @@ class PricePlan(_message.Message):
     base_minor: _builtins.int
     """Charged once per ride, minor units."""
     cap_per_day_minor: _builtins.int
-    """Most that each started 24 hours of the ride can cost, minor units; 0 means no cap."""
+    """Most that base and time of each started 24 hours of the ride can cost, minor units; 0 means no cap."""
+    name: _builtins.str
+    """Name, of which this is one version; empty for a plan that stands alone."""
+    version: _builtins.int
+    """Which version of its name, counted from 1."""
+    total_cap_minor: _builtins.int
+    """The most that base, time and distance of a rental cost, however long it lasts; 0 means no cap. Whoever reaches it
+    has paid what the thing costs.
+    """
+    free_minutes: _builtins.int
+    """Minutes at the beginning of each ride that cost nothing; segments and windows are counted from their end. A ride
+    that is over by then does not pay the base price.
+    """
+    time_zone: _builtins.str
+    """IANA time zone of the nights, for example "Europe/Berlin"; empty without nights."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceSegment]:
         """Charged by time, added up."""
@@ -198,6 +223,26 @@ class PricePlan(_message.Message):
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
+
+    @_builtins.property
+    def distance_segments(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.DistanceSegment]:
+        """Charged by distance, added up."""
+
+    @_builtins.property
+    def caps(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceCap]:
+        """More caps, each with a window of its own."""
+
+    @_builtins.property
+    def nights(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.NightRule]:
+        """What time costs at night at most."""
+
+    @_builtins.property
+    def fees(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceFee]:
+        """Fees that EndRental may name."""
+
+    @_builtins.property
+    def discounts(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceDiscount]:
+        """Discounts that EndRental may name, one at a time."""
 
     def __init__(
         self,
@@ -208,10 +253,20 @@ class PricePlan(_message.Message):
         segments: _abc.Iterable[Global___PriceSegment] | None = ...,
         cap_per_day_minor: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        distance_segments: _abc.Iterable[_price_plan_pb2.DistanceSegment] | None = ...,
+        caps: _abc.Iterable[_price_plan_pb2.PriceCap] | None = ...,
+        total_cap_minor: _builtins.int = ...,
+        free_minutes: _builtins.int = ...,
+        nights: _abc.Iterable[_price_plan_pb2.NightRule] | None = ...,
+        time_zone: _builtins.str = ...,
+        fees: _abc.Iterable[_price_plan_pb2.PriceFee] | None = ...,
+        discounts: _abc.Iterable[_price_plan_pb2.PriceDiscount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_minor", b"base_minor", "cap_per_day_minor", b"cap_per_day_minor", "created_at", b"created_at", "currency_code", b"currency_code", "price_plan_id", b"price_plan_id", "segments", b"segments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_minor", b"base_minor", "cap_per_day_minor", b"cap_per_day_minor", "caps", b"caps", "created_at", b"created_at", "currency_code", b"currency_code", "discounts", b"discounts", "distance_segments", b"distance_segments", "fees", b"fees", "free_minutes", b"free_minutes", "name", b"name", "nights", b"nights", "price_plan_id", b"price_plan_id", "segments", b"segments", "time_zone", b"time_zone", "total_cap_minor", b"total_cap_minor", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -232,6 +287,7 @@ class Asset(_message.Message):
     CITY_FIELD_NUMBER: _builtins.int
     ASSET_CLASS_FIELD_NUMBER: _builtins.int
     MONTHLY_RENT_MINOR_FIELD_NUMBER: _builtins.int
+    PRICE_PLAN_NAME_FIELD_NUMBER: _builtins.int
     asset_id: _builtins.str
     """Id, `ast_…`."""
     partner_id: _builtins.str
@@ -241,7 +297,7 @@ class Asset(_message.Message):
     code: _builtins.str
     """The code that people scan, unique for the partner."""
     price_plan_id: _builtins.str
-    """What it costs."""
+    """What it costs; empty when it follows a name."""
     state: Global___AssetState.ValueType
     """Whether it can be rented."""
     city: _builtins.str
@@ -250,6 +306,8 @@ class Asset(_message.Message):
     """What class of its kind it is; decides which policy applies. Empty for none."""
     monthly_rent_minor: _builtins.int
     """Its monthly rent, minor units of the plan's currency, for deposits that are counted in rents; 0 for none."""
+    price_plan_name: _builtins.str
+    """Whose newest version says what it costs; empty when it has a plan of its own."""
     def __init__(
         self,
         *,
@@ -262,10 +320,11 @@ class Asset(_message.Message):
         city: _builtins.str = ...,
         asset_class: _builtins.str = ...,
         monthly_rent_minor: _builtins.int = ...,
+        price_plan_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_id", b"asset_id", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "partner_id", b"partner_id", "price_plan_id", b"price_plan_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_id", b"asset_id", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "partner_id", b"partner_id", "price_plan_id", b"price_plan_id", "price_plan_name", b"price_plan_name", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -454,6 +513,15 @@ class CreatePricePlanRequest(_message.Message):
     BASE_MINOR_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
     CAP_PER_DAY_MINOR_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DISTANCE_SEGMENTS_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
+    TOTAL_CAP_MINOR_FIELD_NUMBER: _builtins.int
+    FREE_MINUTES_FIELD_NUMBER: _builtins.int
+    NIGHTS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    FEES_FIELD_NUMBER: _builtins.int
+    DISCOUNTS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command: 1 to 64 letters, digits, "_" or "-"."""
     currency_code: _builtins.str
@@ -461,10 +529,44 @@ class CreatePricePlanRequest(_message.Message):
     base_minor: _builtins.int
     """Charged once per ride, minor units."""
     cap_per_day_minor: _builtins.int
-    """Cap per started 24 hours, minor units; 0 means none."""
+    """Cap of base and time per started 24 hours, minor units; 0 means none."""
+    name: _builtins.str
+    """Name, of which this becomes the next version, in the currency of those before it; empty for a plan that stands
+    alone.
+    """
+    total_cap_minor: _builtins.int
+    """The most that base, time and distance of a rental cost, however long it lasts; 0 means no cap. Whoever reaches it
+    has paid what the thing costs.
+    """
+    free_minutes: _builtins.int
+    """Minutes at the beginning of each ride that cost nothing; segments and windows are counted from their end. A ride
+    that is over by then does not pay the base price.
+    """
+    time_zone: _builtins.str
+    """IANA time zone of the nights, for example "Europe/Berlin"; empty without nights."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceSegment]:
         """Charged by time; at most 16, each with end_minute 0 or after start_minute."""
+
+    @_builtins.property
+    def distance_segments(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.DistanceSegment]:
+        """Charged by distance, added up."""
+
+    @_builtins.property
+    def caps(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceCap]:
+        """More caps, each with a window of its own."""
+
+    @_builtins.property
+    def nights(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.NightRule]:
+        """What time costs at night at most."""
+
+    @_builtins.property
+    def fees(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceFee]:
+        """Fees that EndRental may name."""
+
+    @_builtins.property
+    def discounts(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceDiscount]:
+        """Discounts that EndRental may name, one at a time."""
 
     def __init__(
         self,
@@ -474,10 +576,19 @@ class CreatePricePlanRequest(_message.Message):
         base_minor: _builtins.int = ...,
         segments: _abc.Iterable[Global___PriceSegment] | None = ...,
         cap_per_day_minor: _builtins.int = ...,
+        name: _builtins.str = ...,
+        distance_segments: _abc.Iterable[_price_plan_pb2.DistanceSegment] | None = ...,
+        caps: _abc.Iterable[_price_plan_pb2.PriceCap] | None = ...,
+        total_cap_minor: _builtins.int = ...,
+        free_minutes: _builtins.int = ...,
+        nights: _abc.Iterable[_price_plan_pb2.NightRule] | None = ...,
+        time_zone: _builtins.str = ...,
+        fees: _abc.Iterable[_price_plan_pb2.PriceFee] | None = ...,
+        discounts: _abc.Iterable[_price_plan_pb2.PriceDiscount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_minor", b"base_minor", "cap_per_day_minor", b"cap_per_day_minor", "currency_code", b"currency_code", "request_id", b"request_id", "segments", b"segments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_minor", b"base_minor", "cap_per_day_minor", b"cap_per_day_minor", "caps", b"caps", "currency_code", b"currency_code", "discounts", b"discounts", "distance_segments", b"distance_segments", "fees", b"fees", "free_minutes", b"free_minutes", "name", b"name", "nights", b"nights", "request_id", b"request_id", "segments", b"segments", "time_zone", b"time_zone", "total_cap_minor", b"total_cap_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -520,6 +631,7 @@ class CreateAssetRequest(_message.Message):
     CITY_FIELD_NUMBER: _builtins.int
     ASSET_CLASS_FIELD_NUMBER: _builtins.int
     MONTHLY_RENT_MINOR_FIELD_NUMBER: _builtins.int
+    PRICE_PLAN_NAME_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
     asset_kind: _asset_kind_pb2.AssetKind.ValueType
@@ -527,13 +639,15 @@ class CreateAssetRequest(_message.Message):
     code: _builtins.str
     """The code that people scan: 1 to 64 letters, digits, "_" or "-"."""
     price_plan_id: _builtins.str
-    """What it costs, `pln_…`."""
+    """What it costs, `pln_…`, whatever plans are made later; either this or `price_plan_name`."""
     city: _builtins.str
     """Where it is, for policies by city: up to 40 lower-case letters, digits or "-"; empty for nowhere in particular."""
     asset_class: _builtins.str
     """What class of its kind it is, for policies by class: as `city`; empty for none."""
     monthly_rent_minor: _builtins.int
     """Its monthly rent, minor units of the plan's currency, for deposits that are counted in rents; 0 for none."""
+    price_plan_name: _builtins.str
+    """What it costs: at each rental's start, the newest version of this name."""
     def __init__(
         self,
         *,
@@ -544,10 +658,11 @@ class CreateAssetRequest(_message.Message):
         city: _builtins.str = ...,
         asset_class: _builtins.str = ...,
         monthly_rent_minor: _builtins.int = ...,
+        price_plan_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "price_plan_id", b"price_plan_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "price_plan_id", b"price_plan_id", "price_plan_name", b"price_plan_name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -643,11 +758,22 @@ class EndRentalRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RENTAL_ID_FIELD_NUMBER: _builtins.int
+    DISTANCE_METRES_FIELD_NUMBER: _builtins.int
+    FEE_CODES_FIELD_NUMBER: _builtins.int
+    DISCOUNT_CODE_FIELD_NUMBER: _builtins.int
     TOLD_CHARGE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
     rental_id: _builtins.str
     """The rental, `rtl_…`."""
+    distance_metres: _builtins.int
+    """How far it went, metres, for plans that charge by distance; absent when nobody measured."""
+    discount_code: _builtins.str
+    """A discount of the plan; empty for none."""
+    @_builtins.property
+    def fee_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fees of the plan that fell due, for example OUT_OF_ZONE."""
+
     @_builtins.property
     def told_charge(self) -> _money_pb2.Money:
         """What it costs, for kinds of which the partner says so (a visit to a shop), in the currency of the asset's plan; absent
@@ -659,13 +785,18 @@ class EndRentalRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         rental_id: _builtins.str = ...,
+        distance_metres: _builtins.int | None = ...,
+        fee_codes: _abc.Iterable[_builtins.str] | None = ...,
+        discount_code: _builtins.str = ...,
         told_charge: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["told_charge", b"told_charge"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "distance_metres", b"distance_metres", "told_charge", b"told_charge"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rental_id", b"rental_id", "request_id", b"request_id", "told_charge", b"told_charge"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "discount_code", b"discount_code", "distance_metres", b"distance_metres", "fee_codes", b"fee_codes", "rental_id", b"rental_id", "request_id", b"request_id", "told_charge", b"told_charge"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__distance_metres: _TypeAlias = _typing.Literal["distance_metres"]  # noqa: Y015
+    _WhichOneofArgType__distance_metres: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__distance_metres) -> _WhichOneofReturnType__distance_metres | None: ...
 
 Global___EndRentalRequest: _TypeAlias = EndRentalRequest  # noqa: Y015
 

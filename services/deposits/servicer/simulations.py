@@ -6,7 +6,7 @@ from freehold.deposits.v1 import policy_service_pb2 as pb
 from services.deposits.domain import PolicyDraft
 from services.deposits.domain.policies import DEFAULT_MAX_OPEN_WAIVED
 from services.deposits.domain.simulation import Band, Loss, Side, Simulation
-from services.deposits.servicer_encoding import kind_of, money_of, money_pb, tier_from, timestamp_pb
+from services.deposits.servicer.encoding import kind_of, money_of, money_pb, tier_from, timestamp_pb
 
 SIMULATED_WEEKS = 12
 """When the request names no weeks."""

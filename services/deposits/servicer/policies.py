@@ -9,7 +9,7 @@ from services.deposits.domain import PolicyState
 from services.deposits.operations import Explaining, Policies, Simulating
 from services.deposits.operations.explaining import Explanation
 from services.deposits.operations.policy_ports import Redecision
-from services.deposits.servicer_encoding import (
+from services.deposits.servicer.encoding import (
     assurance_pb,
     kind_of,
     money_pb,
@@ -18,12 +18,12 @@ from services.deposits.servicer_encoding import (
     tier_pb,
     timestamp_pb,
 )
-from services.deposits.servicer_simulations import SIMULATED_WEEKS, simulated_draft, simulation_pb
+from services.deposits.servicer.simulations import SIMULATED_WEEKS, simulated_draft, simulation_pb
 from services.runtime.interceptors import Context, current_call
 from services.runtime.rates import Limit
 from services.values.access import ALL_STAFF, ANALYSTS, MANAGERS, SERVING, Reach, Rule
 
-ACCESS = {
+POLICY_ACCESS = {
     "ListPolicies": Rule(partner=Reach.OWN, operator=Reach.ANY, scope="POLICIES", staff=ALL_STAFF),
     "ApprovePolicy": Rule(staff=MANAGERS),
     "RejectPolicy": Rule(staff=MANAGERS),
@@ -32,7 +32,7 @@ ACCESS = {
     "ExplainDecision": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS", staff=SERVING),
 }
 """Who may call what."""
-LIMITS = {"SimulatePolicy": Limit("30/hour", "asset_kind")}
+POLICY_LIMITS = {"SimulatePolicy": Limit("30/hour", "asset_kind")}
 """A simulation reads every decision of a partner."""
 
 

@@ -12,7 +12,7 @@ from services.deposits.operations import Claiming, PaymentMethods, Policies, Rea
 from services.deposits.operations.payment_methods import DEFAULT_PROCESSOR
 from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import PaymentMethod
-from services.deposits.servicer_encoding import draft_from, kind_of, money_of, outcome_pb, policy_pb, timestamp_pb
+from services.deposits.servicer.encoding import draft_from, kind_of, money_of, outcome_pb, policy_pb, timestamp_pb
 from services.runtime.interceptors import Context, current_call
 from services.runtime.rates import Limit
 from services.values.access import ALL_STAFF, MANAGERS, SERVING, Reach, Rule

@@ -8,13 +8,13 @@ from freehold.money.v1 import money_pb2
 from services.deposits.domain import Bill, BillState, Deposit
 from services.deposits.domain.bills import owed
 from services.deposits.operations import Billing
-from services.deposits.servicer import timestamp_pb
+from services.deposits.servicer.encoding import timestamp_pb
 from services.runtime.interceptors import Context, current_call
 from services.values.access import MANAGERS, SERVING, Reach, Rule
 from services.values.money import Money
 
 _PARTNERS = Rule(partner=Reach.OWN, scope="DEPOSITS", staff=MANAGERS)
-ACCESS = {
+BILLING_ACCESS = {
     "GetBill": Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS", staff=SERVING),
     "ListBills": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS", staff=SERVING),
     "PayBill": Rule(partner=Reach.OWN, renter=Reach.OWN, scope="DEPOSITS"),

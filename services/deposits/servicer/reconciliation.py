@@ -16,12 +16,12 @@ from services.deposits.domain.reconciling import (
     Sums,
 )
 from services.deposits.operations.reconciling import Deciding
-from services.deposits.servicer import timestamp_pb
+from services.deposits.servicer.encoding import timestamp_pb
 from services.runtime.interceptors import Context, current_call
 from services.values.access import Reach, Rule
 
 _OPERATORS = Rule(operator=Reach.ANY)
-ACCESS = {
+RECONCILIATION_ACCESS = {
     "RunReconciliation": _OPERATORS,
     "GetReconciliation": _OPERATORS,
     "ListDifferences": _OPERATORS,

@@ -11,7 +11,7 @@ from freehold.deposits.v1.ledger_service_pb2_grpc import LedgerServiceServicer
 from services.deposits.domain.ledger import Account, Correction, CorrectionState, Root
 from services.deposits.operations.ledger import Correcting, Exporting, Format, LedgerReading, Statement
 from services.deposits.operations.ledger.ports import Listed, Owned, Selection
-from services.deposits.servicer import timestamp_pb
+from services.deposits.servicer.encoding import timestamp_pb
 from services.runtime.interceptors import Context, current_call
 from services.runtime.rates import Limit
 from services.values.access import MANAGERS, Reach, Rule
@@ -20,7 +20,7 @@ from services.values.money import Money
 
 _BOOKS = Rule(partner=Reach.OWN, renter=Reach.OWN, operator=Reach.ANY, scope="DEPOSITS", staff=MANAGERS)
 _OPERATORS = Rule(operator=Reach.ANY)
-ACCESS = {
+LEDGER_ACCESS = {
     "GetStatement": _BOOKS,
     "ListEntries": _BOOKS,
     "ExportLedger": _BOOKS,
@@ -31,7 +31,7 @@ ACCESS = {
     "ListCorrections": _OPERATORS,
 }
 """Who may call what."""
-LIMITS = {"ExportLedger": Limit("60/minute", "partner_id")}
+LEDGER_LIMITS = {"ExportLedger": Limit("60/minute", "partner_id")}
 """How often one caller may have one partner's books written."""
 
 

@@ -17,7 +17,7 @@ from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import SecureItem
 from services.deposits.operations.remaking import PutRight
 from services.deposits.operations.settling import CancelItem, CorrectItem, SettleItem
-from services.deposits.servicer_encoding import kind_of, money_of, outcome_pb
+from services.deposits.servicer.encoding import kind_of, money_of, outcome_pb
 from services.runtime.batching import Batcher
 from services.runtime.frames import Push, serve_frames
 from services.runtime.interceptors import Context
