@@ -23,8 +23,10 @@ from freehold.deposits.v1.reconciliation_service_pb2_grpc import ReconciliationS
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
+from freehold.rental.v1.life_service_pb2_grpc import LifeServiceStub
 from freehold.rental.v1.pricing_service_pb2_grpc import PricingServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
+from freehold.rental.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from freehold.scoring.v1.bureau_service_pb2_grpc import BureauServiceStub
 from freehold.scoring.v1.dispute_service_pb2_grpc import DisputeServiceStub
 from freehold.scoring.v1.endorsement_service_pb2_grpc import EndorsementServiceStub
@@ -74,6 +76,8 @@ class Api:
         self.reconciliation = ReconciliationServiceStub(self._channels["deposits"])
         self.ledger = LedgerServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])
+        self.reservations = ReservationServiceStub(self._channels["rental"])
+        self.lives = LifeServiceStub(self._channels["rental"])
         self.pricing = PricingServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:

@@ -31,7 +31,8 @@ from services.deposits.servicer import (
 from services.runtime.server import InternalService, PublicService, Server
 from services.runtime.telemetry import Tracer
 
-INTERNAL_CALLERS = {rpc: frozenset({"rental"}) for rpc in ("SecureDeposits", "SettleDeposits", "CancelDeposits")}
+_BY_RENTAL = ("SecureDeposits", "SettleDeposits", "CancelDeposits", "CorrectCharges")
+INTERNAL_CALLERS = {rpc: frozenset({"rental"}) for rpc in _BY_RENTAL}
 INTERNAL_CALLERS["Deliver"] = frozenset({"scoring"})
 """Which services may call what."""
 

@@ -29,7 +29,7 @@ from services.deposits.operations import (
 from services.deposits.operations.ledger import Correcting, Exporting, LedgerReading, RollingUp, Sealing
 from services.deposits.operations.ports import Processor, SecureItem
 from services.deposits.operations.reconciling import Deciding, Repairing, Running
-from services.deposits.operations.settling import CancelItem, SettleItem
+from services.deposits.operations.settling import CancelItem, CorrectItem, SettleItem
 from services.deposits.servicer import (
     BillingServicer,
     InternalServicer,
@@ -174,4 +174,5 @@ def _internal(securing: Securing, settling: Settling, remaking: Remaking) -> Int
         "settle", settling.settle, key=lambda item: item.rental_id, share=SHARE
     )
     cancels: Batcher[CancelItem, Deposit] = Batcher("cancel", settling.cancel, key=lambda item: item.rental_id)
-    return InternalServicer(secures, settles, cancels, remaking)
+    corrections: Batcher[CorrectItem, Deposit] = Batcher("correct", settling.correct, key=lambda item: item.rental_id)
+    return InternalServicer(secures, settles, cancels, corrections, remaking)

@@ -117,7 +117,8 @@ class Deposit(Alterable):
     `model_version` and `facts_version` say what scoring answered from. The parts authorized, captured, released,
     expired and open are the sums of the deposit's holds; only a deposit that is read for a change carries these, and
     whether its bill is `disputed`. `processor` and `payment_ref` are the means of payment that is asked next;
-    `renter_action` waits for the renter. `version` is what a change was decided on: another change raises it.
+    `renter_action` waits for the renter. `purchase_minor` is what part of the compensation is the price of a thing that
+    was lost. `version` is what a change was decided on: another change raises it.
     """
 
     deposit_id: str
@@ -151,6 +152,7 @@ class Deposit(Alterable):
     compensated_minor: int = 0
     refunded_minor: int = 0
     written_off_minor: int = 0
+    purchase_minor: int = 0
     holds: tuple[Hold, ...] = ()
     renter_action: str = ""
     version: int = 0

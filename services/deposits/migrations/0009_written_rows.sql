@@ -13,7 +13,7 @@ CREATE TYPE changed_deposit AS (
     bucket int, deposit_id text, version int, state text, processor text, payment_ref text, decline_code text,
     authorized_minor bigint, captured_minor bigint, released_minor bigint, expired_minor bigint, open_minor bigint,
     charged_minor bigint, paid_minor bigint, payment_status text, compensated_minor bigint, refunded_minor bigint,
-    written_off_minor bigint, settled_at timestamptz, closed_at timestamptz
+    written_off_minor bigint, purchase_minor bigint, settled_at timestamptz, closed_at timestamptz
 );
 CREATE TYPE changed_hold AS (
     bucket int, hold_id text, deposit_id text, renter_id text, processor text, reference text, authorized_minor bigint,

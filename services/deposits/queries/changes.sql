@@ -13,8 +13,8 @@ SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome,
        d.model_version, d.score, d.currency, d.amount_minor, d.payment_ref, d.decided_at, d.decline_code,
        d.authorized_minor, d.captured_minor, d.released_minor, d.expired_minor, d.open_minor, d.charged_minor,
        d.paid_minor, d.payment_status, d.settled_at, d.closed_at, d.facts_version, d.processor,
-       d.compensation_limit_minor, d.compensated_minor, d.refunded_minor, d.written_off_minor, d.version,
-       coalesce(b.state = 'DISPUTED', false) AS disputed,
+       d.compensation_limit_minor, d.compensated_minor, d.refunded_minor, d.written_off_minor, d.purchase_minor,
+       d.version, coalesce(b.state = 'DISPUTED', false) AS disputed,
        o.operation_id, o.deposit_id, o.kind, o.amount_minor, o.currency, o.reference, o.state, o.attempts, o.processor,
        o.hold_id, o.final, o.renter_action, o.result_ref, o.source_id, o.given_up,
        h.hold_id, h.deposit_id, h.processor, h.reference, h.authorized_minor, h.captured_minor, h.released_minor,
@@ -47,8 +47,8 @@ WITH updated AS (
         authorized_minor = i.authorized_minor, captured_minor = i.captured_minor, released_minor = i.released_minor,
         expired_minor = i.expired_minor, open_minor = i.open_minor, charged_minor = i.charged_minor,
         paid_minor = i.paid_minor, payment_status = i.payment_status, compensated_minor = i.compensated_minor,
-        refunded_minor = i.refunded_minor, written_off_minor = i.written_off_minor, settled_at = i.settled_at,
-        closed_at = i.closed_at, version = d.version + 1
+        refunded_minor = i.refunded_minor, written_off_minor = i.written_off_minor, purchase_minor = i.purchase_minor,
+        settled_at = i.settled_at, closed_at = i.closed_at, version = d.version + 1
     FROM unnest($4::changed_deposit[]) AS i
     WHERE d.bucket = i.bucket AND d.deposit_id = i.deposit_id AND d.version = i.version AND i.bucket BETWEEN 0 AND 1023
     RETURNING d.deposit_id

@@ -16,14 +16,13 @@ from services.deposits.operations import Remaking
 from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import SecureItem
 from services.deposits.operations.remaking import PutRight
-from services.deposits.operations.settling import CancelItem, SettleItem
+from services.deposits.operations.settling import CancelItem, CorrectItem, SettleItem
 from services.deposits.servicer.encoding import kind_of, money_of, outcome_pb
 from services.runtime.batching import Batcher
 from services.runtime.frames import Push, serve_frames
 from services.runtime.interceptors import Context
 from services.runtime.statuses import to_item_status
 from services.values.errors import Refusal
-from services.values.money import Money
 
 MOST_WATCHED = 20_000
 
@@ -36,11 +35,13 @@ class InternalServicer(DepositsInternalServiceServicer):
         secures: Batcher[SecureItem, Deposit],
         settles: Batcher[SettleItem, Deposit],
         cancels: Batcher[CancelItem, Deposit],
+        corrections: Batcher[CorrectItem, Deposit],
         remaking: Remaking,
     ) -> None:
         self._secures = secures
         self._settles = settles
         self._cancels = cancels
+        self._corrections = corrections
         self._remaking = remaking
         self._watchers: OrderedDict[str, tuple[str, Push]] = OrderedDict()
 
@@ -77,7 +78,7 @@ class InternalServicer(DepositsInternalServiceServicer):
             yield response
 
     async def _settle(self, items: Sequence[pb.SettleDepositItem], push: Push) -> list[pb.SettleDepositResult]:
-        asked = [SettleItem(i.rental_id, Money(i.charge.currency_code, i.charge.amount_minor)) for i in items]
+        asked = [SettleItem(i.rental_id, money_of(i.charge), i.purchase_minor) for i in items]
         outcomes = await self._settles.submit_many(asked)
         return [_settle_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
@@ -91,6 +92,17 @@ class InternalServicer(DepositsInternalServiceServicer):
         asked = [CancelItem(i.rental_id, i.renter_id, i.partner_id) for i in items]
         outcomes = await self._cancels.submit_many(asked)
         return [_cancel_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
+
+    async def CorrectCharges(
+        self, requests: AsyncIterator[pb.CorrectChargesRequest], context: Context
+    ) -> AsyncIterator[pb.CorrectChargesResponse]:
+        async for response in serve_frames(requests, self._correct, lambda r: pb.CorrectChargesResponse(results=r)):
+            yield response
+
+    async def _correct(self, items: Sequence[pb.CorrectChargeItem], push: Push) -> list[pb.CorrectChargeResult]:
+        asked = [CorrectItem(i.rental_id, i.correction_id, money_of(i.credit), i.purchase_minor) for i in items]
+        outcomes = await self._corrections.submit_many(asked)
+        return [_correct_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def Deliver(self, request: pb.DeliverRequest, context: Context) -> pb.DeliverResponse:
         outcomes = [await self._remaking.remake(_put_right(event)) for event in request.events]
@@ -143,7 +155,19 @@ def _settle_result(item_id: str, outcome: Deposit | Refusal) -> pb.SettleDeposit
     if isinstance(outcome, Refusal):
         return pb.SettleDepositResult(item_id=item_id, status=to_item_status(outcome))
     status = deposits_service_pb2.PaymentStatus.Value(f"PAYMENT_STATUS_{outcome.payment_status}")
-    return pb.SettleDepositResult(item_id=item_id, state=_state(outcome.state), payment_status=status)
+    return pb.SettleDepositResult(
+        item_id=item_id,
+        state=_state(outcome.state),
+        payment_status=status,
+        purchase_minor=outcome.purchase_minor,
+    )
+
+
+def _correct_result(item_id: str, outcome: Deposit | Refusal) -> pb.CorrectChargeResult:
+    if isinstance(outcome, Refusal):
+        return pb.CorrectChargeResult(item_id=item_id, status=to_item_status(outcome))
+    status = deposits_service_pb2.PaymentStatus.Value(f"PAYMENT_STATUS_{outcome.payment_status}")
+    return pb.CorrectChargeResult(item_id=item_id, state=_state(outcome.state), payment_status=status)
 
 
 def _cancel_result(item_id: str, outcome: Deposit | Refusal) -> pb.CancelDepositResult:

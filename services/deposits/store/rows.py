@@ -60,7 +60,7 @@ _DEPOSIT = (
     "authorized_minor", "captured_minor", "released_minor", "expired_minor", "open_minor", "charged_minor",
     "paid_minor",
     "payment_status", "settled_at", "closed_at", "facts_version", "processor", "compensation_limit_minor",
-    "compensated_minor", "refunded_minor", "written_off_minor", "version", "disputed",
+    "compensated_minor", "refunded_minor", "written_off_minor", "purchase_minor", "version", "disputed",
 )  # fmt: skip
 _OPERATION = (
     "operation_id", "deposit_id", "kind", "amount_minor", "currency", "reference", "state", "attempts", "processor",

@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 _DEPOSIT = attrgetter(
     "deposit_id", "version", "state", "processor", "payment_ref", "decline_code", "authorized_minor", "captured_minor",
     "released_minor", "expired_minor", "open_minor", "charged_minor", "paid_minor", "payment_status",
-    "compensated_minor", "refunded_minor", "written_off_minor", "settled_at", "closed_at",
+    "compensated_minor", "refunded_minor", "written_off_minor", "purchase_minor", "settled_at", "closed_at",
 )  # fmt: skip
 _HOLD = attrgetter(
     "processor", "reference", "authorized_minor", "captured_minor", "released_minor", "expired_minor", "open_minor",

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from services.identity.domain.accounts import AssuranceLevel
 
 ADULT_AGE = 18
-MINIMUM_AGES = {"BIKE": 12, "E_BIKE": 16}
-"""Youngest age per kind of asset (Regulation on the Implementation of the Road Traffic Safety Law, article 72)."""
+MINIMUM_AGES = {"BIKE": 12, "E_BIKE": 16, "UMBRELLA": 12, "POWER_BANK": 12, "SHOP_VISIT": 16}
+"""Youngest age per kind of asset. Bikes: Regulation on the Implementation of the Road Traffic Safety Law, article 72;
+small things like bikes; a purchase from 16, when who earns their own living may contract (Civil Code, article 18)."""
 NO_KIND = ""
 
 _LOCAL = timezone(timedelta(hours=8))

@@ -12,18 +12,21 @@ from services.rental.domain.commands import (
     StartRental,
     fingerprint,
 )
+from services.rental.domain.disputing import return_accepted, return_refused, return_reported
 from services.rental.domain.ending import (
     DepositEvent,
-    Pricing,
     Settlement,
     caller_cancelled,
     close_answer,
+    corrected,
     deposit_cancelled,
     returned,
     settled,
     told,
 )
-from services.rental.domain.facts import LATE_AFTER, Fact, FactKind
+from services.rental.domain.events import PLACES, Event, EventKind, Happened
+from services.rental.domain.facts import Fact, FactKind
+from services.rental.domain.fares import Pricing, check_told_charge, price_so_far
 from services.rental.domain.ids import (
     AssetId,
     DepositId,
@@ -33,8 +36,12 @@ from services.rental.domain.ids import (
     PricePlanId,
     RentalId,
     RenterId,
+    ReservationId,
 )
+from services.rental.domain.kinds import KINDS, Kind, PricedBy
+from services.rental.domain.losing import found, lost, time_passed
 from services.rental.domain.moments import Moment, Timing
+from services.rental.domain.pausing import paused, resumed
 from services.rental.domain.pricing import (
     DAY_MINUTES,
     LARGEST_CHARGE_MINOR,
@@ -60,12 +67,14 @@ from services.rental.domain.pricing import (
     check_usage,
     itemise,
 )
-from services.rental.domain.rentals import Change, ClosedBy, Closing, Rental, Security, changed
+from services.rental.domain.rentals import Change, ClosedBy, Closing, Dispute, Rental, Security, changed
+from services.rental.domain.reservations import Reservation, ReservationState
 from services.rental.domain.starting import AssuranceLevel, Standing, cancelled, expired, refused, secured, start_answer
 from services.rental.domain.states import (
-    TRANSITIONS,
+    RUNNING,
     AdmittanceOutcome,
     DepositState,
+    DisputeState,
     FollowUp,
     PaymentStatus,
     RentalState,
@@ -74,10 +83,11 @@ from services.rental.domain.states import (
 
 __all__ = [
     "DAY_MINUTES",
+    "KINDS",
     "LARGEST_CHARGE_MINOR",
-    "LATE_AFTER",
     "NO_USAGE",
-    "TRANSITIONS",
+    "PLACES",
+    "RUNNING",
     "AdmittanceOutcome",
     "Asset",
     "AssetId",
@@ -96,14 +106,20 @@ __all__ = [
     "DepositId",
     "DepositState",
     "Discount",
+    "Dispute",
+    "DisputeState",
     "DistanceSegment",
     "EndRental",
+    "Event",
+    "EventKind",
     "Fact",
     "FactKind",
     "Fee",
     "FollowUp",
     "GrantPass",
+    "Happened",
     "Itemisation",
+    "Kind",
     "Line",
     "LineKind",
     "LineUnit",
@@ -119,11 +135,15 @@ __all__ = [
     "PricePlanId",
     "PriceSegment",
     "PriceTerms",
+    "PricedBy",
     "Pricing",
     "Rental",
     "RentalId",
     "RentalState",
     "RenterId",
+    "Reservation",
+    "ReservationId",
+    "ReservationState",
     "Ride",
     "RidePass",
     "Security",
@@ -138,16 +158,27 @@ __all__ = [
     "changed",
     "check_pass",
     "check_terms",
+    "check_told_charge",
     "check_usage",
     "close_answer",
+    "corrected",
     "deposit_cancelled",
     "expired",
     "fingerprint",
+    "found",
     "itemise",
+    "lost",
+    "paused",
+    "price_so_far",
     "refused",
+    "resumed",
+    "return_accepted",
+    "return_refused",
+    "return_reported",
     "returned",
     "secured",
     "settled",
     "start_answer",
+    "time_passed",
     "told",
 ]

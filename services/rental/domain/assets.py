@@ -14,13 +14,18 @@ class AssetKind(StrEnum):
 
     BIKE = "BIKE"
     E_BIKE = "E_BIKE"
+    UMBRELLA = "UMBRELLA"
+    POWER_BANK = "POWER_BANK"
+    SHOP_VISIT = "SHOP_VISIT"
 
 
 class AssetState(StrEnum):
     """Whether an asset can be rented."""
 
     AVAILABLE = "AVAILABLE"
+    RESERVED = "RESERVED"
     RENTED = "RENTED"
+    MISSING = "MISSING"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from services.rental.domain.assets import AssetKind
 from services.rental.domain.ids import PartnerId, PaymentMethodId, PricePlanId, RentalId, RenterId
 from services.rental.domain.pricing import NO_USAGE, PriceTerms, Usage
+from services.values.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,11 @@ class StartRental(Command):
 
 @dataclass(frozen=True, slots=True)
 class EndRental(Command):
-    """The asset is back."""
+    """The asset is back; where the partner says what a rental costs, it says so here."""
 
     rental_id: RentalId
     usage: Usage = NO_USAGE
+    told_charge: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from services.rental.domain.assets import AssetKind
 from services.rental.domain.ids import PartnerId, RentalId, RenterId
 
 
@@ -17,6 +16,7 @@ class FactKind(StrEnum):
     RENTAL_STARTED = "RENTAL_STARTED"
     RENTAL_RETURNED_ON_TIME = "RENTAL_RETURNED_ON_TIME"
     RENTAL_RETURNED_LATE = "RENTAL_RETURNED_LATE"
+    RENTAL_LOST = "RENTAL_LOST"
     PAYMENT_ON_TIME = "PAYMENT_ON_TIME"
     PAYMENT_FAILED = "PAYMENT_FAILED"
     PAYMENT_CURED = "PAYMENT_CURED"
@@ -28,6 +28,7 @@ _SUFFIX: Mapping[FactKind, str] = {
     FactKind.RENTAL_STARTED: "started",
     FactKind.RENTAL_RETURNED_ON_TIME: "returned",
     FactKind.RENTAL_RETURNED_LATE: "returned",
+    FactKind.RENTAL_LOST: "lost",
     FactKind.PAYMENT_ON_TIME: "paid",
     FactKind.PAYMENT_FAILED: "failed",
     FactKind.PAYMENT_CURED: "paid",
@@ -35,18 +36,13 @@ _SUFFIX: Mapping[FactKind, str] = {
     FactKind.PAYMENT_WRITTEN_OFF: "written_off",
 }
 
-LATE_AFTER: Mapping[AssetKind, timedelta] = {
-    AssetKind.BIKE: timedelta(hours=24),
-    AssetKind.E_BIKE: timedelta(hours=24),
-}
-"""A return after this long is late."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that happened; `partner_id` is where, so that consent can be checked where the fact leaves.
 
-    `rental_seconds` is how long the rental lasted, once it has ended.
+    `rental_seconds` is how long the rental lasted, once it has ended. One that is `withdrawn` is taken back, because it
+    was not so; one told `again` takes the place of such a one.
     """
 
     kind: FactKind
@@ -55,14 +51,10 @@ class Fact:
     partner_id: PartnerId
     occurred_at: datetime
     rental_seconds: int | None = None
+    withdrawn: bool = False
+    again: bool = False
 
     @property
     def fact_id(self) -> str:
-        """Unique for what happened: a rental starts, returns, fails to be paid and is paid at most once."""
-        return f"{self.rental_id}:{_SUFFIX[self.kind]}"
-
-
-def return_kind(asset_kind: AssetKind, started_at: datetime, ended_at: datetime) -> FactKind:
-    """Whether a return was on time or late."""
-    late = ended_at - started_at > LATE_AFTER[asset_kind]
-    return FactKind.RENTAL_RETURNED_LATE if late else FactKind.RENTAL_RETURNED_ON_TIME
+        """Unique for what happened: a rental starts, returns, is lost, fails to be paid and is paid at most once."""
+        return f"{self.rental_id}:{_SUFFIX[self.kind]}{':again' if self.again else ''}"

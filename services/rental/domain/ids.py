@@ -11,4 +11,5 @@ AssetId = NewType("AssetId", str)  # ast_
 RentalId = NewType("RentalId", str)  # rtl_, routed by its renter
 DepositId = NewType("DepositId", str)  # dep_, routed by its renter
 PaymentMethodId = NewType("PaymentMethodId", str)  # pmt_, routed by its renter
+ReservationId = NewType("ReservationId", str)  # rsv_, routed by its renter
 PassId = NewType("PassId", str)  # pas_, routed by its renter

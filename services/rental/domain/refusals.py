@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from services.rental.domain.states import RentalState
 from services.values.errors import Category, Refusal
@@ -84,6 +85,78 @@ def asset_code_taken() -> Refusal:
 def price_plan_not_found() -> Refusal:
     """PRICE_PLAN_NOT_FOUND."""
     return Refusal(Category.NOT_FOUND, "PRICE_PLAN_NOT_FOUND", "no such price plan of this partner")
+
+
+def charge_required() -> Refusal:
+    """CHARGE_REQUIRED."""
+    return Refusal(Category.FAILED_PRECONDITION, "CHARGE_REQUIRED", "the partner says what this kind of rental costs")
+
+
+def charge_not_allowed(limit_minor: int) -> Refusal:
+    """CHARGE_NOT_ALLOWED, with the most that may be told: 0 where the price plan says what a rental costs."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "CHARGE_NOT_ALLOWED",
+        "the price plan says what it costs, or it costs more than this kind may, or in another currency",
+        metadata={"limit_minor": str(limit_minor)},
+    )
+
+
+def step_not_allowed(state: RentalState) -> Refusal:
+    """RENTAL_STEP_NOT_ALLOWED, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RENTAL_STEP_NOT_ALLOWED",
+        "the rental's state or kind does not allow it",
+        metadata={"state": state},
+    )
+
+
+def return_out_of_bounds(earliest: datetime, latest: datetime) -> Refusal:
+    """RETURN_OUT_OF_BOUNDS, with the bounds."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RETURN_OUT_OF_BOUNDS",
+        "it cannot have been back at that time",
+        metadata={"earliest": earliest.isoformat(), "latest": latest.isoformat()},
+    )
+
+
+def return_already_disputed() -> Refusal:
+    """RETURN_ALREADY_DISPUTED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RETURN_ALREADY_DISPUTED", "the return was disputed before")
+
+
+def return_not_disputed() -> Refusal:
+    """RETURN_NOT_DISPUTED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RETURN_NOT_DISPUTED", "no dispute about the return is open")
+
+
+def payment_under_way() -> Refusal:
+    """PAYMENT_UNDER_WAY: deposits has to answer first."""
+    return Refusal(Category.UNAVAILABLE, "PAYMENT_UNDER_WAY", "a payment is under way; retry with the same request_id")
+
+
+def kind_not_reservable() -> Refusal:
+    """KIND_NOT_RESERVABLE."""
+    return Refusal(Category.FAILED_PRECONDITION, "KIND_NOT_RESERVABLE", "this kind of asset is not kept for anybody")
+
+
+def reservation_open() -> Refusal:
+    """RESERVATION_OPEN."""
+    return Refusal(Category.FAILED_PRECONDITION, "RESERVATION_OPEN", "something is kept for this renter already")
+
+
+def reservation_not_found() -> Refusal:
+    """RESERVATION_NOT_FOUND: there is none, or it is another's; which of them is not told."""
+    return Refusal(Category.NOT_FOUND, "RESERVATION_NOT_FOUND", "no such reservation")
+
+
+def reservation_not_held(state: str) -> Refusal:
+    """RESERVATION_NOT_HELD, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "RESERVATION_NOT_HELD", "the reservation is over", metadata={"state": state}
+    )
 
 
 def rental_not_found() -> Refusal:

@@ -10,6 +10,7 @@ from typing import Protocol
 from services.rental.domain import (
     NO_USAGE,
     Asset,
+    AssetId,
     AssetKind,
     AssuranceLevel,
     Change,
@@ -19,15 +20,19 @@ from services.rental.domain import (
     DepositState,
     Fact,
     GrantPass,
+    Happened,
     PartnerId,
     Pass,
     PricePlan,
     PricePlanId,
     PriceTerms,
+    Pricing,
     Rental,
     RentalId,
     RentalState,
     RenterId,
+    Reservation,
+    ReservationId,
     RidePass,
     Security,
     Settlement,
@@ -36,6 +41,8 @@ from services.rental.domain import (
     Usage,
 )
 from services.values.errors import Refusal
+from services.values.money import Money
+from services.values.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Close:
     caller: PartnerId
     by: ClosedBy
     usage: Usage = NO_USAGE
+    told_charge: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,11 @@ class Closable:
     reused: bool
     passes: tuple[RidePass, ...] = ()
 
+    @property
+    def pricing(self) -> Pricing:
+        """What the rental is priced by, with what is known of the ride so far."""
+        return Pricing(self.terms, self.rental.usage, self.passes)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -90,6 +103,12 @@ class Page:
     state: RentalState | None
     before: RentalId | None
     size: int
+    asset_kind: AssetKind | None = None
+    asset_code: str = ""
+    city: str = ""
+    requested_from: datetime | None = None
+    requested_before: datetime | None = None
+    overdue: bool = False
 
 
 class RentalStore(Protocol):
@@ -105,15 +124,58 @@ class RentalStore(Protocol):
     async def read_to_close(self, closes: Sequence[Close]) -> list[Closable | None]:
         """The rentals with their price terms; None for unknown ids."""
 
-    async def save(self, changes: Sequence[Change], wall: datetime) -> list[bool]:
-        """Writes each change with its facts, and frees its asset; False where the rental is no longer as it was
-        `before`, or the closing command's id closed another rental meanwhile: look again."""
+    async def read_priced(self, rentals: Sequence[Rental]) -> dict[RentalId, Closable]:
+        """The rentals as they stand, with their price terms."""
+
+    async def was_done(self, request: Request) -> bool:
+        """Whether this command was carried out before. Raises REQUEST_ID_REUSED."""
+
+    async def take_waking(self, now: datetime, limit: int) -> list[Closable]:
+        """Rentals whose `wake_at` has come, with their price terms. Nobody keeps them: who comes second changes
+        nothing."""
+
+    async def save(self, changes: Sequence[Change], wall: datetime, now: datetime) -> list[bool]:
+        """Writes each change with its facts, events and command, and how its asset stands; False where the rental is
+        no longer as it was `before`, or the command's id was used meanwhile: look again."""
 
     async def take_due(self, wall: datetime, recheck_at: datetime, lease_until: datetime, limit: int) -> list[Rental]:
         """Leases rentals whose follow-up is due."""
 
+    async def events_after(self, rental_id: RentalId, sequence: int, limit: int) -> list[Happened]:
+        """What happened to a rental after an event, in order."""
+
     async def list_rentals(self, page: Page) -> list[Rental]:
         """One page of rentals, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservable:
+    """An asset that somebody wants to have kept."""
+
+    asset_id: AssetId
+    asset_kind: AssetKind
+
+
+class ReservationStore(Protocol):
+    """Reservations, durably."""
+
+    async def find(self, request: Request) -> Reservation | None:
+        """The reservation that this request made before. Raises REQUEST_ID_REUSED."""
+
+    async def asset(self, partner_id: PartnerId, code: str) -> Reservable:
+        """An asset by its code. Raises ASSET_NOT_FOUND."""
+
+    async def reserve(self, request: Request, reservation: Reservation) -> Reservation:
+        """Keeps a free asset. Raises ASSET_NOT_AVAILABLE, RESERVATION_OPEN, REQUEST_ID_REUSED."""
+
+    async def cancel(self, request: Request, reservation: Reservation, now: datetime) -> Reservation:
+        """Frees its asset. Raises RESERVATION_NOT_HELD, REQUEST_ID_REUSED."""
+
+    async def read(self, reservation_id: ReservationId) -> Reservation | None:
+        """One reservation."""
+
+    async def expire(self, now: datetime, limit: int) -> int:
+        """Frees assets that were kept for long enough; answers how many."""
 
 
 class CatalogueStore(Protocol):
@@ -206,6 +268,9 @@ class Deposits(Protocol):
 
     async def settle(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
         """How far each charge is paid."""
+
+    async def correct(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
+        """How far each charge is paid after `credit` was taken off it."""
 
     async def cancel(self, rentals: Sequence[Rental]) -> list[DepositState | Refusal]:
         """Where each deposit stands after its rental was cancelled."""

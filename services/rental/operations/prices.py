@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.rental.domain import (
+    RUNNING,
     AssetKind,
     Itemisation,
     PartnerId,
@@ -14,7 +15,6 @@ from services.rental.domain import (
     PriceTerms,
     Rental,
     RentalId,
-    RentalState,
     RenterId,
     Ride,
     RidePass,
@@ -76,7 +76,7 @@ class Prices:
         Raises RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN, DISCOUNT_*.
         """
         rental = await self._reading.get(caller, rental_id)
-        if rental.state is not RentalState.ACTIVE or rental.started_at is None:
+        if rental.state not in RUNNING or rental.started_at is None:
             raise rental_not_active(rental.state)
         plan = await self._store.plan(rental.partner_id, rental.price_plan_id)
         whose = (rental.renter_id, rental.partner_id, rental.asset_kind)

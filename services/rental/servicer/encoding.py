@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.rental.v1 import rental_service_pb2 as pb
-from services.rental.domain import Asset, Rental, Security
+from services.rental.domain import Asset, Dispute, Rental, Security
 from services.rental.wire import (
     ASSET_KINDS,
     ASSET_STATES,
     DEPOSIT_STATES,
+    DISPUTE_STATES,
     OUTCOMES,
     PAYMENT_STATUSES,
     RENTAL_STATES,
@@ -35,7 +36,20 @@ def encode_rental(rental: Rental) -> pb.Rental:
         ended_at=timestamp(rental.ended_at) if rental.ended_at else None,
         cancelled_at=timestamp(rental.cancelled_at) if rental.cancelled_at else None,
         cancel_reason=rental.cancel_reason,
+        asset_kind=ASSET_KINDS.encode(rental.asset_kind),
+        due_at=timestamp(rental.due_at) if rental.due_at else None,
+        overdue_at=timestamp(rental.overdue_at) if rental.overdue_at else None,
+        purchase=money(rental.purchase) if rental.purchase else None,
+        dispute=_dispute(rental.dispute) if rental.dispute else None,
         **_security_fields(rental.security),
+    )
+
+
+def _dispute(dispute: Dispute) -> pb.ReturnDispute:
+    return pb.ReturnDispute(
+        state=DISPUTE_STATES.encode(dispute.state),
+        reported_at=timestamp(dispute.reported_at),
+        claimed_end_at=timestamp(dispute.claimed_end_at),
     )
 
 

@@ -28,12 +28,13 @@ from services.rental.servicer.calling import calling_partner
 from services.rental.servicer.encoding import encode_asset, encode_rental
 from services.rental.servicer.paging import read_token, token_after
 from services.rental.servicer.price_plans import decode_terms, decode_usage, encode_plan
-from services.rental.wire import ASSET_KINDS, RENTAL_STATES
+from services.rental.wire import ASSET_KINDS, RENTAL_STATES, moment
 from services.runtime.interceptors import current_call
 from services.runtime.rates import Limit
 from services.values.access import MANAGERS, SERVING, Reach, Rule
 from services.values.callers import Caller, Role
 from services.values.errors import invalid
+from services.values.money import Money
 
 ACCESS = {
     "CreatePricePlan": Rule(partner=Reach.OWN, scope="ASSETS", staff=MANAGERS),
@@ -113,8 +114,8 @@ class RentalServicer(rpc.RentalServiceServicer):
         """Returns an asset."""
         metres = request.distance_metres if request.HasField("distance_metres") else None
         usage = decode_usage(metres, request.fee_codes, request.discount_code)
-        command = EndRental(calling_partner(), request.request_id, RentalId(request.rental_id), usage)
-        rental = await self._end(command)
+        rental_id, told = RentalId(request.rental_id), _told_charge(request)
+        rental = await self._end(EndRental(calling_partner(), request.request_id, rental_id, usage, told))
         return pb.EndRentalResponse(rental=encode_rental(rental))
 
     async def CancelRental(self, request: pb.CancelRentalRequest, _: _Context) -> pb.CancelRentalResponse:
@@ -137,6 +138,11 @@ class RentalServicer(rpc.RentalServiceServicer):
         )
 
 
+def _told_charge(request: pb.EndRentalRequest) -> Money | None:
+    told = request.told_charge
+    return Money(told.currency_code, told.amount_minor) if request.HasField("told_charge") else None
+
+
 def _kind(value: int) -> AssetKind:
     kind = ASSET_KINDS.decode(value)
     if kind is None:
@@ -155,4 +161,16 @@ def _page(caller: Caller, request: pb.ListRentalsRequest) -> Page:
     else:
         partner_id = calling_partner()
     state = RENTAL_STATES.decode(request.state)
-    return Page(partner_id, renter_id, state, None, request.page_size or DEFAULT_PAGE)
+    return Page(
+        partner_id,
+        renter_id,
+        state,
+        None,
+        request.page_size or DEFAULT_PAGE,
+        asset_kind=ASSET_KINDS.decode(request.asset_kind),
+        asset_code=request.asset_code,
+        city=request.city,
+        requested_from=moment(request.requested_from) if request.HasField("requested_from") else None,
+        requested_before=moment(request.requested_before) if request.HasField("requested_before") else None,
+        overdue=request.overdue,
+    )

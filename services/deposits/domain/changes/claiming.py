@@ -35,9 +35,9 @@ def compensate(deposit: Deposit, operations: Sequence[Operation], amount: Money,
     if amount.currency != deposit.currency:
         return currency_mismatch()
     if deposit.state not in _COMPENSABLE:
-        return _not_open(deposit.state)
+        return not_open(deposit.state)
     if deposit.written_off_minor:
-        return _not_open(PaymentStatus.WRITTEN_OFF)
+        return not_open(PaymentStatus.WRITTEN_OFF)
     if deposit.compensated_minor + amount.amount_minor > deposit.compensation_limit_minor:
         return Refusal(
             Category.FAILED_PRECONDITION,
@@ -67,9 +67,9 @@ def increment(deposit: Deposit, operations: Sequence[Operation], amount: Money, 
         return currency_mismatch()
     holds = usable_holds(deposit, operations)
     if deposit.state is not DepositState.HELD or deposit.settled_at is not None or not holds:
-        return _not_open(deposit.state)
+        return not_open(deposit.state)
     if any(o.kind is OperationKind.AUTHORIZE for o in wanted_of(operations)):
-        return _not_open("RENEWING")
+        return not_open("RENEWING")
     hold = holds[-1]
     if not moment.can(hold.processor).increments:
         return Refusal(
@@ -133,7 +133,8 @@ def _refund(deposit: Deposit, payment: Operation, amount_minor: int, moment: Mom
     )
 
 
-def _not_open(state: str) -> Refusal:
+def not_open(state: str) -> Refusal:
+    """The refusal of what the deposit's state does not allow."""
     return Refusal(
         Category.FAILED_PRECONDITION,
         "DEPOSIT_NOT_OPEN",

@@ -15,16 +15,29 @@ from services.values.errors import Category, Refusal
 from services.values.money import Money
 
 
-def settle(deposit: Deposit, operations: Sequence[Operation], charge: Money, moment: Moment) -> Change | Refusal:
-    """Charges for an ended rental: captures from the hold and releases the rest, or bills a waived renter."""
+def settle(
+    deposit: Deposit, operations: Sequence[Operation], charge: Money, moment: Moment, purchase_minor: int = 0
+) -> Change | Refusal:
+    """Charges for an ended rental: captures from the hold and releases the rest, or bills a waived renter.
+
+    `purchase_minor` is the price of a thing that did not come back: compensation, so as much of it is charged as the
+    deposit's limit leaves.
+    """
     if deposit.settled_at is not None:
         return Change(deposit)
     if deposit.state not in (DepositState.HELD, DepositState.WAIVED):
         return deposit_not_found()
     if charge.currency != deposit.currency:
         return currency_mismatch()
-    settled = deposit.but(charged_minor=deposit.charged_minor + charge.amount_minor, settled_at=moment.now)
-    transfers = (transfer(TransferKind.CHARGED, charge),) if charge.amount_minor else ()
+    bought = min(purchase_minor, deposit.compensation_limit_minor - deposit.compensated_minor)
+    total = deposit.money(charge.amount_minor + bought)
+    settled = deposit.but(
+        charged_minor=deposit.charged_minor + total.amount_minor,
+        compensated_minor=deposit.compensated_minor + bought,
+        purchase_minor=bought,
+        settled_at=moment.now,
+    )
+    transfers = (transfer(TransferKind.CHARGED, total),) if total.amount_minor else ()
     wanted = collect(settled, operations, moment, billable=settled.charged_minor)
     after = standing(settled, [*operations, *wanted], moment)
     waived = deposit.state is DepositState.WAIVED

@@ -31,6 +31,9 @@ class Bounds:
 BOUNDS: Mapping[str, Bounds] = {
     "BIKE": Bounds(450, 800, 550, 100, 50_000, 10),
     "E_BIKE": Bounds(450, 850, 600, 100, 200_000, 20),
+    "UMBRELLA": Bounds(450, 750, 500, 100, 5_000, 10),
+    "POWER_BANK": Bounds(450, 750, 500, 100, 15_000, 10),
+    "SHOP_VISIT": Bounds(450, 850, 600, 100, 500_000, 10),
 }
 """The table of docs/partners.md."""
 

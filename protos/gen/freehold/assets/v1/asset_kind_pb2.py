@@ -24,13 +24,13 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#freehold/assets/v1/asset_kind.proto\x12\x12\x66reehold.assets.v1*S\n\tAssetKind\x12\x1a\n\x16\x41SSET_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41SSET_KIND_BIKE\x10\x01\x12\x15\n\x11\x41SSET_KIND_E_BIKE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#freehold/assets/v1/asset_kind.proto\x12\x12\x66reehold.assets.v1*\xa2\x01\n\tAssetKind\x12\x1a\n\x16\x41SSET_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41SSET_KIND_BIKE\x10\x01\x12\x15\n\x11\x41SSET_KIND_E_BIKE\x10\x02\x12\x17\n\x13\x41SSET_KIND_UMBRELLA\x10\x03\x12\x19\n\x15\x41SSET_KIND_POWER_BANK\x10\x04\x12\x19\n\x15\x41SSET_KIND_SHOP_VISIT\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'freehold.assets.v1.asset_kind_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ASSETKIND']._serialized_start=59
-  _globals['_ASSETKIND']._serialized_end=142
+  _globals['_ASSETKIND']._serialized_start=60
+  _globals['_ASSETKIND']._serialized_end=222
 # @@protoc_insertion_point(module_scope)

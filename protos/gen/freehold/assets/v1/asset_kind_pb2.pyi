@@ -28,6 +28,12 @@ class _AssetKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssetKind.V
     """A pedal bicycle; from 12 years of age."""
     ASSET_KIND_E_BIKE: _AssetKind.ValueType  # 2
     """An electric bicycle; from 16 years of age."""
+    ASSET_KIND_UMBRELLA: _AssetKind.ValueType  # 3
+    """An umbrella; from 12 years of age."""
+    ASSET_KIND_POWER_BANK: _AssetKind.ValueType  # 4
+    """A power bank; from 12 years of age."""
+    ASSET_KIND_SHOP_VISIT: _AssetKind.ValueType  # 5
+    """A visit to an unattended shop, whose asset is a basket or a gate ticket; from 16 years of age."""
 
 class AssetKind(_AssetKind, metaclass=_AssetKindEnumTypeWrapper):
     """AssetKind is what is rented; thresholds, deposits and minimum ages depend on it."""
@@ -38,4 +44,10 @@ ASSET_KIND_BIKE: AssetKind.ValueType  # 1
 """A pedal bicycle; from 12 years of age."""
 ASSET_KIND_E_BIKE: AssetKind.ValueType  # 2
 """An electric bicycle; from 16 years of age."""
+ASSET_KIND_UMBRELLA: AssetKind.ValueType  # 3
+"""An umbrella; from 12 years of age."""
+ASSET_KIND_POWER_BANK: AssetKind.ValueType  # 4
+"""A power bank; from 12 years of age."""
+ASSET_KIND_SHOP_VISIT: AssetKind.ValueType  # 5
+"""A visit to an unattended shop, whose asset is a basket or a gate ticket; from 16 years of age."""
 Global___AssetKind: _TypeAlias = AssetKind  # noqa: Y015

@@ -483,6 +483,50 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] Every version of a price plan's name is in one currency.
     Example: CreatePricePlan in EUR with the name of a plan in CNY.
     """
+    ERROR_REASON_CHARGE_REQUIRED: _ErrorReason.ValueType  # 430
+    """[FAILED_PRECONDITION] The partner says what a rental of this kind costs, in EndRental.
+    Example: EndRental of a visit to a shop without told_charge.
+    """
+    ERROR_REASON_CHARGE_NOT_ALLOWED: _ErrorReason.ValueType  # 431
+    """[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
+    or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
+    """
+    ERROR_REASON_PAYMENT_UNDER_WAY: _ErrorReason.ValueType  # 432
+    """[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
+    Example: ReportFound in the second in which the purchase is being captured.
+    """
+    ERROR_REASON_RENTAL_STEP_NOT_ALLOWED: _ErrorReason.ValueType  # 433
+    """[FAILED_PRECONDITION] The rental's state, or its kind, does not allow it. `state` is in the metadata.
+    Example: PauseRental of an umbrella, or ReportFound of a rental that was not lost.
+    """
+    ERROR_REASON_RETURN_OUT_OF_BOUNDS: _ErrorReason.ValueType  # 434
+    """[FAILED_PRECONDITION] The thing cannot have been back at that time. `earliest` and `latest` are in the metadata.
+    Example: ReportReturn that dates the return back by three days.
+    """
+    ERROR_REASON_RETURN_ALREADY_DISPUTED: _ErrorReason.ValueType  # 435
+    """[FAILED_PRECONDITION] A return is disputed once.
+    Example: ReportReturn after the first report was refused.
+    """
+    ERROR_REASON_RETURN_NOT_DISPUTED: _ErrorReason.ValueType  # 436
+    """[FAILED_PRECONDITION] No dispute about the return is open.
+    Example: ResolveReturn after the week in which it had to be answered.
+    """
+    ERROR_REASON_KIND_NOT_RESERVABLE: _ErrorReason.ValueType  # 437
+    """[FAILED_PRECONDITION] Assets of this kind are not kept for anybody.
+    Example: ReserveAsset of an umbrella.
+    """
+    ERROR_REASON_RESERVATION_OPEN: _ErrorReason.ValueType  # 438
+    """[FAILED_PRECONDITION] Something is kept for this renter at this partner already.
+    Example: ReserveAsset of two bikes.
+    """
+    ERROR_REASON_RESERVATION_NOT_FOUND: _ErrorReason.ValueType  # 439
+    """[NOT_FOUND] No such reservation, or not of this partner or renter.
+    Example: CancelReservation with a mistyped id.
+    """
+    ERROR_REASON_RESERVATION_NOT_HELD: _ErrorReason.ValueType  # 440
+    """[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
+    Example: CancelReservation after StartRental has used it up.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -949,5 +993,49 @@ Example: GetReceipt of a running rental; EstimateCost tells its price.
 ERROR_REASON_PRICE_PLAN_CURRENCY: ErrorReason.ValueType  # 424
 """[FAILED_PRECONDITION] Every version of a price plan's name is in one currency.
 Example: CreatePricePlan in EUR with the name of a plan in CNY.
+"""
+ERROR_REASON_CHARGE_REQUIRED: ErrorReason.ValueType  # 430
+"""[FAILED_PRECONDITION] The partner says what a rental of this kind costs, in EndRental.
+Example: EndRental of a visit to a shop without told_charge.
+"""
+ERROR_REASON_CHARGE_NOT_ALLOWED: ErrorReason.ValueType  # 431
+"""[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
+or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
+"""
+ERROR_REASON_PAYMENT_UNDER_WAY: ErrorReason.ValueType  # 432
+"""[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
+Example: ReportFound in the second in which the purchase is being captured.
+"""
+ERROR_REASON_RENTAL_STEP_NOT_ALLOWED: ErrorReason.ValueType  # 433
+"""[FAILED_PRECONDITION] The rental's state, or its kind, does not allow it. `state` is in the metadata.
+Example: PauseRental of an umbrella, or ReportFound of a rental that was not lost.
+"""
+ERROR_REASON_RETURN_OUT_OF_BOUNDS: ErrorReason.ValueType  # 434
+"""[FAILED_PRECONDITION] The thing cannot have been back at that time. `earliest` and `latest` are in the metadata.
+Example: ReportReturn that dates the return back by three days.
+"""
+ERROR_REASON_RETURN_ALREADY_DISPUTED: ErrorReason.ValueType  # 435
+"""[FAILED_PRECONDITION] A return is disputed once.
+Example: ReportReturn after the first report was refused.
+"""
+ERROR_REASON_RETURN_NOT_DISPUTED: ErrorReason.ValueType  # 436
+"""[FAILED_PRECONDITION] No dispute about the return is open.
+Example: ResolveReturn after the week in which it had to be answered.
+"""
+ERROR_REASON_KIND_NOT_RESERVABLE: ErrorReason.ValueType  # 437
+"""[FAILED_PRECONDITION] Assets of this kind are not kept for anybody.
+Example: ReserveAsset of an umbrella.
+"""
+ERROR_REASON_RESERVATION_OPEN: ErrorReason.ValueType  # 438
+"""[FAILED_PRECONDITION] Something is kept for this renter at this partner already.
+Example: ReserveAsset of two bikes.
+"""
+ERROR_REASON_RESERVATION_NOT_FOUND: ErrorReason.ValueType  # 439
+"""[NOT_FOUND] No such reservation, or not of this partner or renter.
+Example: CancelReservation with a mistyped id.
+"""
+ERROR_REASON_RESERVATION_NOT_HELD: ErrorReason.ValueType  # 440
+"""[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
+Example: CancelReservation after StartRental has used it up.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

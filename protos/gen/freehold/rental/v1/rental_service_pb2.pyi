@@ -42,6 +42,12 @@ class _RentalStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RentalSta
     """The asset is back and nothing is open."""
     RENTAL_STATE_CANCELLED: _RentalState.ValueType  # 5
     """It did not come about; nobody is billed."""
+    RENTAL_STATE_PAUSED: _RentalState.ValueType  # 6
+    """The renter has the asset and has locked it on the way; the price goes on."""
+    RENTAL_STATE_DISPUTED: _RentalState.ValueType  # 7
+    """The renter says that the asset is back; the clock stands until the partner has answered."""
+    RENTAL_STATE_LOST: _RentalState.ValueType  # 8
+    """The asset did not come back and is bought; if it is found, the purchase is undone."""
 
 class RentalState(_RentalState, metaclass=_RentalStateEnumTypeWrapper):
     """RentalState is where a rental stands."""
@@ -58,6 +64,12 @@ RENTAL_STATE_SETTLED: RentalState.ValueType  # 4
 """The asset is back and nothing is open."""
 RENTAL_STATE_CANCELLED: RentalState.ValueType  # 5
 """It did not come about; nobody is billed."""
+RENTAL_STATE_PAUSED: RentalState.ValueType  # 6
+"""The renter has the asset and has locked it on the way; the price goes on."""
+RENTAL_STATE_DISPUTED: RentalState.ValueType  # 7
+"""The renter says that the asset is back; the clock stands until the partner has answered."""
+RENTAL_STATE_LOST: RentalState.ValueType  # 8
+"""The asset did not come back and is bought; if it is found, the purchase is undone."""
 Global___RentalState: _TypeAlias = RentalState  # noqa: Y015
 
 class _AssetState:
@@ -72,6 +84,10 @@ class _AssetStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssetState
     """It can be rented."""
     ASSET_STATE_RENTED: _AssetState.ValueType  # 2
     """Somebody has it, or is about to."""
+    ASSET_STATE_MISSING: _AssetState.ValueType  # 3
+    """It was not brought back."""
+    ASSET_STATE_RESERVED: _AssetState.ValueType  # 4
+    """It is kept for somebody who is on their way."""
 
 class AssetState(_AssetState, metaclass=_AssetStateEnumTypeWrapper):
     """AssetState is whether an asset can be rented."""
@@ -82,7 +98,43 @@ ASSET_STATE_AVAILABLE: AssetState.ValueType  # 1
 """It can be rented."""
 ASSET_STATE_RENTED: AssetState.ValueType  # 2
 """Somebody has it, or is about to."""
+ASSET_STATE_MISSING: AssetState.ValueType  # 3
+"""It was not brought back."""
+ASSET_STATE_RESERVED: AssetState.ValueType  # 4
+"""It is kept for somebody who is on their way."""
 Global___AssetState: _TypeAlias = AssetState  # noqa: Y015
+
+class _ReturnDisputeState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReturnDisputeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReturnDisputeState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RETURN_DISPUTE_STATE_UNSPECIFIED: _ReturnDisputeState.ValueType  # 0
+    """Never sent."""
+    RETURN_DISPUTE_STATE_OPEN: _ReturnDisputeState.ValueType  # 1
+    """The partner has to answer."""
+    RETURN_DISPUTE_STATE_ACCEPTED: _ReturnDisputeState.ValueType  # 2
+    """It was as the renter says."""
+    RETURN_DISPUTE_STATE_REFUSED: _ReturnDisputeState.ValueType  # 3
+    """It was not."""
+    RETURN_DISPUTE_STATE_LAPSED: _ReturnDisputeState.ValueType  # 4
+    """Nobody answered in time: it stands as the renter says."""
+
+class ReturnDisputeState(_ReturnDisputeState, metaclass=_ReturnDisputeStateEnumTypeWrapper):
+    """ReturnDisputeState is what became of a dispute."""
+
+RETURN_DISPUTE_STATE_UNSPECIFIED: ReturnDisputeState.ValueType  # 0
+"""Never sent."""
+RETURN_DISPUTE_STATE_OPEN: ReturnDisputeState.ValueType  # 1
+"""The partner has to answer."""
+RETURN_DISPUTE_STATE_ACCEPTED: ReturnDisputeState.ValueType  # 2
+"""It was as the renter says."""
+RETURN_DISPUTE_STATE_REFUSED: ReturnDisputeState.ValueType  # 3
+"""It was not."""
+RETURN_DISPUTE_STATE_LAPSED: ReturnDisputeState.ValueType  # 4
+"""Nobody answered in time: it stands as the renter says."""
+Global___ReturnDisputeState: _TypeAlias = ReturnDisputeState  # noqa: Y015
 
 @_typing.final
 class PriceSegment(_message.Message):
@@ -303,6 +355,11 @@ class Rental(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     CANCELLED_AT_FIELD_NUMBER: _builtins.int
     CANCEL_REASON_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    OVERDUE_AT_FIELD_NUMBER: _builtins.int
+    PURCHASE_FIELD_NUMBER: _builtins.int
+    DISPUTE_FIELD_NUMBER: _builtins.int
     rental_id: _builtins.str
     """Id, `rtl_…`."""
     partner_id: _builtins.str
@@ -327,6 +384,8 @@ class Rental(_message.Message):
     """The price plan, pinned at the start."""
     cancel_reason: _builtins.str
     """Why it was cancelled: an ErrorReason without its prefix, or CALLER_CANCELLED, NOT_ACTIVE_IN_TIME."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """What is rented."""
     @_builtins.property
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why no waiver, up to four codes."""
@@ -355,6 +414,24 @@ class Rental(_message.Message):
     def cancelled_at(self) -> _timestamp_pb2.Timestamp:
         """When it was cancelled."""
 
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when it is due back; absent until it is ACTIVE."""
+
+    @_builtins.property
+    def overdue_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was announced that it is overdue; absent when it never was."""
+
+    @_builtins.property
+    def purchase(self) -> _money_pb2.Money:
+        """What a thing that did not come back costs beside the fare. Until the payment has begun, what is asked for; then what
+        the deposit's limit allowed.
+        """
+
+    @_builtins.property
+    def dispute(self) -> Global___ReturnDispute:
+        """The renter's word that it was back, if there is one."""
+
     def __init__(
         self,
         *,
@@ -377,14 +454,53 @@ class Rental(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         cancelled_at: _timestamp_pb2.Timestamp | None = ...,
         cancel_reason: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        overdue_at: _timestamp_pb2.Timestamp | None = ...,
+        purchase: _money_pb2.Money | None = ...,
+        dispute: Global___ReturnDispute | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "ended_at", b"ended_at", "requested_at", b"requested_at", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "dispute", b"dispute", "due_at", b"due_at", "ended_at", b"ended_at", "overdue_at", b"overdue_at", "purchase", b"purchase", "requested_at", b"requested_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_id", b"asset_id", "cancel_reason", b"cancel_reason", "cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "deposit_id", b"deposit_id", "deposit_state", b"deposit_state", "ended_at", b"ended_at", "outcome", b"outcome", "partner_id", b"partner_id", "payment_status", b"payment_status", "price_plan_id", b"price_plan_id", "reason_codes", b"reason_codes", "rental_id", b"rental_id", "renter_id", b"renter_id", "requested_at", b"requested_at", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_id", b"asset_id", "asset_kind", b"asset_kind", "cancel_reason", b"cancel_reason", "cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "deposit_id", b"deposit_id", "deposit_state", b"deposit_state", "dispute", b"dispute", "due_at", b"due_at", "ended_at", b"ended_at", "outcome", b"outcome", "overdue_at", b"overdue_at", "partner_id", b"partner_id", "payment_status", b"payment_status", "price_plan_id", b"price_plan_id", "purchase", b"purchase", "reason_codes", b"reason_codes", "rental_id", b"rental_id", "renter_id", b"renter_id", "requested_at", b"requested_at", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Rental: _TypeAlias = Rental  # noqa: Y015
+
+@_typing.final
+class ReturnDispute(_message.Message):
+    """ReturnDispute is a renter's word against a clock that ran on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REPORTED_AT_FIELD_NUMBER: _builtins.int
+    CLAIMED_END_AT_FIELD_NUMBER: _builtins.int
+    state: Global___ReturnDisputeState.ValueType
+    """What became of it."""
+    @_builtins.property
+    def reported_at(self) -> _timestamp_pb2.Timestamp:
+        """When the renter said so; the clock stands there while it is open."""
+
+    @_builtins.property
+    def claimed_end_at(self) -> _timestamp_pb2.Timestamp:
+        """When the asset was back, as the renter says."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___ReturnDisputeState.ValueType = ...,
+        reported_at: _timestamp_pb2.Timestamp | None = ...,
+        claimed_end_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claimed_end_at", b"claimed_end_at", "reported_at", b"reported_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_end_at", b"claimed_end_at", "reported_at", b"reported_at", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnDispute: _TypeAlias = ReturnDispute  # noqa: Y015
 
 @_typing.final
 class CreatePricePlanRequest(_message.Message):
@@ -645,6 +761,7 @@ class EndRentalRequest(_message.Message):
     DISTANCE_METRES_FIELD_NUMBER: _builtins.int
     FEE_CODES_FIELD_NUMBER: _builtins.int
     DISCOUNT_CODE_FIELD_NUMBER: _builtins.int
+    TOLD_CHARGE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
     rental_id: _builtins.str
@@ -657,6 +774,12 @@ class EndRentalRequest(_message.Message):
     def fee_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Fees of the plan that fell due, for example OUT_OF_ZONE."""
 
+    @_builtins.property
+    def told_charge(self) -> _money_pb2.Money:
+        """What it costs, for kinds of which the partner says so (a visit to a shop), in the currency of the asset's plan; absent
+        for all others.
+        """
+
     def __init__(
         self,
         *,
@@ -665,10 +788,11 @@ class EndRentalRequest(_message.Message):
         distance_metres: _builtins.int | None = ...,
         fee_codes: _abc.Iterable[_builtins.str] | None = ...,
         discount_code: _builtins.str = ...,
+        told_charge: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "distance_metres", b"distance_metres"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "distance_metres", b"distance_metres", "told_charge", b"told_charge"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "discount_code", b"discount_code", "distance_metres", b"distance_metres", "fee_codes", b"fee_codes", "rental_id", b"rental_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "discount_code", b"discount_code", "distance_metres", b"distance_metres", "fee_codes", b"fee_codes", "rental_id", b"rental_id", "request_id", b"request_id", "told_charge", b"told_charge"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__distance_metres: _TypeAlias = _typing.Literal["distance_metres"]  # noqa: Y015
     _WhichOneofArgType__distance_metres: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres"]  # noqa: Y015
@@ -806,6 +930,12 @@ class ListRentalsRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    ASSET_CODE_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    REQUESTED_FROM_FIELD_NUMBER: _builtins.int
+    REQUESTED_BEFORE_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
     renter_id: _builtins.str
     """Only this renter's; empty for all of the partner's. A renter's token lists its own."""
     state: Global___RentalState.ValueType
@@ -814,6 +944,22 @@ class ListRentalsRequest(_message.Message):
     """At most this many; 0 means 50."""
     page_token: _builtins.str
     """Token of the page to read; empty for the first."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """Only of this kind; unspecified for all."""
+    asset_code: _builtins.str
+    """Only of the asset with this code; empty for all."""
+    city: _builtins.str
+    """Only of assets in this city; empty for all."""
+    overdue: _builtins.bool
+    """Only rentals that run and are overdue."""
+    @_builtins.property
+    def requested_from(self) -> _timestamp_pb2.Timestamp:
+        """Only rentals that were asked for at this time or later."""
+
+    @_builtins.property
+    def requested_before(self) -> _timestamp_pb2.Timestamp:
+        """Only rentals that were asked for before this time."""
+
     def __init__(
         self,
         *,
@@ -821,10 +967,16 @@ class ListRentalsRequest(_message.Message):
         state: Global___RentalState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        asset_code: _builtins.str = ...,
+        city: _builtins.str = ...,
+        requested_from: _timestamp_pb2.Timestamp | None = ...,
+        requested_before: _timestamp_pb2.Timestamp | None = ...,
+        overdue: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requested_before", b"requested_before", "requested_from", b"requested_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "renter_id", b"renter_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_kind", b"asset_kind", "city", b"city", "overdue", b"overdue", "page_size", b"page_size", "page_token", b"page_token", "renter_id", b"renter_id", "requested_before", b"requested_before", "requested_from", b"requested_from", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -115,7 +115,7 @@ class RentalServiceServicer:
         """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
         The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
         Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN,
-        DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, REQUEST_ID_REUSED.
+        DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,7 @@ class RentalServiceStub:
     """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
     The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
     Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN,
-    DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, REQUEST_ID_REUSED.
+    DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     CancelRental: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.CancelRentalRequest, _rental_service_pb2.CancelRentalResponse]
     """CancelRental undoes a rental that is REQUESTED, or ACTIVE for less than 60 s (the lock did not open): nobody is
@@ -105,7 +105,7 @@ class RentalServiceAsyncStub(RentalServiceStub):
     """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
     The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
     Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN,
-    DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, REQUEST_ID_REUSED.
+    DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     CancelRental: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.CancelRentalRequest, _rental_service_pb2.CancelRentalResponse]  # type: ignore[assignment]
     """CancelRental undoes a rental that is REQUESTED, or ACTIVE for less than 60 s (the lock did not open): nobody is
@@ -173,7 +173,7 @@ class RentalServiceServicer(metaclass=_abc_1.ABCMeta):
         """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
         The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
         Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN,
-        DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, REQUEST_ID_REUSED.
+        DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
