@@ -164,16 +164,20 @@ class Business(RuleBasedStateMachine):
 
     @rule(renter=st.integers(0, 2), consent=st.booleans(), done=DONE)
     def secure(self, renter: int, consent: bool, done: bool) -> None:
+        self._rents(renter, consent, done)
+
+    def _rents(self, renter: int, consent: bool, done: bool) -> bool:
         item = self.desk.item(self.renters[renter], consent=consent)
         open_waived = self.run(self.books.open_waived(item.renter_id))
         deposit = self.ask(f"secure {item.rental_id}", (), self.desk.secure(item))
         if self.in_force is None:
             assert deposit.reason == "POLICY_NOT_FOUND", "the clock went back before the first policy"
-            return
+            return False
         self.items.append(item)
         self.deposit_ids[item.rental_id] = deposit.deposit_id
         self._follows_the_policy(deposit, item, self.in_force, open_waived)
         self.prompt(done)
+        return True
 
     def _follows_the_policy(
         self, deposit: Deposit, item: SecureItem, policy: Policy, open_waived: tuple[int, int]
@@ -238,7 +242,8 @@ class Business(RuleBasedStateMachine):
         self, renter: int, steps: list[tuple[str, int, bool]], fare: int, done: bool, back: int | None
     ) -> None:
         """A rental from decision to refund, so that what follows meets all that a deposit can be."""
-        self.secure(renter, True, True)
+        if not self._rents(renter, True, True):
+            return
         for number, (what, amount, at_once) in enumerate(steps):
             if what == "renew":
                 self._made_anew(at_once)
@@ -259,7 +264,8 @@ class Business(RuleBasedStateMachine):
         self, renter: int, claimed: int, moods: tuple[str, str], what: str, done: tuple[bool, bool, bool]
     ) -> None:
         """A hold that was captured in part is made anew, and something is asked of it while that is done once more."""
-        self.secure(renter, True, True)
+        if not self._rents(renter, True, True):
+            return
         self.claim(-1, "capture", claimed, 300, True)
         self._made_anew(done[0])
         self.processors[0].mood = moods[0]
@@ -295,7 +301,8 @@ class Business(RuleBasedStateMachine):
     )
     def owing(self, renter: int, commands: list[tuple[str, int, bool]], fare: int) -> None:
         """A rental whose fare is declined, and what is done about its bill."""
-        self.secure(renter, True, True)
+        if not self._rents(renter, True, True):
+            return
         self.processors[0].mood = self.processors[1].mood = "decline"
         self.settle(-1, fare, True)
         self.processors[0].mood = self.processors[1].mood = "ok"
