@@ -1,5 +1,5 @@
-"""Money under everything at once: any order of policies, decisions, claims, endings, processor moods, lapses, clock
-jumps and crashes leaves the books right.
+"""Money under everything at once: any order of policies, decisions, claims, bills, endings, processor moods, lapses,
+clock jumps and crashes leaves the books right.
 
 A hypothesis state machine drives the use cases over a real database, with two processors. After each step: every
 transfer and currency sums to zero, balances are their entries, authorized = captured + released + expired + open,
@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from services.deposits.domain import Deposit, PolicyState
+from services.deposits.domain import Deposit, OperationKind, PolicyState
 from services.deposits.domain.policies import Tier
 from services.deposits.domain.reconciling import Run, RunState
 from services.deposits.operations.ports import SecureItem
@@ -198,6 +198,53 @@ class Business(RuleBasedStateMachine):
     def processor_mood(self, mood: str, which: int) -> None:
         self.processors[which].mood = mood
 
+    @rule(kind=st.sampled_from([None, *OperationKind]), which=st.integers(0, 1))
+    def processor_silence(self, kind: OperationKind | None, which: int) -> None:
+        """What is asked of this kind happens, and is not answered: the rest goes on meanwhile."""
+        self.processors[which].silent = kind
+
+    @precondition(lambda self: self.deposit_ids)
+    @rule(
+        which=RECENT,
+        what=st.sampled_from(
+            [
+                "pay",
+                "pay",
+                "agree_instalments",
+                "stop",
+                "resume",
+                "dispute",
+                "resolve",
+                "propose_write_off",
+                "approve_write_off",
+            ]
+        ),
+        amount=st.sampled_from([1, 150, 5000]),
+        done=DONE,
+    )
+    def bill(self, which: int, what: str, amount: int, done: bool) -> None:
+        ids = [next(iter(found)) for found in self.deposit_ids.values()]
+        deposit_id, money = ids[which % len(ids)], Money("CNY", amount)
+        more: dict[str, tuple[Any, ...]] = {
+            "pay": (money, ""),
+            "agree_instalments": (3, 7),
+            "dispute": ("NOT_MINE",),
+            "resolve": (money, "agreed"),
+            "propose_write_off": ("gone",),
+        }
+        renter_id = self.run(self.desk.deposit(deposit_id)).renter_id
+        staff = Caller(Role.STAFF, f"staff {what}", self.desk.partner_id)
+        caller = Caller(Role.RENTER, renter_id) if what == "dispute" else staff
+        command = getattr(self.desk.billing, what)
+        with suppress(Refusal):
+            self.run(command(caller, new_id("req"), deposit_id, *more.get(what, ())))
+        self.prompt(done)
+
+    @rule(done=DONE)
+    def bills_are_due(self, done: bool) -> None:
+        self.run(self.desk.billing.sweep())
+        self.prompt(done)
+
     @rule()
     def renters_confirm(self) -> None:
         for processor in self.processors:
@@ -252,7 +299,7 @@ class Business(RuleBasedStateMachine):
     def the_end(self) -> None:
         """The processors are well, everything is swept, and the ledger is what they have, to the cent."""
         for processor in self.processors:
-            processor.mood = "ok"
+            processor.mood, processor.silent = "ok", None
             processor.confirm()
         for _ in range(3):
             for item in self.items:
