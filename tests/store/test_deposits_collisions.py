@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from deposits_desk import Authorization, Desk, ScriptedProcessor
+from deposits_desk import DEPOSIT_MINOR, Authorization, Desk, ScriptedProcessor
 
 from services.deposits.domain import Deposit, DepositState, OperationKind, PaymentStatus
 from services.deposits.domain.policies import Tier
@@ -227,3 +227,15 @@ async def test_a_raise_and_a_renewal_wait_for_each_other(desk: Desk) -> None:
     assert (refused.value.reason, refused.value.metadata["state"]) == ("DEPOSIT_NOT_OPEN", "RENEWING")
     deposit = await swept(desk, deposit)
     assert (deposit.authorized_minor, deposit.released_minor, deposit.open_minor) == (11_900, 5950, 5950)
+
+
+async def test_what_was_captured_from_the_hold_before_counts_when_the_next_is_raised(desk: Desk) -> None:
+    deposit = await claim(desk, "capture", await held(desk), 1000)
+    desk.clock.turn(days=6, hours=12)
+    await desk.lapsing.sweep()
+    await desk.carry_out()
+    with pytest.raises(Refusal) as refused:
+        await claim(desk, "raise_hold", deposit, DEPOSIT_MINOR - 1000 - 3950 + 1)
+    assert refused.value.reason == "COMPENSATION_LIMIT_EXCEEDED"
+    deposit = await claim(desk, "raise_hold", deposit, DEPOSIT_MINOR - 1000 - 3950)
+    assert deposit.captured_minor + deposit.open_minor == DEPOSIT_MINOR

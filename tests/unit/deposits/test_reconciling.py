@@ -348,3 +348,11 @@ def test_the_runbook_explains_every_class_and_which_proposals_take_two() -> None
     assert set(rows) == set(DifferenceKind)
     for _, kind, repair in PLANTS.values():
         assert f"`{repair}`{' (two)' if repair in TWO_OPERATORS else ''}" in rows[kind], (kind, repair)
+
+
+def test_what_waits_for_the_renter_is_not_unclear() -> None:
+    waiting = operation(OperationKind.CAPTURE, 300, 2, OperationState.WANTED).but(renter_action="pay:opn_1")
+    assert compare_unended(Asked(waiting, LONG_AGO), EDGE, LONG_AGO) is None
+    given_up = compare_unended(Asked(waiting.but(given_up=True), LONG_AGO), EDGE, LONG_AGO)
+    assert given_up is not None
+    assert given_up.kind is KIND.GIVEN_UP_UNENDED

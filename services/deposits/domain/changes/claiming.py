@@ -76,7 +76,8 @@ def increment(deposit: Deposit, operations: Sequence[Operation], amount: Money, 
             Category.FAILED_PRECONDITION, "PROCESSOR_CANNOT_INCREMENT", "this processor does not raise holds"
         )
     under_way = sum(o.amount.amount_minor for o in wanted_of(operations) if o.kind is OperationKind.INCREMENT)
-    if hold.authorized_minor + under_way + amount.amount_minor > deposit.compensation_limit_minor:
+    taken = deposit.captured_minor + hold.open_minor + under_way
+    if taken + amount.amount_minor > deposit.compensation_limit_minor:
         return Refusal(
             Category.FAILED_PRECONDITION,
             "COMPENSATION_LIMIT_EXCEEDED",

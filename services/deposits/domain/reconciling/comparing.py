@@ -144,9 +144,13 @@ def _against(line: ReportLine, books: Books | None) -> Repair:
 
 
 def compare_unended(asked: Asked, edge: Edge, at: datetime) -> Finding | None:
-    """An operation that was asked for too long ago to be without an outcome."""
+    """An operation that was asked for too long ago to be without an outcome.
+
+    Not one that waits for the renter: the processor has said so, and a fare that it could not collect may take days.
+    """
     operation = asked.operation
-    if operation.state is not OperationState.WANTED or asked.at > edge.unclear_before:
+    told = operation.renter_action and not operation.given_up
+    if operation.state is not OperationState.WANTED or told or asked.at > edge.unclear_before:
         return None
     kind, repair = DifferenceKind.STATE_UNCLEAR, Repair.HASTEN
     if operation.given_up:
