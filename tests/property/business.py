@@ -21,7 +21,7 @@ from services.deposits.domain import (
     Deposit,
     DepositState,
     Operation,
-    OperationState,
+    OperationKind,
     Policy,
     PolicyDraft,
     PolicyState,
@@ -236,10 +236,10 @@ class Business(RuleBasedStateMachine):
         steps=st.lists(st.tuples(STEPS, CLAIMED, DONE), max_size=4),
         fare=st.sampled_from(AMOUNTS),
         done=DONE,
-        back=st.sampled_from([None, None, 1, 150, 5000]),
+        back=st.lists(st.sampled_from([1, 150, 5000]), max_size=3),
     )
     def whole_rental(
-        self, renter: int, steps: list[tuple[str, int, bool]], fare: int, done: bool, back: int | None
+        self, renter: int, steps: list[tuple[str, int, bool]], fare: int, done: bool, back: list[int]
     ) -> None:
         """A rental from decision to refund, so that what follows meets all that a deposit can be."""
         if not self._rents(renter, True, True):
@@ -250,8 +250,8 @@ class Business(RuleBasedStateMachine):
             else:
                 self.claim(-1, what, amount, 100 + number, at_once)
         self.settle(-1, fare, done)
-        if back is not None:
-            self.claim(-1, "refund", back, 200, True)
+        for number, amount in enumerate(back):
+            self.claim(-1, "refund", amount, 200 + number, True)
 
     @rule(
         renter=st.sampled_from([0, 2]),
@@ -363,6 +363,11 @@ class Business(RuleBasedStateMachine):
     def processor_mood(self, mood: str, which: int) -> None:
         self.processors[which].mood = mood
 
+    @rule(kind=st.sampled_from([None, None, *OperationKind]), which=st.integers(0, 1))
+    def processor_silence(self, kind: OperationKind | None, which: int) -> None:
+        """What is asked of this kind happens, and is not answered: the rest goes on meanwhile."""
+        self.processors[which].silent = kind
+
     @rule()
     def renters_confirm(self) -> None:
         for processor in self.processors:
@@ -393,18 +398,44 @@ class Business(RuleBasedStateMachine):
     @rule()
     def a_request_is_slow(self) -> None:
         """It reaches its processor when everybody has given it up, or has asked again."""
-        self.on_its_way.append(self.desk.launched.pop(0).operation)
+        self.on_its_way.append(self.desk.launched.pop().operation)
+
+    @rule(renter=st.sampled_from([0, 2]), sweeps=st.integers(0, 2))
+    def cancelled_while_it_is_asked(self, renter: int, sweeps: int) -> None:
+        """A hold is given up before its request arrives."""
+        self.secure(renter, True, False)
+        if self.desk.launched:
+            self.a_request_is_slow()
+        self.cancel(-1, False)
+        for _ in range(sweeps):
+            self.sweep()
+
+    @rule(
+        renter=st.sampled_from([0, 2]),
+        first=st.sampled_from(["down", "mute", "lost_before"]),
+        second=st.sampled_from(["ok", "decline"]),
+    )
+    def fallen_back(self, renter: int, first: str, second: str) -> None:
+        """One processor is silent, the other one holds or declines; then the first is heard again."""
+        self.add_card(renter, "other")
+        self.processors[0].mood, self.processors[1].mood = first, second
+        self.secure(renter, True, True)
+        for _ in range(3):
+            self.sweep()
+        self.processors[0].mood = self.processors[1].mood = "ok"
 
     @precondition(lambda self: self.on_its_way)
     @rule()
     def the_request_arrives(self) -> None:
+        """And is answered; one that comes so late and unheard is for reconciliation to find."""
         operation = self.on_its_way.pop(0)
         processor = next(one for one in self.processors if one.name == operation.processor)
+        mood, processor.mood = processor.mood, "ok"
         result = self.run(processor.perform(operation))
-        if result is not None and result.state is not OperationState.WANTED:
-            self.tally["came late"] += 1
-            self.run(self.desk.processing.finish_all([(operation.deposit_id, result)]))
-            self.prompt(True)
+        processor.mood = mood
+        self.tally["came late"] += 1
+        self.run(self.desk.processing.finish_all([(operation.deposit_id, result)]))
+        self.prompt(True)
 
     @rule(renter=st.integers(0, 2), processor=st.sampled_from(["sandbox", "other"]))
     def add_card(self, renter: int, processor: str) -> None:
@@ -438,29 +469,34 @@ class Business(RuleBasedStateMachine):
     def the_end(self) -> None:
         """The processors are well, everything is swept, and the ledger is what they have, to the cent."""
         for processor in self.processors:
-            processor.mood = "ok"
+            processor.mood, processor.silent = "ok", None
             processor.confirm()
         while self.on_its_way:
             self.the_request_arrives()
-        for _ in range(3):
-            for item in self.items:
-                self.run(self._settle(item, 0))
-            for _ in range(4):
-                self.run(self.desk.sweep())
+        self._settle_everything()
+        ours, theirs = self.run(self.books.compare(self.processors))
+        assert ours["open"] == theirs["open"] == 0, (ours, theirs)
+        for _ in range(2):
             self.desk.clock.turn(days=8)
             for processor in self.processors:
                 processor.lapse()
             self.run(self.desk.lapsing.sweep())
-            self.run(self.desk.lapsing.sweep())
+            self._settle_everything()
         self.run(self.desk.sweep())
         self.the_books_are_right()
         assert self.run(self.books.quiet()), "everything asked of a processor has an outcome"
         ours, theirs = self.run(self.books.compare(self.processors))
         assert ours == theirs, (ours, theirs)
         assert self.run(self.books.differences(self.processors)) == [], "reconciliation has nothing to say"
-        assert ours["open"] == 0
         for deposit_id in self.deposit_ids.values():
             self._ended_as_decided(self.run(self.desk.deposit(deposit_id)))
+
+    def _settle_everything(self) -> None:
+        for _ in range(2):
+            for item in self.items:
+                self.run(self._settle(item, 0))
+            for _ in range(3):
+                self.run(self.desk.sweep())
 
     def _ended_as_decided(self, deposit: Deposit) -> None:
         self.tally[f"in the end {deposit.state}"] += 1

@@ -161,6 +161,16 @@ async def test_what_was_paid_is_paid_back_once_and_no_more(desk: Desk) -> None:
     assert reused.value.reason == "REQUEST_ID_REUSED"
 
 
+async def test_the_rest_goes_back_although_a_refund_is_under_way(desk: Desk) -> None:
+    deposit = await claim(desk, "capture", await held(desk), 1000)
+    await desk.claiming.refund(partner(desk), "r-1", deposit.deposit_id, Money("CNY", 300), "too much")
+    desk.crash()
+    deposit = await settle(desk, deposit, 0)
+    assert (deposit.state, deposit.open_minor, desk.processor.open_minor) == (DepositState.CLOSED, 0, 0)
+    await desk.sweep()
+    assert desk.processor.refunded_minor == 300
+
+
 async def test_nobody_claims_on_the_deposit_of_another_partner(desk: Desk) -> None:
     deposit = await held(desk)
     stranger = Caller(Role.PARTNER, "ptn_other", "ptn_other")

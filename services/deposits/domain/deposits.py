@@ -70,10 +70,11 @@ class Operation(Alterable):
     """One thing asked of the processor, under one idempotency key (its id) however often it is tried.
 
     `reference` is the payment method's for AUTHORIZE and CHARGE, the authorization's for CAPTURE, VOID and INCREMENT,
-    the captured or charged payment's for REFUND. `hold_id` names the AUTHORIZE operation whose hold is meant. A capture
-    that is `final` gives back the rest. `renter_action` is what the renter's app needs to have a pending one confirmed.
-    `source_id` names the payment that a refund pays back. One that was `given_up` is called off while it waits for the
-    renter, else asked about until its end is known, and undone if that was a success.
+    the captured or charged payment's for REFUND. `hold_id` names the AUTHORIZE operation whose hold is meant, and is
+    empty for CHARGE and REFUND, which leave holds alone. A capture that is `final` gives back the rest. `renter_action`
+    is what the renter's app needs to have a pending one confirmed. `source_id` names the payment that a refund pays
+    back. One that was `given_up` is called off while it waits for the renter, else asked about until its end is known,
+    and undone if that was a success.
     """
 
     operation_id: str

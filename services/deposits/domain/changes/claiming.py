@@ -129,6 +129,7 @@ def _refund(deposit: Deposit, payment: Operation, amount_minor: int, moment: Mom
         reference=payment.result_ref,
         state=OperationState.WANTED,
         attempts=0,
+        hold_id="",
         result_ref="",
         source_id=payment.operation_id,
     )
