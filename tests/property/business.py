@@ -403,7 +403,8 @@ class Business(RuleBasedStateMachine):
     @rule(renter=st.sampled_from([0, 2]), sweeps=st.integers(0, 2))
     def cancelled_while_it_is_asked(self, renter: int, sweeps: int) -> None:
         """A hold is given up before its request arrives."""
-        self.secure(renter, True, False)
+        if not self._rents(renter, True, False):
+            return
         if self.desk.launched:
             self.a_request_is_slow()
         self.cancel(-1, False)
