@@ -431,9 +431,10 @@ class Business(RuleBasedStateMachine):
         """And is answered; one that comes so late and unheard is for reconciliation to find."""
         operation = self.on_its_way.pop(0)
         processor = next(one for one in self.processors if one.name == operation.processor)
-        mood, processor.mood = processor.mood, "ok"
+        mood, silent = processor.mood, processor.silent
+        processor.mood, processor.silent = "ok", None
         result = self.run(processor.perform(operation))
-        processor.mood = mood
+        processor.mood, processor.silent = mood, silent
         self.tally["came late"] += 1
         self.run(self.desk.processing.finish_all([(operation.deposit_id, result)]))
         self.prompt(True)
