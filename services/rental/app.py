@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -12,7 +13,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_rpc
-from freehold.rental.v1 import rental_internal_service_pb2, rental_service_pb2
+from freehold.rental.v1 import asset_service_pb2, rental_internal_service_pb2, rental_service_pb2
+from freehold.rental.v1 import asset_service_pb2_grpc as asset_rpc
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
 from services.rental.clients import DepositsClient, IdentityClient, Late, ScoringClient
@@ -29,9 +31,18 @@ from services.rental.operations import (
     Starting,
     Telling,
 )
-from services.rental.servicer import ACCESS, LIMITS, RentalInternalServicer, RentalServicer
+from services.rental.operations.fleet import Fleet, Searching, Watching
+from services.rental.servicer import (
+    ACCESS,
+    ASSET_ACCESS,
+    LIMITS,
+    AssetServicer,
+    RentalInternalServicer,
+    RentalServicer,
+)
 from services.rental.store import PostgresCatalogue, PostgresRentals
-from services.rental.sweeper import fact_relay, follow_up_sweeper
+from services.rental.store.fleet import PostgresFleet, PostgresWatch
+from services.rental.sweeper import fact_relay, follow_up_sweeper, silence_sweeper
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
@@ -56,6 +67,8 @@ INTERNAL_CALLERS = {"Deliver": frozenset({"deposits"})}
 
 _PACKAGE = "services.rental"
 _PROBE_SECONDS = 1.0
+_CODE_BYTES = 12
+"""A public code is not to be guessed: 96 random bits."""
 
 Answer = tuple[RentalId, Security]
 
@@ -91,6 +104,10 @@ class _Rooms:
         self.telling = Telling(self.identity, ScoringClient(channels["scoring"], seconds))
         self.catalogue = Catalogue(PostgresCatalogue(db), clock)
         self.reading = Reading(store)
+        fleet_store = PostgresFleet(db)
+        self.fleet = Fleet(fleet_store, clock, lambda: secrets.token_hex(_CODE_BYTES))
+        self.watching = Watching(PostgresWatch(db), clock)
+        self.searching = Searching(fleet_store, self.fleet)
 
     async def close(self) -> None:
         """Ends the streams."""
@@ -151,6 +168,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         background.spawn(holder.relay.run(), "relay to identity")
         background.spawn(fact_relay(db, rooms.telling).run(), "fact relay")
         background.spawn(follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(), "follow-ups")
+        background.spawn(silence_sweeper(rooms.watching, settings.sweep_seconds).run(), "silent assets")
         yield server
 
 
@@ -176,7 +194,10 @@ def _server(
         SERVICE,
         settings,
         credentials.authenticate,
-        [PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS)],
+        [
+            PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS),
+            _assets(rooms),
+        ],
         [
             InternalService(
                 internal_descriptor,
@@ -187,6 +208,15 @@ def _server(
             holder.service,
         ],
         tracer,
+    )
+
+
+def _assets(rooms: _Rooms) -> PublicService:
+    return PublicService(
+        asset_service_pb2.DESCRIPTOR.services_by_name["AssetService"],
+        asset_rpc.add_AssetServiceServicer_to_server,
+        AssetServicer(rooms.fleet, rooms.watching, rooms.searching),
+        ASSET_ACCESS,
     )
 
 

@@ -25,6 +25,7 @@ from freehold.deposits.v1 import policy_service_pb2 as policies
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.money.v1 import money_pb2
+from freehold.rental.v1 import asset_service_pb2 as assets
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
@@ -50,6 +51,7 @@ class Cast:
     mine: Renter
     theirs: Renter
     other_key: str
+    asset_id: str
     rental_id: str
     deposit_id: str
     policy_id: str
@@ -85,7 +87,7 @@ async def cast(town: Town) -> Cast:
     await town.api.call(town.api.privacy.CancelErasure, cancel, mine.token)
     other = await town.other_partner()
     policy_id = await _scheduled(town)
-    rental_and_more = (started.rental_id, started.deposit_id, policy_id, export_id, erasure_id)
+    rental_and_more = (started.asset_id, started.rental_id, started.deposit_id, policy_id, export_id, erasure_id)
     return Cast(town, mine, theirs, other, *rental_and_more, *at_scoring)
 
 
@@ -150,6 +152,12 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "CreateAsset": lambda c: rental.CreateAssetRequest(
         request_id=new_id(), asset_kind=BIKE, code=f"M-{new_id()}", price_plan_id=c.town.city.price_plan_id
     ),
+    "GetAsset": lambda c: assets.GetAssetRequest(asset_id=c.asset_id),
+    "UpdateAsset": lambda c: assets.UpdateAssetRequest(request_id=new_id(), asset_id=c.asset_id, city="matrix"),
+    "SetAssetState": lambda c: assets.SetAssetStateRequest(
+        request_id=new_id(), asset_id=c.asset_id, state="ASSET_STATE_MAINTENANCE"
+    ),
+    "GetAssetCode": lambda c: assets.GetAssetCodeRequest(asset_id=c.asset_id, format="LABEL_FORMAT_SVG"),
     "GetDeposit": lambda c: deposits.GetDepositRequest(deposit_id=c.deposit_id),
     "CaptureDeposit": lambda c: deposits.CaptureDepositRequest(**claim(c.deposit_id)),
     "IncrementDeposit": lambda c: deposits.IncrementDepositRequest(**claim(c.deposit_id)),
@@ -197,6 +205,7 @@ OF_THE_CALLER = {
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
     "SetPolicy", "GetPolicy", "ListPolicies", "SimulatePolicy", "SetProcessorOrder",
     "GetStatement", "ListEntries", "ExportLedger",
+    "ListAssets", "ReportAssetSeen", "SearchAssets",
     "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""

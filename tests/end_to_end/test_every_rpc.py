@@ -20,6 +20,7 @@ from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.money.v1 import money_pb2
+from freehold.rental.v1 import asset_service_pb2 as assets
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import bureau_service_pb2 as bureaus
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
@@ -35,6 +36,7 @@ from services.deposits.servicer_reconciliation import ACCESS as RECONCILIATION
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
+from services.rental.servicer import ASSET_ACCESS
 from services.scoring.servicer import ACCESS as SCORING
 from services.scoring.servicer import BUREAU_ACCESS, DISPUTE_ACCESS, ENDORSEMENT_ACCESS, PROOF_ACCESS, SCORECARD_ACCESS
 from services.values.access import Reach, Rule
@@ -42,6 +44,7 @@ from services.values.callers import Role
 from services.values.errors import Category
 
 READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate", "ExportLedger")
+READS += ("Search",)
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
@@ -59,6 +62,7 @@ NEED_NOTHING = {
     "GetProofKeys",
     "CompareChallenger",
     "ListRentals",
+    "ListAssets",
     "ListDeposits",
     "ListBills",
     "ListPolicies",
@@ -83,6 +87,7 @@ SERVICES = [
     ("deposits", reconciliation.DESCRIPTOR.services_by_name["ReconciliationService"], RECONCILIATION),
     ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
+    ("rental", assets.DESCRIPTOR.services_by_name["AssetService"], ASSET_ACCESS),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,7 +32,9 @@ from services.rental.operations import (
     Reading,
     Starting,
 )
+from services.rental.operations.fleet import Fleet, Searching, Watching
 from services.rental.store import PostgresCatalogue, PostgresRentals
+from services.rental.store.fleet import PostgresFleet, PostgresWatch
 from services.runtime.database import Database
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_renter_id
@@ -61,6 +64,9 @@ class House:
         self.following_up = FollowingUp(self.store, self.starting, self.closing, self.changing)
         self.catalogue = Catalogue(PostgresCatalogue(db), hands)
         self.reading = Reading(self.store)
+        self.fleet = Fleet(PostgresFleet(db), hands, lambda: secrets.token_hex(12))
+        self.watching = Watching(PostgresWatch(db), hands)
+        self.searching = Searching(PostgresFleet(db), self.fleet)
         self.partner_id = PartnerId(new_id("ptn"))
 
     def another(self, deposits: Any = None, store: Any = None, wall: Hands | None = None) -> House:
@@ -141,7 +147,7 @@ async def open_house(dsn: str) -> AsyncIterator[House]:
     """A house on an emptied database."""
     db = await CountingDatabase.connect(dsn, pool_size=4)
     try:
-        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox")
+        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox CASCADE")
         yield House(db, FakeIdentity(), FakeDeposits(), Hands(), Hands())
     finally:
         await db.close()

@@ -470,6 +470,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
     or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
     """
+    ERROR_REASON_ASSET_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 450
+    """[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
+    Example: SetAssetState of a bike that somebody is riding.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -923,5 +927,9 @@ Example: EndRental of a visit to a shop without told_charge.
 ERROR_REASON_CHARGE_NOT_ALLOWED: ErrorReason.ValueType  # 431
 """[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
 or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
+"""
+ERROR_REASON_ASSET_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 450
+"""[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
+Example: SetAssetState of a bike that somebody is riding.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
