@@ -54,7 +54,10 @@ CROSS JOIN LATERAL (
     SELECT q.partner_id, q.asset_id, q.asset_kind, q.state FROM assets q
     WHERE q.partner_id = $1 AND q.code = w.code
     LIMIT 1) a
-LEFT JOIN asset_places p ON p.partner_id = a.partner_id AND p.asset_id = a.asset_id;
+LEFT JOIN LATERAL (
+    SELECT q.seen_at, q.check_at FROM asset_places q
+    WHERE q.partner_id = a.partner_id AND q.asset_id = a.asset_id
+    LIMIT 1) p ON true;
 
 -- name: save_sightings
 -- Writes where assets were seen, in their order; an older sighting than the one that is known changes nothing.
@@ -78,11 +81,10 @@ WHERE p.seen_at < excluded.seen_at;
 -- name: take_silent
 -- Assets whose silence is to be looked at, the longest due first.
 SELECT p.partner_id, p.asset_id, p.asset_kind, a.state, p.seen_at, p.check_at
-FROM asset_places p
-JOIN assets a ON a.partner_id = p.partner_id AND a.asset_id = p.asset_id
-WHERE p.check_at <= $1
-ORDER BY p.check_at
-LIMIT $2;
+FROM (SELECT q.partner_id, q.asset_id, q.asset_kind, q.seen_at, q.check_at FROM asset_places q
+      WHERE q.check_at <= $1 ORDER BY q.check_at LIMIT $2) p
+CROSS JOIN LATERAL (
+    SELECT q.state FROM assets q WHERE q.partner_id = p.partner_id AND q.asset_id = p.asset_id LIMIT 1) a;
 
 -- name: save_checks
 -- When the silence of these is looked at next; not of those that were seen, or looked at, meanwhile.
@@ -113,20 +115,22 @@ RETURNING a.asset_id;
 -- name: search_assets
 -- Available assets within a distance of a point, nearest first. The cells find what may be near, the great circle says how
 -- near; only as many assets as are answered, and those that are not available among them, are looked at one by one.
+-- OFFSET 0 keeps the planner to one walk of the index per cell, however it sees the table.
 WITH near AS (
     SELECT p.partner_id, p.asset_id, p.asset_kind, p.lat_microdegrees, p.lon_microdegrees, p.battery_percent,
            p.range_meters, p.seen_at,
            2 * 6371008.8 * asin(sqrt(LEAST(1.0,
-               sin(radians(p.lat_microdegrees / 1e6 - $2::float8) / 2) ^ 2
-               + cos(radians($2::float8)) * cos(radians(p.lat_microdegrees / 1e6))
-                 * sin(radians(p.lon_microdegrees / 1e6 - $3::float8) / 2) ^ 2))) AS meters
+               sin(radians(p.lat_microdegrees / 1e6::float8 - $2::float8) / 2) ^ 2
+               + cos(radians($2::float8)) * cos(radians(p.lat_microdegrees / 1e6::float8))
+                 * sin(radians(p.lon_microdegrees / 1e6::float8 - $3::float8) / 2) ^ 2))) AS meters
     FROM unnest($1::text[]) AS c (prefix)
     CROSS JOIN LATERAL (
         SELECT q.partner_id, q.asset_id, q.asset_kind, q.lat_microdegrees, q.lon_microdegrees, q.battery_percent,
                q.range_meters, q.seen_at
         FROM asset_places q
         WHERE q.cell >= c.prefix AND q.cell < c.prefix || '~' AND ($5::text IS NULL OR q.partner_id = $5)
-          AND ($6::text IS NULL OR q.asset_kind = $6)) p
+          AND ($6::text IS NULL OR q.asset_kind = $6)
+        OFFSET 0) p
 )
 SELECT n.partner_id, n.asset_id, n.asset_kind, a.asset_class, a.price_plan_id, n.meters, n.lat_microdegrees,
        n.lon_microdegrees, n.battery_percent, n.range_meters, n.seen_at
@@ -141,19 +145,24 @@ ORDER BY n.meters, n.asset_id
 LIMIT $7;
 
 -- name: read_codes
--- The public codes of these assets that nobody has started a rental by since.
-SELECT c.partner_id, c.asset_id, c.public_code
+-- The public codes of these assets that nobody has started a rental by since. LIMIT keeps the planner to one look-up each.
+SELECT w.partner_id, w.asset_id, c.public_code
 FROM unnest($1::text[], $2::text[]) AS w (partner_id, asset_id)
-JOIN asset_codes c ON c.partner_id = w.partner_id AND c.asset_id = w.asset_id
-JOIN assets a ON a.partner_id = c.partner_id AND a.asset_id = c.asset_id
-WHERE c.uses = a.uses;
+CROSS JOIN LATERAL (
+    SELECT q.public_code FROM asset_codes q
+    JOIN assets a ON a.partner_id = q.partner_id AND a.asset_id = q.asset_id AND a.uses = q.uses
+    WHERE q.partner_id = w.partner_id AND q.asset_id = w.asset_id
+    LIMIT 1) c;
 
 -- name: make_codes
 -- Gives these assets public codes for their next rental, in their order; one that has one keeps it.
 INSERT INTO asset_codes AS c (partner_id, asset_id, public_code, uses)
 SELECT a.partner_id, a.asset_id, w.public_code, a.uses
 FROM unnest($1::text[], $2::text[], $3::text[]) AS w (partner_id, asset_id, public_code)
-JOIN assets a ON a.partner_id = w.partner_id AND a.asset_id = w.asset_id
+CROSS JOIN LATERAL (
+    SELECT q.partner_id, q.asset_id, q.uses FROM assets q
+    WHERE q.partner_id = w.partner_id AND q.asset_id = w.asset_id
+    LIMIT 1) a
 ORDER BY a.partner_id, a.asset_id
 ON CONFLICT (partner_id, asset_id) DO UPDATE SET public_code = excluded.public_code, uses = excluded.uses
 WHERE c.uses <> excluded.uses;
