@@ -24,6 +24,8 @@ from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.rental.v1.asset_service_pb2_grpc import AssetServiceStub
+from freehold.rental.v1.feed_service_pb2_grpc import FeedServiceStub
+from freehold.rental.v1.place_service_pb2_grpc import PlaceServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
 from freehold.scoring.v1.bureau_service_pb2_grpc import BureauServiceStub
 from freehold.scoring.v1.dispute_service_pb2_grpc import DisputeServiceStub
@@ -75,6 +77,8 @@ class Api:
         self.ledger = LedgerServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])
         self.assets = AssetServiceStub(self._channels["rental"])
+        self.places = PlaceServiceStub(self._channels["rental"])
+        self.feeds = FeedServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:
         return self

@@ -13,8 +13,16 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_rpc
-from freehold.rental.v1 import asset_service_pb2, rental_internal_service_pb2, rental_service_pb2
+from freehold.rental.v1 import (
+    asset_service_pb2,
+    feed_service_pb2,
+    place_service_pb2,
+    rental_internal_service_pb2,
+    rental_service_pb2,
+)
 from freehold.rental.v1 import asset_service_pb2_grpc as asset_rpc
+from freehold.rental.v1 import feed_service_pb2_grpc as feed_rpc
+from freehold.rental.v1 import place_service_pb2_grpc as place_rpc
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
 from services.rental.clients import DepositsClient, IdentityClient, Late, ScoringClient
@@ -31,17 +39,21 @@ from services.rental.operations import (
     Starting,
     Telling,
 )
-from services.rental.operations.fleet import Fleet, Searching, Watching
+from services.rental.operations.fleet import Feeds, Fleet, Places, Searching, Watching
 from services.rental.servicer import (
     ACCESS,
     ASSET_ACCESS,
+    FEED_ACCESS,
     LIMITS,
+    PLACE_ACCESS,
     AssetServicer,
+    FeedServicer,
+    PlaceServicer,
     RentalInternalServicer,
     RentalServicer,
 )
 from services.rental.store import PostgresCatalogue, PostgresRentals
-from services.rental.store.fleet import PostgresFleet, PostgresWatch
+from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresPlaces, PostgresWatch
 from services.rental.sweeper import fact_relay, follow_up_sweeper, silence_sweeper
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
@@ -108,6 +120,8 @@ class _Rooms:
         self.fleet = Fleet(fleet_store, clock, lambda: secrets.token_hex(_CODE_BYTES))
         self.watching = Watching(PostgresWatch(db), clock)
         self.searching = Searching(fleet_store, self.fleet)
+        self.places = Places(PostgresPlaces(db), clock)
+        self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, clock)
 
     async def close(self) -> None:
         """Ends the streams."""
@@ -196,7 +210,7 @@ def _server(
         credentials.authenticate,
         [
             PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS),
-            _assets(rooms),
+            *_fleet(rooms),
         ],
         [
             InternalService(
@@ -211,13 +225,28 @@ def _server(
     )
 
 
-def _assets(rooms: _Rooms) -> PublicService:
-    return PublicService(
-        asset_service_pb2.DESCRIPTOR.services_by_name["AssetService"],
-        asset_rpc.add_AssetServiceServicer_to_server,
-        AssetServicer(rooms.fleet, rooms.watching, rooms.searching),
-        ASSET_ACCESS,
-    )
+def _fleet(rooms: _Rooms) -> list[PublicService]:
+    assets = AssetServicer(rooms.fleet, rooms.feeds, rooms.watching, rooms.searching)
+    return [
+        PublicService(
+            asset_service_pb2.DESCRIPTOR.services_by_name["AssetService"],
+            asset_rpc.add_AssetServiceServicer_to_server,
+            assets,
+            ASSET_ACCESS,
+        ),
+        PublicService(
+            place_service_pb2.DESCRIPTOR.services_by_name["PlaceService"],
+            place_rpc.add_PlaceServiceServicer_to_server,
+            PlaceServicer(rooms.places),
+            PLACE_ACCESS,
+        ),
+        PublicService(
+            feed_service_pb2.DESCRIPTOR.services_by_name["FeedService"],
+            feed_rpc.add_FeedServiceServicer_to_server,
+            FeedServicer(rooms.feeds),
+            FEED_ACCESS,
+        ),
+    ]
 
 
 def _addresses(settings: Settings) -> dict[str, str]:

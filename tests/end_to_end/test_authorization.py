@@ -26,6 +26,7 @@ from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import asset_service_pb2 as assets
+from freehold.rental.v1 import feed_service_pb2 as feeds
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
@@ -158,6 +159,9 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
         request_id=new_id(), asset_id=c.asset_id, state="ASSET_STATE_MAINTENANCE"
     ),
     "GetAssetCode": lambda c: assets.GetAssetCodeRequest(asset_id=c.asset_id, format="LABEL_FORMAT_SVG"),
+    "GetGbfsFeed": lambda c: feeds.GetGbfsFeedRequest(
+        partner_id=c.town.city.partner_id, feed="GBFS_FEED_SYSTEM_INFORMATION"
+    ),
     "GetDeposit": lambda c: deposits.GetDepositRequest(deposit_id=c.deposit_id),
     "CaptureDeposit": lambda c: deposits.CaptureDepositRequest(**claim(c.deposit_id)),
     "IncrementDeposit": lambda c: deposits.IncrementDepositRequest(**claim(c.deposit_id)),
@@ -205,7 +209,8 @@ OF_THE_CALLER = {
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
     "SetPolicy", "GetPolicy", "ListPolicies", "SimulatePolicy", "SetProcessorOrder",
     "GetStatement", "ListEntries", "ExportLedger",
-    "ListAssets", "ReportAssetSeen", "SearchAssets",
+    "ListAssets", "ReportAssetSeen", "SearchAssets", "SetStation", "ListStations", "SearchStations",
+    "SetZone", "ListZones", "GetReturnZone", "SetFleetProfile", "GetFleetProfile",
     "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""

@@ -21,6 +21,8 @@ from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import asset_service_pb2 as assets
+from freehold.rental.v1 import feed_service_pb2 as feeds
+from freehold.rental.v1 import place_service_pb2 as places
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.scoring.v1 import bureau_service_pb2 as bureaus
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
@@ -36,7 +38,7 @@ from services.deposits.servicer_reconciliation import ACCESS as RECONCILIATION
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
-from services.rental.servicer import ASSET_ACCESS
+from services.rental.servicer import ASSET_ACCESS, FEED_ACCESS, PLACE_ACCESS
 from services.scoring.servicer import ACCESS as SCORING
 from services.scoring.servicer import BUREAU_ACCESS, DISPUTE_ACCESS, ENDORSEMENT_ACCESS, PROOF_ACCESS, SCORECARD_ACCESS
 from services.values.access import Reach, Rule
@@ -63,6 +65,9 @@ NEED_NOTHING = {
     "CompareChallenger",
     "ListRentals",
     "ListAssets",
+    "ListStations",
+    "ListZones",
+    "GetFleetProfile",
     "ListDeposits",
     "ListBills",
     "ListPolicies",
@@ -88,6 +93,8 @@ SERVICES = [
     ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
     ("rental", assets.DESCRIPTOR.services_by_name["AssetService"], ASSET_ACCESS),
+    ("rental", places.DESCRIPTOR.services_by_name["PlaceService"], PLACE_ACCESS),
+    ("rental", feeds.DESCRIPTOR.services_by_name["FeedService"], FEED_ACCESS),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""
 

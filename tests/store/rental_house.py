@@ -32,9 +32,9 @@ from services.rental.operations import (
     Reading,
     Starting,
 )
-from services.rental.operations.fleet import Fleet, Searching, Watching
+from services.rental.operations.fleet import Feeds, Fleet, Places, Searching, Watching
 from services.rental.store import PostgresCatalogue, PostgresRentals
-from services.rental.store.fleet import PostgresFleet, PostgresWatch
+from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresPlaces, PostgresWatch
 from services.runtime.database import Database
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_renter_id
@@ -67,6 +67,8 @@ class House:
         self.fleet = Fleet(PostgresFleet(db), hands, lambda: secrets.token_hex(12))
         self.watching = Watching(PostgresWatch(db), hands)
         self.searching = Searching(PostgresFleet(db), self.fleet)
+        self.places = Places(PostgresPlaces(db), hands)
+        self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, hands)
         self.partner_id = PartnerId(new_id("ptn"))
 
     def another(self, deposits: Any = None, store: Any = None, wall: Hands | None = None) -> House:
@@ -147,7 +149,9 @@ async def open_house(dsn: str) -> AsyncIterator[House]:
     """A house on an emptied database."""
     db = await CountingDatabase.connect(dsn, pool_size=4)
     try:
-        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox CASCADE")
+        await db.execute(
+            "TRUNCATE price_plans, assets, rentals, requests, outbox, stations, zones, fleet_profiles CASCADE"
+        )
         yield House(db, FakeIdentity(), FakeDeposits(), Hands(), Hands())
     finally:
         await db.close()

@@ -31,6 +31,8 @@ from services.rental.domain.ids import (
     PricePlanId,
     RentalId,
     RenterId,
+    StationId,
+    ZoneId,
 )
 from services.rental.domain.kinds import KINDS, Kind, PricedBy
 from services.rental.domain.moments import Moment, Timing
@@ -97,8 +99,10 @@ __all__ = [
     "Settlement",
     "Standing",
     "StartRental",
+    "StationId",
     "Step",
     "Timing",
+    "ZoneId",
     "caller_cancelled",
     "cancelled",
     "changed",

@@ -77,6 +77,16 @@ def asset_state_not_allowed(state: AssetState) -> Refusal:
     )
 
 
+def station_not_found() -> Refusal:
+    """STATION_NOT_FOUND."""
+    return Refusal(Category.NOT_FOUND, "STATION_NOT_FOUND", "no station of this partner has that code")
+
+
+def fleet_profile_not_set() -> Refusal:
+    """FLEET_PROFILE_NOT_SET."""
+    return Refusal(Category.FAILED_PRECONDITION, "FLEET_PROFILE_NOT_SET", "the partner has no fleet profile yet")
+
+
 def asset_code_taken() -> Refusal:
     """ASSET_CODE_TAKEN."""
     return Refusal(Category.ALREADY_EXISTS, "ASSET_CODE_TAKEN", "an asset of this partner has that code")

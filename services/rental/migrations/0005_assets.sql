@@ -27,6 +27,7 @@ CREATE TABLE asset_places (
     lat_microdegrees int         CHECK (lat_microdegrees BETWEEN -90000000 AND 90000000),
     lon_microdegrees int         CHECK (lon_microdegrees BETWEEN -180000000 AND 180000000),
     cell             text        COLLATE "C" CHECK (length(cell) = 8),
+    station_id       text,
     battery_percent  int         CHECK (battery_percent BETWEEN 0 AND 100),
     range_meters     int         CHECK (range_meters >= 0),
     seen_at          timestamptz NOT NULL,
@@ -37,6 +38,7 @@ CREATE TABLE asset_places (
 ) WITH (fillfactor = 70);
 
 CREATE INDEX asset_places_near ON asset_places (cell, partner_id) WHERE cell IS NOT NULL;
+CREATE INDEX asset_places_docked ON asset_places (partner_id, station_id) WHERE station_id IS NOT NULL;
 CREATE INDEX asset_places_check ON asset_places (check_at) WHERE check_at IS NOT NULL;
 
 -- The current public code of an asset, if one was asked for since its last claim.
@@ -48,4 +50,48 @@ CREATE TABLE asset_codes (
     PRIMARY KEY (partner_id, asset_id),
     UNIQUE (partner_id, public_code),
     FOREIGN KEY (partner_id, asset_id) REFERENCES assets (partner_id, asset_id)
+);
+
+-- Where assets are handed out and taken back: docks, cabinets, stands. What stands there is told by `asset_places`.
+CREATE TABLE stations (
+    partner_id       text        NOT NULL,
+    station_id       text        NOT NULL,
+    code             text        NOT NULL,
+    name             text        NOT NULL,
+    city             text        NOT NULL,
+    asset_kinds      text[]      NOT NULL CHECK (cardinality(asset_kinds) > 0),
+    lat_microdegrees int         NOT NULL CHECK (lat_microdegrees BETWEEN -90000000 AND 90000000),
+    lon_microdegrees int         NOT NULL CHECK (lon_microdegrees BETWEEN -180000000 AND 180000000),
+    cell             text        COLLATE "C" NOT NULL CHECK (length(cell) = 8),
+    slots            int         NOT NULL CHECK (slots >= 0),
+    is_open          boolean     NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    PRIMARY KEY (partner_id, station_id),
+    CONSTRAINT stations_code_once UNIQUE (partner_id, code)
+);
+
+CREATE INDEX stations_near ON stations (cell, partner_id);
+
+-- Where assets may be left: polygons, as GeoJSON has them (longitude first, degrees).
+CREATE TABLE zones (
+    partner_id text        NOT NULL,
+    zone_id    text        NOT NULL,
+    code       text        NOT NULL,
+    name       text        NOT NULL,
+    polygons   jsonb       NOT NULL CHECK (jsonb_typeof(polygons) = 'array'),
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (partner_id, zone_id),
+    CONSTRAINT zones_code_once UNIQUE (partner_id, code)
+);
+
+-- What a partner's feeds and labels say of it.
+CREATE TABLE fleet_profiles (
+    partner_id    text        NOT NULL PRIMARY KEY,
+    name          text        NOT NULL,
+    language      text        NOT NULL,
+    time_zone     text        NOT NULL,
+    contact_email text        NOT NULL,
+    opening_hours text        NOT NULL,
+    link_prefix   text        NOT NULL,
+    updated_at    timestamptz NOT NULL
 );

@@ -2,7 +2,7 @@
 -- All that is known of an asset of a partner.
 SELECT a.partner_id, a.asset_id, a.asset_kind, a.code, a.price_plan_id, a.state, a.created_at, a.city, a.asset_class,
        a.monthly_rent_minor, d.condition, d.photo_refs, d.rotates, p.lat_microdegrees, p.lon_microdegrees,
-       p.battery_percent, p.range_meters, p.seen_at
+       p.station_id, p.battery_percent, p.range_meters, p.seen_at
 FROM assets a
 LEFT JOIN asset_details d ON d.partner_id = a.partner_id AND d.asset_id = a.asset_id
 LEFT JOIN asset_places p ON p.partner_id = a.partner_id AND p.asset_id = a.asset_id
@@ -12,7 +12,7 @@ WHERE a.partner_id = $1 AND a.asset_id = $2;
 -- A page of a partner's assets, by id.
 SELECT a.partner_id, a.asset_id, a.asset_kind, a.code, a.price_plan_id, a.state, a.created_at, a.city, a.asset_class,
        a.monthly_rent_minor, d.condition, d.photo_refs, d.rotates, p.lat_microdegrees, p.lon_microdegrees,
-       p.battery_percent, p.range_meters, p.seen_at
+       p.station_id, p.battery_percent, p.range_meters, p.seen_at
 FROM assets a
 LEFT JOIN asset_details d ON d.partner_id = a.partner_id AND d.asset_id = a.asset_id
 LEFT JOIN asset_places p ON p.partner_id = a.partner_id AND p.asset_id = a.asset_id
@@ -61,17 +61,18 @@ LEFT JOIN LATERAL (
 
 -- name: save_sightings
 -- Writes where assets were seen, in their order; an older sighting than the one that is known changes nothing.
-INSERT INTO asset_places AS p (partner_id, asset_id, asset_kind, lat_microdegrees, lon_microdegrees, cell, battery_percent,
-                               range_meters, seen_at, check_at)
-SELECT $1, w.asset_id, w.asset_kind, w.lat, w.lon, w.cell, w.battery, w.range, w.seen_at, w.check_at
-FROM unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::int[], $8::int[], $9::timestamptz[],
-            $10::timestamptz[])
-    AS w (asset_id, asset_kind, lat, lon, cell, battery, range, seen_at, check_at)
+INSERT INTO asset_places AS p (partner_id, asset_id, asset_kind, lat_microdegrees, lon_microdegrees, cell, station_id,
+                               battery_percent, range_meters, seen_at, check_at)
+SELECT $1, w.asset_id, w.asset_kind, w.lat, w.lon, w.cell, w.station_id, w.battery, w.range, w.seen_at, w.check_at
+FROM unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::int[], $9::int[], $10::timestamptz[],
+            $11::timestamptz[])
+    AS w (asset_id, asset_kind, lat, lon, cell, station_id, battery, range, seen_at, check_at)
 ORDER BY w.asset_id
 ON CONFLICT (partner_id, asset_id) DO UPDATE
 SET lat_microdegrees = COALESCE(excluded.lat_microdegrees, p.lat_microdegrees),
     lon_microdegrees = COALESCE(excluded.lon_microdegrees, p.lon_microdegrees),
     cell = COALESCE(excluded.cell, p.cell),
+    station_id = CASE WHEN excluded.cell IS NULL THEN p.station_id ELSE excluded.station_id END,
     battery_percent = COALESCE(excluded.battery_percent, p.battery_percent),
     range_meters = COALESCE(excluded.range_meters, p.range_meters),
     seen_at = excluded.seen_at,
@@ -117,25 +118,25 @@ RETURNING a.asset_id;
 -- near; only as many assets as are answered, and those that are not available among them, are looked at one by one.
 -- OFFSET 0 keeps the planner to one walk of the index per cell, however it sees the table.
 WITH near AS (
-    SELECT p.partner_id, p.asset_id, p.asset_kind, p.lat_microdegrees, p.lon_microdegrees, p.battery_percent,
-           p.range_meters, p.seen_at,
+    SELECT p.partner_id, p.asset_id, p.asset_kind, p.lat_microdegrees, p.lon_microdegrees, p.station_id,
+           p.battery_percent, p.range_meters, p.seen_at,
            2 * 6371008.8 * asin(sqrt(LEAST(1.0,
                sin(radians(p.lat_microdegrees / 1e6::float8 - $2::float8) / 2) ^ 2
                + cos(radians($2::float8)) * cos(radians(p.lat_microdegrees / 1e6::float8))
                  * sin(radians(p.lon_microdegrees / 1e6::float8 - $3::float8) / 2) ^ 2))) AS meters
     FROM unnest($1::text[]) AS c (prefix)
     CROSS JOIN LATERAL (
-        SELECT q.partner_id, q.asset_id, q.asset_kind, q.lat_microdegrees, q.lon_microdegrees, q.battery_percent,
-               q.range_meters, q.seen_at
+        SELECT q.partner_id, q.asset_id, q.asset_kind, q.lat_microdegrees, q.lon_microdegrees, q.station_id,
+               q.battery_percent, q.range_meters, q.seen_at
         FROM asset_places q
         WHERE q.cell >= c.prefix AND q.cell < c.prefix || '~' AND ($5::text IS NULL OR q.partner_id = $5)
           AND ($6::text IS NULL OR q.asset_kind = $6)
         OFFSET 0) p
 )
 SELECT n.partner_id, n.asset_id, n.asset_kind, a.asset_class, a.price_plan_id, n.meters, n.lat_microdegrees,
-       n.lon_microdegrees, n.battery_percent, n.range_meters, n.seen_at
-FROM (SELECT m.partner_id, m.asset_id, m.asset_kind, m.lat_microdegrees, m.lon_microdegrees, m.battery_percent,
-             m.range_meters, m.seen_at, m.meters
+       n.lon_microdegrees, n.station_id, n.battery_percent, n.range_meters, n.seen_at
+FROM (SELECT m.partner_id, m.asset_id, m.asset_kind, m.lat_microdegrees, m.lon_microdegrees, m.station_id,
+             m.battery_percent, m.range_meters, m.seen_at, m.meters
       FROM near m WHERE m.meters <= $4 ORDER BY m.meters, m.asset_id) n
 CROSS JOIN LATERAL (
     SELECT q.asset_class, q.price_plan_id FROM assets q

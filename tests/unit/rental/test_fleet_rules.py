@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import timedelta
 
 import pytest
 from rental_kit import NOON
 
-from services.rental.domain import KINDS, AssetId, AssetKind, AssetState, PartnerId
+from services.rental.domain import KINDS, AssetId, AssetKind, AssetState, PartnerId, ZoneId
 from services.rental.domain.fleet import (
     COMMANDED,
     STEPS,
     Point,
     Verdict,
     Watched,
+    Zone,
     cells_around,
     commanded_from,
+    coordinates_of,
     meters_between,
+    read_geojson,
     seen,
     silent,
+    zone_at,
 )
 from services.rental.domain.fleet.points import CELL_LETTERS, MICRO
+from services.values.errors import Refusal
 
 DAY = timedelta(days=1)
 S = AssetState
@@ -113,3 +119,45 @@ def test_the_way_between_two_points_is_that_of_the_books() -> None:
     shanghai, beijing = Point(31_230_400, 121_473_700), Point(39_904_200, 116_407_400)
     assert meters_between(shanghai, beijing) == pytest.approx(1_067_000, rel=0.002)
     assert meters_between(Point(0, 179_999_500), Point(0, -179_999_500)) == pytest.approx(111.2, rel=0.001)
+
+
+RING = [[0, 0], [4, 0], [4, 4], [2, 2], [0, 4], [0, 0]]
+HOLE = [[0.5, 0.5], [1, 0.5], [1, 1], [0.5, 0.5]]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(
+    ("lon", "lat", "inside"),
+    [
+        (1, 2, True), (2, 3, False), (2, 2, True), (2, 2.000001, False), (0, 0, True), (-0.000001, 0, False),
+        (4, 4, True), (3.999999, 4, False), (0.75, 0.6, False), (0.5, 0.5, True), (1, 0.75, True), (2, 0, True),
+        (5, 2, False), (-1, 2, False), (-1, 0, False), (0.3, 0.5, True),
+    ],
+)  # fmt: skip
+def test_inside_is_exact_and_the_border_belongs_to_it(lon: float, lat: float, inside: bool, backwards: bool) -> None:
+    rings = [ring[::-1] if backwards else ring for ring in (RING, HOLE)]
+    polygons = read_geojson(json.dumps({"type": "Polygon", "coordinates": rings}))
+    zone = Zone(ZoneId("z"), PartnerId("p"), "z", "Z", polygons, NOON)
+    assert (zone_at([zone], Point(round(lat * MICRO), round(lon * MICRO))) is zone) is inside
+
+
+def test_a_shape_is_told_back_as_it_was_told() -> None:
+    shape = {"type": "MultiPolygon", "coordinates": [[RING, HOLE], [[[9.000001, 1], [9, 2], [8, 2], [9.000001, 1]]]]}
+    assert coordinates_of(read_geojson(json.dumps({"type": "Feature", "geometry": shape}))) == shape["coordinates"]
+
+
+@pytest.mark.parametrize(
+    "geojson",
+    ["{", "7", "[]", "null", '{"type": "Point", "coordinates": [1, 2]}', '{"type": "Feature", "geometry": null}',
+     '{"type": "Polygon"}', '{"type": "Polygon", "coordinates": []}', '{"type": "MultiPolygon", "coordinates": []}',
+     '{"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [0, 0]]]}',
+     '{"type": "Polygon", "coordinates": [[["a", 0]]]}',
+     '{"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}',
+     '{"type": "Polygon", "coordinates": [[[0, 0], [181, 0], [1, 1], [0, 0]]]}',
+     '{"type": "Polygon", "coordinates": [[[0, 0], [NaN, 0], [1, 1], [0, 0]]]}',
+     '{"type": "Polygon", "coordinates": [[[0, 0], [1e999, 0], [1, 1], [0, 0]]]}', "[" * 100_000],
+    ids=lambda text: text[:60],
+)  # fmt: skip
+def test_a_shape_that_is_none_is_refused(geojson: str) -> None:
+    with pytest.raises(Refusal, match="geojson"):
+        read_geojson(geojson)

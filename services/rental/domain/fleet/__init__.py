@@ -13,8 +13,11 @@ from services.rental.domain.fleet.assets import (
 )
 from services.rental.domain.fleet.labels import LabelFormat, deep_link, draw
 from services.rental.domain.fleet.points import Point, cells_around, meters_between
+from services.rental.domain.fleet.profiles import Profile, SetFleetProfile, check_profile
 from services.rental.domain.fleet.sightings import Sighting, Verdict, Watched, seen, silent
 from services.rental.domain.fleet.states import COMMANDED, STEPS, AssetStep, commanded_from
+from services.rental.domain.fleet.stations import SetStation, Station, Stock
+from services.rental.domain.fleet.zones import SetZone, Zone, coordinates_of, polygons_of, read_geojson, zone_at
 
 __all__ = [
     "COMMANDED",
@@ -28,17 +31,29 @@ __all__ = [
     "LabelFormat",
     "Nearby",
     "Point",
+    "Profile",
     "SetAssetState",
+    "SetFleetProfile",
+    "SetStation",
+    "SetZone",
     "Sighting",
+    "Station",
+    "Stock",
     "UpdateAsset",
     "Verdict",
     "Watched",
     "Whereabouts",
+    "Zone",
     "cells_around",
+    "check_profile",
     "commanded_from",
+    "coordinates_of",
     "deep_link",
     "draw",
     "meters_between",
+    "polygons_of",
+    "read_geojson",
     "seen",
     "silent",
+    "zone_at",
 ]

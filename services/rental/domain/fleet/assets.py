@@ -35,12 +35,13 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where an asset was last seen, and with how much charge; what was never reported is None."""
+    """Where an asset was last seen, at which station if at one, with how much charge; what was never told is None."""
 
     seen_at: datetime
     point: Point | None
     battery_percent: int | None
     range_meters: int | None
+    station_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

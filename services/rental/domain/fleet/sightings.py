@@ -14,13 +14,17 @@ from services.rental.domain.kinds import KINDS
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One report about the asset with this code. What it leaves out (None) stays as it was."""
+    """One report about the asset with this code. What it leaves out (None) stays as it was.
+
+    A position without a station says that it stands at none; a station says the position too.
+    """
 
     code: str
     seen_at: datetime
     point: Point | None = None
     battery_percent: int | None = None
     range_meters: int | None = None
+    station_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

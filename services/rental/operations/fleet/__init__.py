@@ -1,8 +1,23 @@
 """The use cases about a partner's fleet, and the ports they need. This is the door."""
 
 from services.rental.operations.fleet.assets import Fleet
-from services.rental.operations.fleet.ports import AssetKey, FleetStore, WatchStore
+from services.rental.operations.fleet.feeds import Feeds, Made
+from services.rental.operations.fleet.places import Places
+from services.rental.operations.fleet.ports import AssetKey, FeedStore, FleetStore, PlaceStore, SeenVehicle, WatchStore
 from services.rental.operations.fleet.searching import Searching
 from services.rental.operations.fleet.watching import Watching
 
-__all__ = ["AssetKey", "Fleet", "FleetStore", "Searching", "WatchStore", "Watching"]
+__all__ = [
+    "AssetKey",
+    "FeedStore",
+    "Feeds",
+    "Fleet",
+    "FleetStore",
+    "Made",
+    "PlaceStore",
+    "Places",
+    "Searching",
+    "SeenVehicle",
+    "WatchStore",
+    "Watching",
+]

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.rental.domain import AssetId, PartnerId
+from services.rental.domain import AssetId, AssetKind, AssetState, PartnerId, PricePlan, StationId, ZoneId
 from services.rental.domain.fleet import (
     AssetPage,
     FleetAsset,
     Found,
     Nearby,
+    Profile,
     SetAssetState,
+    SetFleetProfile,
+    SetStation,
+    SetZone,
     Sighting,
+    Station,
+    Stock,
     UpdateAsset,
     Verdict,
     Watched,
+    Whereabouts,
+    Zone,
 )
+from services.rental.domain.fleet.gbfs import Types
 
 AssetKey = tuple[PartnerId, AssetId]
 
@@ -56,7 +66,10 @@ class WatchStore(Protocol):
     async def watched(self, partner_id: PartnerId, codes: Sequence[str]) -> list[Watched | None]:
         """The assets with these codes, in order; None for unknown ones."""
 
-    async def save_sightings(self, sightings: Sequence[tuple[Watched, Sighting, Verdict]]) -> None:
+    async def stations(self, partner_id: PartnerId, codes: Sequence[str]) -> dict[str, Station]:
+        """The stations with these codes."""
+
+    async def save_sightings(self, seen: Sequence[tuple[Watched, Sighting, Verdict, StationId | None]]) -> None:
         """Writes sightings of one partner's assets, one per asset, and moves the assets."""
 
     async def take_silent(self, now: datetime, limit: int) -> list[Watched]:
@@ -64,3 +77,55 @@ class WatchStore(Protocol):
 
     async def save_silent(self, verdicts: Sequence[tuple[Watched, Verdict]]) -> None:
         """Moves the assets that were not seen, or looked at, meanwhile."""
+
+
+class PlaceStore(Protocol):
+    """Stations and zones, durably."""
+
+    async def set_station(
+        self, command: SetStation, fingerprint: bytes, station_id: StationId, at: datetime
+    ) -> Station:
+        """The station as it is now, once per request. Raises REQUEST_ID_REUSED."""
+
+    async def stations_after(self, partner_id: PartnerId, after: str, size: int) -> list[Stock]:
+        """A page of stations with what stands there, by id."""
+
+    async def stations_near(self, cells: Sequence[str], nearby: Nearby) -> list[Stock]:
+        """Open stations of these cells for the kind within the radius, nearest first."""
+
+    async def set_zone(self, command: SetZone, fingerprint: bytes, zone_id: ZoneId, at: datetime) -> Zone:
+        """The zone as it is now, once per request. Raises REQUEST_ID_REUSED."""
+
+    async def zones(self, partner_id: PartnerId, limit: int) -> list[Zone]:
+        """A partner's zones, by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenVehicle:
+    """A vehicle with a position, not yet with the code that maps know it by."""
+
+    asset_id: AssetId
+    asset_kind: AssetKind
+    asset_class: str
+    price_plan_id: str
+    state: AssetState
+    whereabouts: Whereabouts
+
+
+class FeedStore(Protocol):
+    """What feeds tell, durably."""
+
+    async def profile(self, partner_id: PartnerId) -> Profile | None:
+        """What the partner says of itself."""
+
+    async def set_profile(self, command: SetFleetProfile, fingerprint: bytes, at: datetime) -> Profile:
+        """What the partner says of itself now, once per request. Raises REQUEST_ID_REUSED."""
+
+    async def types(self, partner_id: PartnerId) -> Types:
+        """Its kinds and classes of vehicles with their plans."""
+
+    async def plans(self, partner_id: PartnerId, plan_ids: Sequence[str]) -> list[PricePlan]:
+        """These plans of the partner."""
+
+    async def vehicles_after(self, partner_id: PartnerId, after: str, size: int) -> list[SeenVehicle]:
+        """A page of its vehicles that have told where they are, by id."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from services.rental.domain import PartnerId
-from services.rental.domain.fleet import Sighting, Verdict, Watched, seen, silent
-from services.rental.domain.refusals import asset_not_found
+from services.rental.domain import PartnerId, StationId
+from services.rental.domain.fleet import Sighting, Station, Verdict, Watched, seen, silent
+from services.rental.domain.refusals import asset_not_found, station_not_found
 from services.rental.operations.fleet.ports import WatchStore
 from services.values.clock import Clock
 from services.values.errors import Refusal
@@ -23,24 +24,23 @@ class Watching:
         self._clock = clock
 
     async def report(self, partner_id: PartnerId, sightings: Sequence[Sighting]) -> list[Refusal | None]:
-        """None per report that is known now, whether it was news or not; ASSET_NOT_FOUND for the others.
+        """None per report that is known now, whether it was news or not; ASSET_NOT_FOUND, STATION_NOT_FOUND.
 
         A clock that runs ahead is put right: nothing was seen later than now.
         """
         now = self._clock.now()
-        assets = await self._store.watched(partner_id, [sighting.code for sighting in sightings])
-        latest: dict[str, tuple[Watched, Sighting, Verdict]] = {}
-        for asset, told in zip(assets, sightings, strict=True):
-            sighting = replace(told, seen_at=min(told.seen_at, now))
-            verdict = None if asset is None else seen(asset, sighting.seen_at, now)
-            if asset is None or verdict is None:
-                continue
-            known = latest.get(asset.asset_id)
-            if known is None or known[1].seen_at < sighting.seen_at:
-                latest[asset.asset_id] = (asset, sighting, verdict)
+        assets = await self._store.watched(partner_id, [told.code for told in sightings])
+        named = sorted({told.station_code for told in sightings if told.station_code})
+        stations = await self._store.stations(partner_id, named) if named else {}
+        refusals = [_refusal(asset, told, stations) for asset, told in zip(assets, sightings, strict=True)]
+        latest: dict[str, _Seen] = {}
+        for asset, told, refusal in zip(assets, sightings, refusals, strict=True):
+            news = _news(asset, told, stations, now) if asset and not refusal else None
+            if news and _later(news, latest.get(news[0].asset_id)):
+                latest[news[0].asset_id] = news
         if latest:
             await self._store.save_sightings(list(latest.values()))
-        return [asset_not_found() if asset is None else None for asset in assets]
+        return refusals
 
     async def sweep(self) -> int:
         """Looks at those whose silence is due; answers how many."""
@@ -49,3 +49,28 @@ class Watching:
         if due:
             await self._store.save_silent([(asset, silent(asset, now)) for asset in due])
         return len(due)
+
+
+_Seen = tuple[Watched, Sighting, Verdict, StationId | None]
+
+
+def _refusal(asset: Watched | None, told: Sighting, stations: Mapping[str, Station]) -> Refusal | None:
+    if asset is None:
+        return asset_not_found()
+    return station_not_found() if told.station_code and told.station_code not in stations else None
+
+
+def _news(asset: Watched, told: Sighting, stations: Mapping[str, Station], now: datetime) -> _Seen | None:
+    """The sighting as it is written; None when a later one is known."""
+    sighting = replace(told, seen_at=min(told.seen_at, now))
+    verdict = seen(asset, sighting.seen_at, now)
+    station = stations.get(told.station_code)
+    if verdict is None:
+        return None
+    if station is None:
+        return asset, sighting, verdict, None
+    return asset, replace(sighting, point=station.point), verdict, station.station_id
+
+
+def _later(news: _Seen, known: _Seen | None) -> bool:
+    return known is None or known[1].seen_at < news[1].seen_at

@@ -46,6 +46,7 @@ def encode_whereabouts(last: Whereabouts) -> pb.Whereabouts:
         point=encode_point(last.point) if last.point else None,
         battery_percent=last.battery_percent,
         range_meters=last.range_meters,
+        station_id=last.station_id or "",
     )
 
 
@@ -67,6 +68,7 @@ def decode_report(report: pb.AssetReport) -> Sighting:
         point=decode_point(report.point) if report.HasField("point") else None,
         battery_percent=told(report, "battery_percent"),
         range_meters=told(report, "range_meters"),
+        station_code=report.station_code,
     )
 
 

@@ -6,7 +6,7 @@ import grpc
 
 from freehold.rental.v1 import asset_service_pb2 as pb
 from freehold.rental.v1 import asset_service_pb2_grpc as rpc
-from services.rental.domain import AssetId, AssetState, PartnerId
+from services.rental.domain import AssetId, AssetState
 from services.rental.domain.fleet import (
     AssetPage,
     LabelFormat,
@@ -16,7 +16,7 @@ from services.rental.domain.fleet import (
     deep_link,
     draw,
 )
-from services.rental.operations.fleet import Fleet, Searching, Watching
+from services.rental.operations.fleet import Feeds, Fleet, Searching, Watching
 from services.rental.servicer.assets.encoding import (
     CONDITIONS,
     LABEL_FORMATS,
@@ -27,6 +27,7 @@ from services.rental.servicer.assets.encoding import (
     one_kind,
     told,
 )
+from services.rental.servicer.assets.places import DEFAULT_FOUND, asked_partner
 from services.rental.servicer.calling import calling_partner
 from services.rental.wire import ASSET_STATES
 from services.runtime.interceptors import current_call
@@ -46,16 +47,15 @@ ASSET_ACCESS = {
 }
 """Who may call what."""
 
-DEFAULT_FOUND = 50
-
 _Context = grpc.aio.ServicerContext[object, object]
 
 
 class AssetServicer(rpc.AssetServiceServicer):
     """A partner's fleet, and what of it others find."""
 
-    def __init__(self, fleet: Fleet, watching: Watching, searching: Searching) -> None:
+    def __init__(self, fleet: Fleet, feeds: Feeds, watching: Watching, searching: Searching) -> None:
         self._fleet = fleet
+        self._feeds = feeds
         self._watching = watching
         self._searching = searching
 
@@ -111,11 +111,10 @@ class AssetServicer(rpc.AssetServiceServicer):
     async def SearchAssets(self, request: pb.SearchAssetsRequest, _: _Context) -> pb.SearchAssetsResponse:
         """Finds what can be rented nearby."""
         renter = current_call().caller.role is Role.RENTER
-        partner_id = PartnerId(request.partner_id) if renter else calling_partner()
         nearby = Nearby(
             center=decode_point(request.center),
             radius_meters=request.radius_meters,
-            partner_id=partner_id or None,
+            partner_id=asked_partner(request.partner_id),
             asset_kind=one_kind(request.asset_kind),
             limit=request.limit or DEFAULT_FOUND,
         )
@@ -128,6 +127,7 @@ class AssetServicer(rpc.AssetServiceServicer):
         """Tells what the label of an asset shows."""
         asset = await self._fleet.get(calling_partner(), AssetId(request.asset_id))
         code = await self._fleet.shown_code(asset)
-        link = deep_link("", code)
+        profile = await self._feeds.profile(asset.asset.partner_id)
+        link = deep_link(profile.link_prefix if profile else "", code)
         label_format = LABEL_FORMATS.decode(request.format) or LabelFormat.PNG
         return pb.GetAssetCodeResponse(code=code, link=link, image=draw(link, label_format))

@@ -1,6 +1,8 @@
 """Rental's memory of fleets."""
 
 from services.rental.store.fleet.assets import PostgresFleet
+from services.rental.store.fleet.feeds import PostgresFeeds
+from services.rental.store.fleet.places import PostgresPlaces
 from services.rental.store.fleet.watching import PostgresWatch
 
-__all__ = ["PostgresFleet", "PostgresWatch"]
+__all__ = ["PostgresFeeds", "PostgresFleet", "PostgresPlaces", "PostgresWatch"]

@@ -5,7 +5,18 @@ from __future__ import annotations
 from asyncpg import Record
 
 from services.rental.domain import AssetKind, AssetState
-from services.rental.domain.fleet import Condition, Details, FleetAsset, Found, Point, Watched, Whereabouts
+from services.rental.domain.fleet import (
+    Condition,
+    Details,
+    FleetAsset,
+    Found,
+    Point,
+    Station,
+    Watched,
+    Whereabouts,
+    Zone,
+    polygons_of,
+)
 from services.rental.store.rows import asset_of
 
 
@@ -18,7 +29,7 @@ def whereabouts_of(row: Record) -> Whereabouts:
     """The columns of `asset_places` in a row."""
     lat, lon = row["lat_microdegrees"], row["lon_microdegrees"]
     point = None if lat is None else Point(lat, lon)
-    return Whereabouts(row["seen_at"], point, row["battery_percent"], row["range_meters"])
+    return Whereabouts(row["seen_at"], point, row["battery_percent"], row["range_meters"], row["station_id"])
 
 
 def watched_of(row: Record) -> Watched:
@@ -38,6 +49,28 @@ def found_of(row: Record) -> Found:
         meters=row["meters"],
         whereabouts=whereabouts_of(row),
     )
+
+
+def station_of(row: Record) -> Station:
+    """A row of `stations`."""
+    return Station(
+        station_id=row["station_id"],
+        partner_id=row["partner_id"],
+        code=row["code"],
+        name=row["name"],
+        city=row["city"],
+        asset_kinds=tuple(AssetKind(kind) for kind in row["asset_kinds"]),
+        point=Point(row["lat_microdegrees"], row["lon_microdegrees"]),
+        slots=row["slots"],
+        is_open=row["is_open"],
+        updated_at=row["updated_at"],
+    )
+
+
+def zone_of(row: Record) -> Zone:
+    """A row of `zones`."""
+    polygons = polygons_of(row["polygons"])
+    return Zone(row["zone_id"], row["partner_id"], row["code"], row["name"], polygons, row["updated_at"])
 
 
 def _details_of(row: Record) -> Details:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.rental.domain import AssetState, PartnerId
-from services.rental.domain.fleet import Sighting, Verdict, Watched
-from services.rental.store.fleet.rows import watched_of
+from services.rental.domain import AssetState, PartnerId, StationId
+from services.rental.domain.fleet import Sighting, Station, Verdict, Watched
+from services.rental.store.fleet.rows import station_of, watched_of
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
 
@@ -26,13 +26,18 @@ class PostgresWatch:
         found = {row["place"] - 1: watched_of(row) for row in rows}
         return [found.get(at) for at in range(len(codes))]
 
-    async def save_sightings(self, sightings: Sequence[tuple[Watched, Sighting, Verdict]]) -> None:
+    async def stations(self, partner_id: PartnerId, codes: Sequence[str]) -> dict[str, Station]:
+        """One statement."""
+        rows = await self.db.fetch(_SQL.stations_by_code, partner_id, codes)
+        return {row["code"]: station_of(row) for row in rows}
+
+    async def save_sightings(self, seen: Sequence[tuple[Watched, Sighting, Verdict, StationId | None]]) -> None:
         """One transaction of one statement, or two when something that was silent is seen."""
-        columns = [list(column) for column in zip(*(_row(*each) for each in sightings), strict=True)]
-        moves = [(asset, verdict.state) for asset, _, verdict in sightings if verdict.state]
+        columns = [list(column) for column in zip(*(_row(*each) for each in seen), strict=True)]
+        moves = [(asset, verdict.state) for asset, _, verdict, _ in seen if verdict.state]
 
         async def work(c: Any) -> None:
-            await c.execute(_SQL.save_sightings, sightings[0][0].partner_id, *columns)
+            await c.execute(_SQL.save_sightings, seen[0][0].partner_id, *columns)
             await _move(c, moves)
 
         await self.db.transaction(work)
@@ -62,8 +67,8 @@ async def _move(c: Any, moves: Sequence[tuple[Watched, AssetState]]) -> None:
         await c.execute(_SQL.move_assets, *(list(column) for column in zip(*rows, strict=True)))
 
 
-def _row(asset: Watched, sighting: Sighting, verdict: Verdict) -> tuple[Any, ...]:
+def _row(asset: Watched, sighting: Sighting, verdict: Verdict, station_id: StationId | None) -> tuple[Any, ...]:
     point = sighting.point
     where = (None, None, None) if point is None else (point.lat_microdegrees, point.lon_microdegrees, point.cell)
     charge = (sighting.battery_percent, sighting.range_meters)
-    return (asset.asset_id, asset.asset_kind, *where, *charge, sighting.seen_at, verdict.check_at)
+    return (asset.asset_id, asset.asset_kind, *where, station_id, *charge, sighting.seen_at, verdict.check_at)

@@ -474,6 +474,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
     Example: SetAssetState of a bike that somebody is riding.
     """
+    ERROR_REASON_STATION_NOT_FOUND: _ErrorReason.ValueType  # 451
+    """[NOT_FOUND] No station of this partner has that code.
+    Example: ReportAssetSeen at a station that nobody has set.
+    """
+    ERROR_REASON_FLEET_PROFILE_NOT_SET: _ErrorReason.ValueType  # 452
+    """[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
+    Example: GetGbfsFeed of a new partner.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -931,5 +939,13 @@ or in another currency. `limit_minor` is in the metadata. Example: EndRental of 
 ERROR_REASON_ASSET_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 450
 """[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
 Example: SetAssetState of a bike that somebody is riding.
+"""
+ERROR_REASON_STATION_NOT_FOUND: ErrorReason.ValueType  # 451
+"""[NOT_FOUND] No station of this partner has that code.
+Example: ReportAssetSeen at a station that nobody has set.
+"""
+ERROR_REASON_FLEET_PROFILE_NOT_SET: ErrorReason.ValueType  # 452
+"""[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
+Example: GetGbfsFeed of a new partner.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -29,7 +29,7 @@ from freehold.rental.v1 import rental_service_pb2 as freehold_dot_rental_dot_v1_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&freehold/rental/v1/asset_service.proto\x12\x12\x66reehold.rental.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a$freehold/errors/v1/item_status.proto\x1a\'freehold/rental/v1/rental_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n\x05Point\x12.\n\x15latitude_microdegrees\x18\x01 \x01(\x11\x42\x0f\xbaH\x0c:\n\x18\x80\xaa\xeaU(\xff\xa9\xeaU\x12\x31\n\x16longitude_microdegrees\x18\x02 \x01(\x11\x42\x11\xbaH\x0e:\x0c\x18\x80\xd4\xd4\xab\x01(\xff\xd3\xd4\xab\x01\"\xc2\x01\n\x0bWhereabouts\x12+\n\x07seen_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05point\x18\x02 \x01(\x0b\x32\x19.freehold.rental.v1.Point\x12\x1c\n\x0f\x62\x61ttery_percent\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x19\n\x0crange_meters\x18\x04 \x01(\x05H\x01\x88\x01\x01\x42\x12\n\x10_battery_percentB\x0f\n\r_range_meters\"\xcd\x01\n\nFleetAsset\x12(\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x19.freehold.rental.v1.Asset\x12\x35\n\tcondition\x18\x02 \x01(\x0e\x32\".freehold.rental.v1.AssetCondition\x12\x12\n\nphoto_refs\x18\x03 \x03(\t\x12\x14\n\x0crotates_code\x18\x04 \x01(\x08\x12\x34\n\x0bwhereabouts\x18\x05 \x01(\x0b\x32\x1f.freehold.rental.v1.Whereabouts\">\n\x0fGetAssetRequest\x12+\n\x08\x61sset_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ast_[0-9a-v]{26}$\"A\n\x10GetAssetResponse\x12-\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1e.freehold.rental.v1.FleetAsset\"\xee\x01\n\x11ListAssetsRequest\x12;\n\nasset_kind\x18\x01 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32\x1e.freehold.rental.v1.AssetStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12&\n\x04\x63ity\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"]\n\x12ListAssetsResponse\x12.\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1e.freehold.rental.v1.FleetAsset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\tPhotoRefs\x12!\n\x04refs\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07r\x05\x10\x01\x18\xc8\x01\"\xd5\x03\n\x12UpdateAssetRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12+\n\x08\x61sset_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ast_[0-9a-v]{26}$\x12+\n\x04\x63ity\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$H\x00\x88\x01\x01\x12\x32\n\x0b\x61sset_class\x18\x04 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$H\x01\x88\x01\x01\x12/\n\x12monthly_rent_minor\x18\x05 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x02\x88\x01\x01\x12?\n\tcondition\x18\x06 \x01(\x0e\x32\".freehold.rental.v1.AssetConditionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\nphoto_refs\x18\x07 \x01(\x0b\x32\x1d.freehold.rental.v1.PhotoRefs\x12\x19\n\x0crotates_code\x18\x08 \x01(\x08H\x03\x88\x01\x01\x42\x07\n\x05_cityB\x0e\n\x0c_asset_classB\x15\n\x13_monthly_rent_minorB\x0f\n\r_rotates_code\"D\n\x13UpdateAssetResponse\x12-\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1e.freehold.rental.v1.FleetAsset\"\xb4\x01\n\x14SetAssetStateRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12+\n\x08\x61sset_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ast_[0-9a-v]{26}$\x12=\n\x05state\x18\x03 \x01(\x0e\x32\x1e.freehold.rental.v1.AssetStateB\x0e\xbaH\x0b\x82\x01\x08\x18\x01\x18\x05\x18\x06\x18\x07\"F\n\x15SetAssetStateResponse\x12-\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1e.freehold.rental.v1.FleetAsset\"\x8e\x02\n\x0b\x41ssetReport\x12*\n\x04\x63ode\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x33\n\x07seen_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x05point\x18\x03 \x01(\x0b\x32\x19.freehold.rental.v1.Point\x12\'\n\x0f\x62\x61ttery_percent\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12&\n\x0crange_meters\x18\x05 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00H\x01\x88\x01\x01\x42\x12\n\x10_battery_percentB\x0f\n\r_range_meters\"\x89\x01\n\x16ReportAssetSeenRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12=\n\x07reports\x18\x02 \x03(\x0b\x32\x1f.freehold.rental.v1.AssetReportB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"K\n\x17ReportAssetSeenResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\"\xf6\x01\n\x13SearchAssetsRequest\x12\x31\n\x06\x63\x65nter\x18\x01 \x01(\x0b\x32\x19.freehold.rental.v1.PointB\x06\xbaH\x03\xc8\x01\x01\x12\"\n\rradius_meters\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x9c\x01(\x01\x12;\n\nasset_kind\x18\x03 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\npartner_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(ptn_[0-9a-v]{26})?$\x12\x19\n\x05limit\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\"\xf5\x01\n\nFoundAsset\x12\x17\n\x0f\x64istance_meters\x18\x01 \x01(\x05\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x31\n\nasset_kind\x18\x03 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x13\n\x0b\x61sset_class\x18\x04 \x01(\t\x12\x13\n\x0bpublic_code\x18\x05 \x01(\t\x12\x15\n\rprice_plan_id\x18\x06 \x01(\t\x12\x34\n\x0bwhereabouts\x18\x07 \x01(\x0b\x32\x1f.freehold.rental.v1.Whereabouts\x12\x10\n\x08\x61sset_id\x18\x08 \x01(\t\"F\n\x14SearchAssetsResponse\x12.\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1e.freehold.rental.v1.FoundAsset\"\x7f\n\x13GetAssetCodeRequest\x12+\n\x08\x61sset_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ast_[0-9a-v]{26}$\x12;\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1f.freehold.rental.v1.LabelFormatB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"A\n\x14GetAssetCodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04link\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\x0c*\x82\x01\n\x0e\x41ssetCondition\x12\x1f\n\x1b\x41SSET_CONDITION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41SSET_CONDITION_GOOD\x10\x01\x12\x18\n\x14\x41SSET_CONDITION_WORN\x10\x02\x12\x1b\n\x17\x41SSET_CONDITION_DAMAGED\x10\x03*W\n\x0bLabelFormat\x12\x1c\n\x18LABEL_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10LABEL_FORMAT_PNG\x10\x01\x12\x14\n\x10LABEL_FORMAT_SVG\x10\x02\x32\xba\x05\n\x0c\x41ssetService\x12U\n\x08GetAsset\x12#.freehold.rental.v1.GetAssetRequest\x1a$.freehold.rental.v1.GetAssetResponse\x12[\n\nListAssets\x12%.freehold.rental.v1.ListAssetsRequest\x1a&.freehold.rental.v1.ListAssetsResponse\x12^\n\x0bUpdateAsset\x12&.freehold.rental.v1.UpdateAssetRequest\x1a\'.freehold.rental.v1.UpdateAssetResponse\x12\x64\n\rSetAssetState\x12(.freehold.rental.v1.SetAssetStateRequest\x1a).freehold.rental.v1.SetAssetStateResponse\x12j\n\x0fReportAssetSeen\x12*.freehold.rental.v1.ReportAssetSeenRequest\x1a+.freehold.rental.v1.ReportAssetSeenResponse\x12\x61\n\x0cSearchAssets\x12\'.freehold.rental.v1.SearchAssetsRequest\x1a(.freehold.rental.v1.SearchAssetsResponse\x12\x61\n\x0cGetAssetCode\x12\'.freehold.rental.v1.GetAssetCodeRequest\x1a(.freehold.rental.v1.GetAssetCodeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&freehold/rental/v1/asset_service.proto\x12\x12\x66reehold.rental.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a$freehold/errors/v1/item_status.proto\x1a\'freehold/rental/v1/rental_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n\x05Point\x12.\n\x15latitude_microdegrees\x18\x01 \x01(\x11\x42\x0f\xbaH\x0c:\n\x18\x80\xaa\xeaU(\xff\xa9\xeaU\x12\x31\n\x16longitude_microdegrees\x18\x02 \x01(\x11\x42\x11\xbaH\x0e:\x0c\x18\x80\xd4\xd4\xab\x01(\xff\xd3\xd4\xab\x01\"\xd6\x01\n\x0bWhereabouts\x12+\n\x07seen_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05point\x18\x02 \x01(\x0b\x32\x19.freehold.rental.v1.Point\x12\x1c\n\x0f\x62\x61ttery_percent\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x19\n\x0crange_meters\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nstation_id\x18\x05 \x01(\tB\x12\n\x10_battery_percentB\x0f\n\r_range_meters\"\xcd\x01\n\nFleetAsset\x12(\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x19.freehold.rental.v1.Asset\x12\x35\n\tcondition\x18\x02 \x01(\x0e\x32\".freehold.rental.v1.AssetCondition\x12\x12\n\nphoto_refs\x18\x03 \x03(\t\x12\x14\n\x0crotates_code\x18\x04 \x01(\x08\x12\x34\n\x0bwhereabouts\x18\x05 \x01(\x0b\x32\x1f.freehold.rental.v1.Whereabouts\">\n\x0fGetAssetRequest\x12+\n\x08\x61sset_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ast_[0-9a-v]{26}$\"A\n\x10GetAssetResponse\x12-\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1e.freehold.rental.v1.FleetAsset\"\xee\x01\n\x11ListAssetsRequest\x12;\n\nasset_kind\x18\x01 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32\x1e.freehold.rental.v1.AssetStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12&\n\x04\x63ity\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"]\n\x12ListAssetsResponse\x12.\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1e.freehold.rental.v1.FleetAsset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\tPhotoRefs\x12!\n\x04refs\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07r\x05\x10\x01\x18\xc8\x01\"\xd5\x03\n\x12UpdateAssetRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12+\n\x08\x61sset_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ast_[0-9a-v]{26}$\x12+\n\x04\x63ity\x18\x03 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$H\x00\x88\x01\x01\x12\x32\n\x0b\x61sset_class\x18\x04 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$H\x01\x88\x01\x01\x12/\n\x12monthly_rent_minor\x18\x05 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x02\x88\x01\x01\x12?\n\tcondition\x18\x06 \x01(\x0e\x32\".freehold.rental.v1.AssetConditionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\nphoto_refs\x18\x07 \x01(\x0b\x32\x1d.freehold.rental.v1.PhotoRefs\x12\x19\n\x0crotates_code\x18\x08 \x01(\x08H\x03\x88\x01\x01\x42\x07\n\x05_cityB\x0e\n\x0c_asset_classB\x15\n\x13_monthly_rent_minorB\x0f\n\r_rotates_code\"D\n\x13UpdateAssetResponse\x12-\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1e.freehold.rental.v1.FleetAsset\"\xb4\x01\n\x14SetAssetStateRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12+\n\x08\x61sset_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ast_[0-9a-v]{26}$\x12=\n\x05state\x18\x03 \x01(\x0e\x32\x1e.freehold.rental.v1.AssetStateB\x0e\xbaH\x0b\x82\x01\x08\x18\x01\x18\x05\x18\x06\x18\x07\"F\n\x15SetAssetStateResponse\x12-\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1e.freehold.rental.v1.FleetAsset\"\xc2\x02\n\x0b\x41ssetReport\x12*\n\x04\x63ode\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x33\n\x07seen_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x05point\x18\x03 \x01(\x0b\x32\x19.freehold.rental.v1.Point\x12\'\n\x0f\x62\x61ttery_percent\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12&\n\x0crange_meters\x18\x05 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00H\x01\x88\x01\x01\x12\x32\n\x0cstation_code\x18\x06 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{0,64}$B\x12\n\x10_battery_percentB\x0f\n\r_range_meters\"\x89\x01\n\x16ReportAssetSeenRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12=\n\x07reports\x18\x02 \x03(\x0b\x32\x1f.freehold.rental.v1.AssetReportB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"K\n\x17ReportAssetSeenResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\"\xf6\x01\n\x13SearchAssetsRequest\x12\x31\n\x06\x63\x65nter\x18\x01 \x01(\x0b\x32\x19.freehold.rental.v1.PointB\x06\xbaH\x03\xc8\x01\x01\x12\"\n\rradius_meters\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x9c\x01(\x01\x12;\n\nasset_kind\x18\x03 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\npartner_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(ptn_[0-9a-v]{26})?$\x12\x19\n\x05limit\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\"\xf5\x01\n\nFoundAsset\x12\x17\n\x0f\x64istance_meters\x18\x01 \x01(\x05\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x31\n\nasset_kind\x18\x03 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x13\n\x0b\x61sset_class\x18\x04 \x01(\t\x12\x13\n\x0bpublic_code\x18\x05 \x01(\t\x12\x15\n\rprice_plan_id\x18\x06 \x01(\t\x12\x34\n\x0bwhereabouts\x18\x07 \x01(\x0b\x32\x1f.freehold.rental.v1.Whereabouts\x12\x10\n\x08\x61sset_id\x18\x08 \x01(\t\"F\n\x14SearchAssetsResponse\x12.\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1e.freehold.rental.v1.FoundAsset\"\x7f\n\x13GetAssetCodeRequest\x12+\n\x08\x61sset_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ast_[0-9a-v]{26}$\x12;\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1f.freehold.rental.v1.LabelFormatB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"A\n\x14GetAssetCodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04link\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\x0c*\x82\x01\n\x0e\x41ssetCondition\x12\x1f\n\x1b\x41SSET_CONDITION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41SSET_CONDITION_GOOD\x10\x01\x12\x18\n\x14\x41SSET_CONDITION_WORN\x10\x02\x12\x1b\n\x17\x41SSET_CONDITION_DAMAGED\x10\x03*W\n\x0bLabelFormat\x12\x1c\n\x18LABEL_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10LABEL_FORMAT_PNG\x10\x01\x12\x14\n\x10LABEL_FORMAT_SVG\x10\x02\x32\xba\x05\n\x0c\x41ssetService\x12U\n\x08GetAsset\x12#.freehold.rental.v1.GetAssetRequest\x1a$.freehold.rental.v1.GetAssetResponse\x12[\n\nListAssets\x12%.freehold.rental.v1.ListAssetsRequest\x1a&.freehold.rental.v1.ListAssetsResponse\x12^\n\x0bUpdateAsset\x12&.freehold.rental.v1.UpdateAssetRequest\x1a\'.freehold.rental.v1.UpdateAssetResponse\x12\x64\n\rSetAssetState\x12(.freehold.rental.v1.SetAssetStateRequest\x1a).freehold.rental.v1.SetAssetStateResponse\x12j\n\x0fReportAssetSeen\x12*.freehold.rental.v1.ReportAssetSeenRequest\x1a+.freehold.rental.v1.ReportAssetSeenResponse\x12\x61\n\x0cSearchAssets\x12\'.freehold.rental.v1.SearchAssetsRequest\x1a(.freehold.rental.v1.SearchAssetsResponse\x12\x61\n\x0cGetAssetCode\x12\'.freehold.rental.v1.GetAssetCodeRequest\x1a(.freehold.rental.v1.GetAssetCodeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -80,6 +80,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ASSETREPORT'].fields_by_name['battery_percent']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_ASSETREPORT'].fields_by_name['range_meters']._loaded_options = None
   _globals['_ASSETREPORT'].fields_by_name['range_meters']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_ASSETREPORT'].fields_by_name['station_code']._loaded_options = None
+  _globals['_ASSETREPORT'].fields_by_name['station_code']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{0,64}$'
   _globals['_REPORTASSETSEENREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_REPORTASSETSEENREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_REPORTASSETSEENREQUEST'].fields_by_name['reports']._loaded_options = None
@@ -98,50 +100,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETASSETCODEREQUEST'].fields_by_name['asset_id']._serialized_options = b'\272H\026r\0242\022^ast_[0-9a-v]{26}$'
   _globals['_GETASSETCODEREQUEST'].fields_by_name['format']._loaded_options = None
   _globals['_GETASSETCODEREQUEST'].fields_by_name['format']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_ASSETCONDITION']._serialized_start=3321
-  _globals['_ASSETCONDITION']._serialized_end=3451
-  _globals['_LABELFORMAT']._serialized_start=3453
-  _globals['_LABELFORMAT']._serialized_end=3540
+  _globals['_ASSETCONDITION']._serialized_start=3393
+  _globals['_ASSETCONDITION']._serialized_end=3523
+  _globals['_LABELFORMAT']._serialized_start=3525
+  _globals['_LABELFORMAT']._serialized_end=3612
   _globals['_POINT']._serialized_start=240
   _globals['_POINT']._serialized_end=346
   _globals['_WHEREABOUTS']._serialized_start=349
-  _globals['_WHEREABOUTS']._serialized_end=543
-  _globals['_FLEETASSET']._serialized_start=546
-  _globals['_FLEETASSET']._serialized_end=751
-  _globals['_GETASSETREQUEST']._serialized_start=753
-  _globals['_GETASSETREQUEST']._serialized_end=815
-  _globals['_GETASSETRESPONSE']._serialized_start=817
-  _globals['_GETASSETRESPONSE']._serialized_end=882
-  _globals['_LISTASSETSREQUEST']._serialized_start=885
-  _globals['_LISTASSETSREQUEST']._serialized_end=1123
-  _globals['_LISTASSETSRESPONSE']._serialized_start=1125
-  _globals['_LISTASSETSRESPONSE']._serialized_end=1218
-  _globals['_PHOTOREFS']._serialized_start=1220
-  _globals['_PHOTOREFS']._serialized_end=1266
-  _globals['_UPDATEASSETREQUEST']._serialized_start=1269
-  _globals['_UPDATEASSETREQUEST']._serialized_end=1738
-  _globals['_UPDATEASSETRESPONSE']._serialized_start=1740
-  _globals['_UPDATEASSETRESPONSE']._serialized_end=1808
-  _globals['_SETASSETSTATEREQUEST']._serialized_start=1811
-  _globals['_SETASSETSTATEREQUEST']._serialized_end=1991
-  _globals['_SETASSETSTATERESPONSE']._serialized_start=1993
-  _globals['_SETASSETSTATERESPONSE']._serialized_end=2063
-  _globals['_ASSETREPORT']._serialized_start=2066
-  _globals['_ASSETREPORT']._serialized_end=2336
-  _globals['_REPORTASSETSEENREQUEST']._serialized_start=2339
-  _globals['_REPORTASSETSEENREQUEST']._serialized_end=2476
-  _globals['_REPORTASSETSEENRESPONSE']._serialized_start=2478
-  _globals['_REPORTASSETSEENRESPONSE']._serialized_end=2553
-  _globals['_SEARCHASSETSREQUEST']._serialized_start=2556
-  _globals['_SEARCHASSETSREQUEST']._serialized_end=2802
-  _globals['_FOUNDASSET']._serialized_start=2805
-  _globals['_FOUNDASSET']._serialized_end=3050
-  _globals['_SEARCHASSETSRESPONSE']._serialized_start=3052
-  _globals['_SEARCHASSETSRESPONSE']._serialized_end=3122
-  _globals['_GETASSETCODEREQUEST']._serialized_start=3124
-  _globals['_GETASSETCODEREQUEST']._serialized_end=3251
-  _globals['_GETASSETCODERESPONSE']._serialized_start=3253
-  _globals['_GETASSETCODERESPONSE']._serialized_end=3318
-  _globals['_ASSETSERVICE']._serialized_start=3543
-  _globals['_ASSETSERVICE']._serialized_end=4241
+  _globals['_WHEREABOUTS']._serialized_end=563
+  _globals['_FLEETASSET']._serialized_start=566
+  _globals['_FLEETASSET']._serialized_end=771
+  _globals['_GETASSETREQUEST']._serialized_start=773
+  _globals['_GETASSETREQUEST']._serialized_end=835
+  _globals['_GETASSETRESPONSE']._serialized_start=837
+  _globals['_GETASSETRESPONSE']._serialized_end=902
+  _globals['_LISTASSETSREQUEST']._serialized_start=905
+  _globals['_LISTASSETSREQUEST']._serialized_end=1143
+  _globals['_LISTASSETSRESPONSE']._serialized_start=1145
+  _globals['_LISTASSETSRESPONSE']._serialized_end=1238
+  _globals['_PHOTOREFS']._serialized_start=1240
+  _globals['_PHOTOREFS']._serialized_end=1286
+  _globals['_UPDATEASSETREQUEST']._serialized_start=1289
+  _globals['_UPDATEASSETREQUEST']._serialized_end=1758
+  _globals['_UPDATEASSETRESPONSE']._serialized_start=1760
+  _globals['_UPDATEASSETRESPONSE']._serialized_end=1828
+  _globals['_SETASSETSTATEREQUEST']._serialized_start=1831
+  _globals['_SETASSETSTATEREQUEST']._serialized_end=2011
+  _globals['_SETASSETSTATERESPONSE']._serialized_start=2013
+  _globals['_SETASSETSTATERESPONSE']._serialized_end=2083
+  _globals['_ASSETREPORT']._serialized_start=2086
+  _globals['_ASSETREPORT']._serialized_end=2408
+  _globals['_REPORTASSETSEENREQUEST']._serialized_start=2411
+  _globals['_REPORTASSETSEENREQUEST']._serialized_end=2548
+  _globals['_REPORTASSETSEENRESPONSE']._serialized_start=2550
+  _globals['_REPORTASSETSEENRESPONSE']._serialized_end=2625
+  _globals['_SEARCHASSETSREQUEST']._serialized_start=2628
+  _globals['_SEARCHASSETSREQUEST']._serialized_end=2874
+  _globals['_FOUNDASSET']._serialized_start=2877
+  _globals['_FOUNDASSET']._serialized_end=3122
+  _globals['_SEARCHASSETSRESPONSE']._serialized_start=3124
+  _globals['_SEARCHASSETSRESPONSE']._serialized_end=3194
+  _globals['_GETASSETCODEREQUEST']._serialized_start=3196
+  _globals['_GETASSETCODEREQUEST']._serialized_end=3323
+  _globals['_GETASSETCODERESPONSE']._serialized_start=3325
+  _globals['_GETASSETCODERESPONSE']._serialized_end=3390
+  _globals['_ASSETSERVICE']._serialized_start=3615
+  _globals['_ASSETSERVICE']._serialized_end=4313
 # @@protoc_insertion_point(module_scope)

@@ -111,10 +111,13 @@ class Whereabouts(_message.Message):
     POINT_FIELD_NUMBER: _builtins.int
     BATTERY_PERCENT_FIELD_NUMBER: _builtins.int
     RANGE_METERS_FIELD_NUMBER: _builtins.int
+    STATION_ID_FIELD_NUMBER: _builtins.int
     battery_percent: _builtins.int
     """Its charge, percent; absent when it never said so."""
     range_meters: _builtins.int
     """How far it gets with that, metres; absent when it never said so."""
+    station_id: _builtins.str
+    """At which station, `sta_…`; empty when at none."""
     @_builtins.property
     def seen_at(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -130,10 +133,11 @@ class Whereabouts(_message.Message):
         point: Global___Point | None = ...,
         battery_percent: _builtins.int | None = ...,
         range_meters: _builtins.int | None = ...,
+        station_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_battery_percent", b"_battery_percent", "_range_meters", b"_range_meters", "battery_percent", b"battery_percent", "point", b"point", "range_meters", b"range_meters", "seen_at", b"seen_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_battery_percent", b"_battery_percent", "_range_meters", b"_range_meters", "battery_percent", b"battery_percent", "point", b"point", "range_meters", b"range_meters", "seen_at", b"seen_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_battery_percent", b"_battery_percent", "_range_meters", b"_range_meters", "battery_percent", b"battery_percent", "point", b"point", "range_meters", b"range_meters", "seen_at", b"seen_at", "station_id", b"station_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__battery_percent: _TypeAlias = _typing.Literal["battery_percent"]  # noqa: Y015
     _WhichOneofArgType__battery_percent: _TypeAlias = _typing.Literal["_battery_percent", b"_battery_percent"]  # noqa: Y015
@@ -473,7 +477,9 @@ Global___SetAssetStateResponse: _TypeAlias = SetAssetStateResponse  # noqa: Y015
 
 @_typing.final
 class AssetReport(_message.Message):
-    """AssetReport is what one device reported. What is absent stays as it was."""
+    """AssetReport is what one device reported. What is absent stays as it was; a position without a station says that it stands
+    at none.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -482,12 +488,15 @@ class AssetReport(_message.Message):
     POINT_FIELD_NUMBER: _builtins.int
     BATTERY_PERCENT_FIELD_NUMBER: _builtins.int
     RANGE_METERS_FIELD_NUMBER: _builtins.int
+    STATION_CODE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The fixed code of the asset."""
     battery_percent: _builtins.int
     """Its charge, percent."""
     range_meters: _builtins.int
     """How far it gets with that, metres."""
+    station_code: _builtins.str
+    """Code of the station at which it stands; its position is the station's then."""
     @_builtins.property
     def seen_at(self) -> _timestamp_pb2.Timestamp:
         """When; a time to come counts as now."""
@@ -504,10 +513,11 @@ class AssetReport(_message.Message):
         point: Global___Point | None = ...,
         battery_percent: _builtins.int | None = ...,
         range_meters: _builtins.int | None = ...,
+        station_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_battery_percent", b"_battery_percent", "_range_meters", b"_range_meters", "battery_percent", b"battery_percent", "point", b"point", "range_meters", b"range_meters", "seen_at", b"seen_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_battery_percent", b"_battery_percent", "_range_meters", b"_range_meters", "battery_percent", b"battery_percent", "code", b"code", "point", b"point", "range_meters", b"range_meters", "seen_at", b"seen_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_battery_percent", b"_battery_percent", "_range_meters", b"_range_meters", "battery_percent", b"battery_percent", "code", b"code", "point", b"point", "range_meters", b"range_meters", "seen_at", b"seen_at", "station_code", b"station_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__battery_percent: _TypeAlias = _typing.Literal["battery_percent"]  # noqa: Y015
     _WhichOneofArgType__battery_percent: _TypeAlias = _typing.Literal["_battery_percent", b"_battery_percent"]  # noqa: Y015
@@ -728,7 +738,7 @@ class GetAssetCodeResponse(_message.Message):
     code: _builtins.str
     """The code, good for StartRental."""
     link: _builtins.str
-    """What the QR code says."""
+    """What the QR code says: `link_prefix` of the partner's fleet profile and the code."""
     image: _builtins.bytes
     """The QR code, as PNG or SVG."""
     def __init__(

@@ -121,7 +121,8 @@ class AssetServiceServicer:
         """ReportAssetSeen tells what devices report: where they are, how much charge they have; up to 500 a call, with a status
         each. Code and time make a report idempotent, whatever the request_id: one that is older than what is known changes
         nothing. Only the last position is kept. An asset that was NON_CONTACTABLE is AVAILABLE again; one that was MISSING is in
-        MAINTENANCE until somebody has looked at it. Callers: partners. Item errors: ASSET_NOT_FOUND.
+        MAINTENANCE until somebody has looked at it. Callers: partners. Item errors: ASSET_NOT_FOUND,
+        STATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -59,7 +59,8 @@ class AssetServiceStub:
     """ReportAssetSeen tells what devices report: where they are, how much charge they have; up to 500 a call, with a status
     each. Code and time make a report idempotent, whatever the request_id: one that is older than what is known changes
     nothing. Only the last position is kept. An asset that was NON_CONTACTABLE is AVAILABLE again; one that was MISSING is in
-    MAINTENANCE until somebody has looked at it. Callers: partners. Item errors: ASSET_NOT_FOUND.
+    MAINTENANCE until somebody has looked at it. Callers: partners. Item errors: ASSET_NOT_FOUND,
+    STATION_NOT_FOUND.
     """
     SearchAssets: _grpc.UnaryUnaryMultiCallable[_asset_service_pb2.SearchAssetsRequest, _asset_service_pb2.SearchAssetsResponse]
     """SearchAssets finds the nearest assets that can be rented now. Callers: partners (their own), staff (owners, managers,
@@ -102,7 +103,8 @@ class AssetServiceAsyncStub(AssetServiceStub):
     """ReportAssetSeen tells what devices report: where they are, how much charge they have; up to 500 a call, with a status
     each. Code and time make a report idempotent, whatever the request_id: one that is older than what is known changes
     nothing. Only the last position is kept. An asset that was NON_CONTACTABLE is AVAILABLE again; one that was MISSING is in
-    MAINTENANCE until somebody has looked at it. Callers: partners. Item errors: ASSET_NOT_FOUND.
+    MAINTENANCE until somebody has looked at it. Callers: partners. Item errors: ASSET_NOT_FOUND,
+    STATION_NOT_FOUND.
     """
     SearchAssets: _aio.UnaryUnaryMultiCallable[_asset_service_pb2.SearchAssetsRequest, _asset_service_pb2.SearchAssetsResponse]  # type: ignore[assignment]
     """SearchAssets finds the nearest assets that can be rented now. Callers: partners (their own), staff (owners, managers,
@@ -172,7 +174,8 @@ class AssetServiceServicer(metaclass=_abc_1.ABCMeta):
         """ReportAssetSeen tells what devices report: where they are, how much charge they have; up to 500 a call, with a status
         each. Code and time make a report idempotent, whatever the request_id: one that is older than what is known changes
         nothing. Only the last position is kept. An asset that was NON_CONTACTABLE is AVAILABLE again; one that was MISSING is in
-        MAINTENANCE until somebody has looked at it. Callers: partners. Item errors: ASSET_NOT_FOUND.
+        MAINTENANCE until somebody has looked at it. Callers: partners. Item errors: ASSET_NOT_FOUND,
+        STATION_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
