@@ -39,7 +39,7 @@ from services.rental.operations import (
     Starting,
     Telling,
 )
-from services.rental.operations.fleet import Feeds, Fleet, Places, Searching, Watching
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Places, Searching, Watching
 from services.rental.servicer import (
     ACCESS,
     ASSET_ACCESS,
@@ -53,7 +53,7 @@ from services.rental.servicer import (
     RentalServicer,
 )
 from services.rental.store import PostgresCatalogue, PostgresRentals
-from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresPlaces, PostgresWatch
+from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresImports, PostgresPlaces, PostgresWatch
 from services.rental.sweeper import fact_relay, follow_up_sweeper, silence_sweeper
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
@@ -121,6 +121,7 @@ class _Rooms:
         self.watching = Watching(PostgresWatch(db), clock)
         self.searching = Searching(fleet_store, self.fleet)
         self.places = Places(PostgresPlaces(db), clock)
+        self.importing = Importing(PostgresImports(db), clock)
         self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, clock)
 
     async def close(self) -> None:
@@ -226,7 +227,7 @@ def _server(
 
 
 def _fleet(rooms: _Rooms) -> list[PublicService]:
-    assets = AssetServicer(rooms.fleet, rooms.feeds, rooms.watching, rooms.searching)
+    assets = AssetServicer(rooms.fleet, rooms.feeds, rooms.watching, rooms.searching, rooms.importing)
     return [
         PublicService(
             asset_service_pb2.DESCRIPTOR.services_by_name["AssetService"],

@@ -209,7 +209,7 @@ OF_THE_CALLER = {
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
     "SetPolicy", "GetPolicy", "ListPolicies", "SimulatePolicy", "SetProcessorOrder",
     "GetStatement", "ListEntries", "ExportLedger",
-    "ListAssets", "ReportAssetSeen", "SearchAssets", "SetStation", "ListStations", "SearchStations",
+    "ImportAssets", "ListAssets", "ReportAssetSeen", "SearchAssets", "SetStation", "ListStations", "SearchStations",
     "SetZone", "ListZones", "GetReturnZone", "SetFleetProfile", "GetFleetProfile",
     "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
 }  # fmt: skip

@@ -32,9 +32,9 @@ from services.rental.operations import (
     Reading,
     Starting,
 )
-from services.rental.operations.fleet import Feeds, Fleet, Places, Searching, Watching
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Places, Searching, Watching
 from services.rental.store import PostgresCatalogue, PostgresRentals
-from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresPlaces, PostgresWatch
+from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresImports, PostgresPlaces, PostgresWatch
 from services.runtime.database import Database
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_renter_id
@@ -68,6 +68,7 @@ class House:
         self.watching = Watching(PostgresWatch(db), hands)
         self.searching = Searching(PostgresFleet(db), self.fleet)
         self.places = Places(PostgresPlaces(db), hands)
+        self.importing = Importing(PostgresImports(db), hands)
         self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, hands)
         self.partner_id = PartnerId(new_id("ptn"))
 

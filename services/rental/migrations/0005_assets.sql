@@ -95,3 +95,13 @@ CREATE TABLE fleet_profiles (
     link_prefix   text        NOT NULL,
     updated_at    timestamptz NOT NULL
 );
+
+-- What became of an import, line by line, so that repeating it tells the same.
+CREATE TABLE asset_imports (
+    partner_id text        NOT NULL,
+    import_id  text        NOT NULL,
+    made       int         NOT NULL CHECK (made >= 0),
+    faults     jsonb       NOT NULL CHECK (jsonb_typeof(faults) = 'array'),
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (partner_id, import_id)
+);

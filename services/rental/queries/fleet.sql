@@ -167,3 +167,33 @@ CROSS JOIN LATERAL (
 ORDER BY a.partner_id, a.asset_id
 ON CONFLICT (partner_id, asset_id) DO UPDATE SET public_code = excluded.public_code, uses = excluded.uses
 WHERE c.uses <> excluded.uses;
+
+-- name: import_assets
+-- Makes assets; one whose code exists is left as it is.
+INSERT INTO assets (partner_id, asset_id, asset_kind, code, price_plan_id, state, created_at, city, asset_class,
+                    monthly_rent_minor)
+SELECT $1, w.asset_id, w.asset_kind, w.code, w.price_plan_id, 'AVAILABLE', $2, w.city, w.asset_class, w.rent
+FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[])
+    AS w (asset_id, asset_kind, code, price_plan_id, city, asset_class, rent)
+ON CONFLICT (partner_id, code) DO NOTHING
+RETURNING asset_id;
+
+-- name: import_details
+-- What was told of new assets besides.
+INSERT INTO asset_details (partner_id, asset_id, condition, photo_refs, rotates)
+SELECT $1, w.asset_id, w.condition, '{}', w.rotates
+FROM unnest($2::text[], $3::text[], $4::boolean[]) AS w (asset_id, condition, rotates);
+
+-- name: import_places
+-- Where new assets were put. Nothing is silent before it has spoken.
+INSERT INTO asset_places (partner_id, asset_id, asset_kind, lat_microdegrees, lon_microdegrees, cell, seen_at)
+SELECT $1, w.asset_id, w.asset_kind, w.lat, w.lon, w.cell, $2
+FROM unnest($3::text[], $4::text[], $5::int[], $6::int[], $7::text[]) AS w (asset_id, asset_kind, lat, lon, cell);
+
+-- name: keep_import
+-- What became of an import.
+INSERT INTO asset_imports (partner_id, import_id, made, faults, created_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: read_import
+-- What became of an import.
+SELECT i.made, i.faults FROM asset_imports i WHERE i.partner_id = $1 AND i.import_id = $2;

@@ -2,8 +2,17 @@
 
 from services.rental.operations.fleet.assets import Fleet
 from services.rental.operations.fleet.feeds import Feeds, Made
+from services.rental.operations.fleet.importing import Importing
 from services.rental.operations.fleet.places import Places
-from services.rental.operations.fleet.ports import AssetKey, FeedStore, FleetStore, PlaceStore, SeenVehicle, WatchStore
+from services.rental.operations.fleet.ports import (
+    AssetKey,
+    FeedStore,
+    FleetStore,
+    ImportStore,
+    PlaceStore,
+    SeenVehicle,
+    WatchStore,
+)
 from services.rental.operations.fleet.searching import Searching
 from services.rental.operations.fleet.watching import Watching
 
@@ -13,6 +22,8 @@ __all__ = [
     "Feeds",
     "Fleet",
     "FleetStore",
+    "ImportStore",
+    "Importing",
     "Made",
     "PlaceStore",
     "Places",

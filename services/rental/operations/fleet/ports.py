@@ -28,6 +28,7 @@ from services.rental.domain.fleet import (
     Zone,
 )
 from services.rental.domain.fleet.gbfs import Types
+from services.rental.domain.fleet.importing import ImportAssets, ImportedLine, ImportReport
 
 AssetKey = tuple[PartnerId, AssetId]
 
@@ -129,3 +130,18 @@ class FeedStore(Protocol):
 
     async def vehicles_after(self, partner_id: PartnerId, after: str, size: int) -> list[SeenVehicle]:
         """A page of its vehicles that have told where they are, by id."""
+
+
+class ImportStore(Protocol):
+    """Makes many assets at once, durably."""
+
+    async def import_assets(
+        self,
+        command: ImportAssets,
+        fingerprint: bytes,
+        lines: Sequence[tuple[AssetId, ImportedLine]],
+        draft: ImportReport,
+        at: datetime,
+    ) -> ImportReport:
+        """Makes what can be made of the lines and adds what cannot to the draft; or the report that this request made
+        before. Raises REQUEST_ID_REUSED."""

@@ -16,7 +16,8 @@ from services.rental.domain.fleet import (
     deep_link,
     draw,
 )
-from services.rental.operations.fleet import Feeds, Fleet, Searching, Watching
+from services.rental.domain.fleet.importing import ImportAssets, decoded
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Searching, Watching
 from services.rental.servicer.assets.encoding import (
     CONDITIONS,
     LABEL_FORMATS,
@@ -43,6 +44,7 @@ ASSET_ACCESS = {
     "SetAssetState": Rule(partner=Reach.OWN, scope="ASSETS", staff=MANAGERS),
     "ReportAssetSeen": Rule(partner=Reach.OWN, scope="ASSETS"),
     "SearchAssets": Rule(partner=Reach.OWN, renter=Reach.ANY, scope="ASSETS", staff=SERVING),
+    "ImportAssets": Rule(partner=Reach.OWN, scope="ASSETS", staff=MANAGERS),
     "GetAssetCode": Rule(partner=Reach.OWN, scope="ASSETS", staff=SERVING),
 }
 """Who may call what."""
@@ -53,8 +55,11 @@ _Context = grpc.aio.ServicerContext[object, object]
 class AssetServicer(rpc.AssetServiceServicer):
     """A partner's fleet, and what of it others find."""
 
-    def __init__(self, fleet: Fleet, feeds: Feeds, watching: Watching, searching: Searching) -> None:
+    def __init__(
+        self, fleet: Fleet, feeds: Feeds, watching: Watching, searching: Searching, importing: Importing
+    ) -> None:
         self._fleet = fleet
+        self._importing = importing
         self._feeds = feeds
         self._watching = watching
         self._searching = searching
@@ -131,3 +136,16 @@ class AssetServicer(rpc.AssetServiceServicer):
         link = deep_link(profile.link_prefix if profile else "", code)
         label_format = LABEL_FORMATS.decode(request.format) or LabelFormat.PNG
         return pb.GetAssetCodeResponse(code=code, link=link, image=draw(link, label_format))
+
+    async def ImportAssets(self, request: pb.ImportAssetsRequest, _: _Context) -> pb.ImportAssetsResponse:
+        """Makes assets of a file."""
+        whose = (calling_partner(), request.request_id, current_call().caller.id)
+        report = await self._importing.import_assets(ImportAssets(*whose, decoded(request.csv)))
+        return pb.ImportAssetsResponse(
+            import_id=report.import_id,
+            made=report.made,
+            faults=[
+                pb.ImportFault(line=f.line, field=f.field, reason=f.reason, description=f.description)
+                for f in report.faults
+            ],
+        )

@@ -755,3 +755,98 @@ class GetAssetCodeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetAssetCodeResponse: _TypeAlias = GetAssetCodeResponse  # noqa: Y015
+
+@_typing.final
+class ImportAssetsRequest(_message.Message):
+    """ImportAssetsRequest is a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CSV_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Client-made id of this command."""
+    csv: _builtins.bytes
+    """CSV (RFC 4180), UTF-8, at most 10,000 lines. The header names the columns: code, asset_kind (such as E_BIKE) and
+    price_plan_id; and, as wanted, city, asset_class, monthly_rent_minor, condition, rotates_code (true or false), latitude and
+    longitude (degrees, kept in microdegrees).
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        csv: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["csv", b"csv", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportAssetsRequest: _TypeAlias = ImportAssetsRequest  # noqa: Y015
+
+@_typing.final
+class ImportFault(_message.Message):
+    """ImportFault is what is wrong with a field of a line; at most three are told of a line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """The line, from 1, the header included."""
+    field: _builtins.str
+    """The column; empty when the line has too many or too few."""
+    reason: _builtins.str
+    """An ErrorReason without its prefix."""
+    description: _builtins.str
+    """The rule that was broken, for people; never the value."""
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        field: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "field", b"field", "line", b"line", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportFault: _TypeAlias = ImportFault  # noqa: Y015
+
+@_typing.final
+class ImportAssetsResponse(_message.Message):
+    """ImportAssetsResponse is the report."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    MADE_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    import_id: _builtins.str
+    """Id of the import, `imp_…`."""
+    made: _builtins.int
+    """How many assets were made."""
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportFault]:
+        """What is wrong with the other lines, in their order."""
+
+    def __init__(
+        self,
+        *,
+        import_id: _builtins.str = ...,
+        made: _builtins.int = ...,
+        faults: _abc.Iterable[Global___ImportFault] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["faults", b"faults", "import_id", b"import_id", "made", b"made"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportAssetsResponse: _TypeAlias = ImportAssetsResponse  # noqa: Y015

@@ -74,6 +74,11 @@ class AssetServiceStub:
                 request_serializer=freehold_dot_rental_dot_v1_dot_asset__service__pb2.GetAssetCodeRequest.SerializeToString,
                 response_deserializer=freehold_dot_rental_dot_v1_dot_asset__service__pb2.GetAssetCodeResponse.FromString,
                 _registered_method=True)
+        self.ImportAssets = channel.unary_unary(
+                '/freehold.rental.v1.AssetService/ImportAssets',
+                request_serializer=freehold_dot_rental_dot_v1_dot_asset__service__pb2.ImportAssetsRequest.SerializeToString,
+                response_deserializer=freehold_dot_rental_dot_v1_dot_asset__service__pb2.ImportAssetsResponse.FromString,
+                _registered_method=True)
 
 
 class AssetServiceServicer:
@@ -145,6 +150,16 @@ class AssetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportAssets(self, request, context):
+        """ImportAssets makes assets of a CSV file. Good lines land; every bad one is named with its field and reason, of which
+        ASSET_CODE_TAKEN says that an asset with the code existed and was left as it is. The same request tells the same report.
+        Callers: as for UpdateAsset. Errors: REQUEST_ID_REUSED. Reasons of lines: INVALID_FIELD, ASSET_CODE_TAKEN,
+        PRICE_PLAN_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AssetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -182,6 +197,11 @@ def add_AssetServiceServicer_to_server(servicer, server):
                     servicer.GetAssetCode,
                     request_deserializer=freehold_dot_rental_dot_v1_dot_asset__service__pb2.GetAssetCodeRequest.FromString,
                     response_serializer=freehold_dot_rental_dot_v1_dot_asset__service__pb2.GetAssetCodeResponse.SerializeToString,
+            ),
+            'ImportAssets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportAssets,
+                    request_deserializer=freehold_dot_rental_dot_v1_dot_asset__service__pb2.ImportAssetsRequest.FromString,
+                    response_serializer=freehold_dot_rental_dot_v1_dot_asset__service__pb2.ImportAssetsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -378,6 +398,33 @@ class AssetService:
             '/freehold.rental.v1.AssetService/GetAssetCode',
             freehold_dot_rental_dot_v1_dot_asset__service__pb2.GetAssetCodeRequest.SerializeToString,
             freehold_dot_rental_dot_v1_dot_asset__service__pb2.GetAssetCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportAssets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/freehold.rental.v1.AssetService/ImportAssets',
+            freehold_dot_rental_dot_v1_dot_asset__service__pb2.ImportAssetsRequest.SerializeToString,
+            freehold_dot_rental_dot_v1_dot_asset__service__pb2.ImportAssetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -71,6 +71,12 @@ class AssetServiceStub:
     there, and a QR code of the link. An asset that rotates its code shows its public code, which ends when a rental of it
     begins: ask again then. Callers: as for GetAsset. Errors: ASSET_NOT_FOUND.
     """
+    ImportAssets: _grpc.UnaryUnaryMultiCallable[_asset_service_pb2.ImportAssetsRequest, _asset_service_pb2.ImportAssetsResponse]
+    """ImportAssets makes assets of a CSV file. Good lines land; every bad one is named with its field and reason, of which
+    ASSET_CODE_TAKEN says that an asset with the code existed and was left as it is. The same request tells the same report.
+    Callers: as for UpdateAsset. Errors: REQUEST_ID_REUSED. Reasons of lines: INVALID_FIELD, ASSET_CODE_TAKEN,
+    PRICE_PLAN_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class AssetServiceAsyncStub(AssetServiceStub):
@@ -114,6 +120,12 @@ class AssetServiceAsyncStub(AssetServiceStub):
     """GetAssetCode tells what the label of an asset shows: a code that starts a rental, the link that opens the partner's app
     there, and a QR code of the link. An asset that rotates its code shows its public code, which ends when a rental of it
     begins: ask again then. Callers: as for GetAsset. Errors: ASSET_NOT_FOUND.
+    """
+    ImportAssets: _aio.UnaryUnaryMultiCallable[_asset_service_pb2.ImportAssetsRequest, _asset_service_pb2.ImportAssetsResponse]  # type: ignore[assignment]
+    """ImportAssets makes assets of a CSV file. Good lines land; every bad one is named with its field and reason, of which
+    ASSET_CODE_TAKEN says that an asset with the code existed and was left as it is. The same request tells the same report.
+    Callers: as for UpdateAsset. Errors: REQUEST_ID_REUSED. Reasons of lines: INVALID_FIELD, ASSET_CODE_TAKEN,
+    PRICE_PLAN_NOT_FOUND.
     """
 
 class AssetServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -197,6 +209,18 @@ class AssetServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetAssetCode tells what the label of an asset shows: a code that starts a rental, the link that opens the partner's app
         there, and a QR code of the link. An asset that rotates its code shows its public code, which ends when a rental of it
         begins: ask again then. Callers: as for GetAsset. Errors: ASSET_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportAssets(
+        self,
+        request: _asset_service_pb2.ImportAssetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_asset_service_pb2.ImportAssetsResponse, _abc.Awaitable[_asset_service_pb2.ImportAssetsResponse]]:
+        """ImportAssets makes assets of a CSV file. Good lines land; every bad one is named with its field and reason, of which
+        ASSET_CODE_TAKEN says that an asset with the code existed and was left as it is. The same request tells the same report.
+        Callers: as for UpdateAsset. Errors: REQUEST_ID_REUSED. Reasons of lines: INVALID_FIELD, ASSET_CODE_TAKEN,
+        PRICE_PLAN_NOT_FOUND.
         """
 
 def add_AssetServiceServicer_to_server(servicer: AssetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
