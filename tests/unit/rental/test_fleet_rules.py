@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from rental_kit import NOON
@@ -26,11 +27,17 @@ from services.rental.domain.fleet import (
     silent,
     zone_at,
 )
+from services.rental.domain.fleet.page import fleet_page
 from services.rental.domain.fleet.points import CELL_LETTERS, MICRO
 from services.values.errors import Refusal
 
 DAY = timedelta(days=1)
 S = AssetState
+
+
+def test_the_page_of_assets_is_what_the_code_says() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "states" / "assets.md").read_text(encoding="utf-8")
+    assert page == fleet_page(), "run .ci/state_pages.py"
 
 
 def a_bike(state: AssetState, seen_ago: timedelta | None = None, check_at: object = None) -> Watched:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.rental.domain import AssetId, PartnerId
@@ -45,6 +45,8 @@ class PostgresImports:
 
 
 _SQL = load_queries("services.rental")
+_JUST_BEFORE = timedelta(seconds=1)
+"""Devices tell whole seconds: a report of the second in which an asset was imported is news."""
 
 
 async def _with_plans(c: Any, partner_id: PartnerId, lines: _Lines) -> tuple[_Lines, list[Fault]]:
@@ -72,7 +74,7 @@ async def _insert(c: Any, partner_id: PartnerId, lines: _Lines, at: datetime) ->
         for a, x in landed
         if x.point
     ]
-    await c.execute(_SQL.import_places, partner_id, at, *_columns(placed, 5))
+    await c.execute(_SQL.import_places, partner_id, at - _JUST_BEFORE, *_columns(placed, 5))
     taken = [
         Fault(x.line, "code", "ASSET_CODE_TAKEN", "an asset of this partner has that code")
         for a, x in lines
