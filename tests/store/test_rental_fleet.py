@@ -205,6 +205,20 @@ async def test_a_public_code_starts_one_rental(house: House) -> None:
     assert sorted(reasons(both)) == ["ACTIVE", "ASSET_NOT_AVAILABLE"], "fixed and public code are one asset"
 
 
+async def test_who_looks_while_a_ride_begins_does_not_know_the_bike_again_at_its_end(house: House) -> None:
+    await house.bikes("f1")
+    await report(house, "f1")
+    make, rides = house.fleet.public_codes, []
+
+    async def while_it_begins(keys: Any) -> Any:
+        rides.append(await house.riding("f1"))
+        return await make(keys)
+
+    house.fleet.public_codes = while_it_begins  # type: ignore[method-assign]
+    assert await search(house) == [], "where it stood is not told with the code of its next rental"
+    assert len(rides) == 1
+
+
 async def test_the_label_shows_the_code_that_the_partner_chose(house: House) -> None:
     (bike,) = await house.bikes("f1")
     assert await house.fleet.shown_code(await house.fleet.get(house.partner_id, bike.asset_id)) == "f1"

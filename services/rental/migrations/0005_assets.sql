@@ -72,16 +72,21 @@ CREATE TABLE stations (
 
 CREATE INDEX stations_near ON stations (cell, partner_id);
 
--- Where assets may be left: polygons, as GeoJSON has them (longitude first, degrees).
+-- Where assets may be left: polygons, as GeoJSON has them (longitude first, degrees), and the box around them in microdegrees.
 CREATE TABLE zones (
     partner_id text        NOT NULL,
     zone_id    text        NOT NULL,
     code       text        NOT NULL,
     name       text        NOT NULL,
     polygons   jsonb       NOT NULL CHECK (jsonb_typeof(polygons) = 'array'),
+    south      int,
+    west       int,
+    north      int,
+    east       int,
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (partner_id, zone_id),
-    CONSTRAINT zones_code_once UNIQUE (partner_id, code)
+    CONSTRAINT zones_code_once UNIQUE (partner_id, code),
+    CONSTRAINT box_is_whole CHECK (num_nulls(south, west, north, east) IN (0, 4))
 );
 
 -- What a partner's feeds and labels say of it.

@@ -133,13 +133,13 @@ WITH near AS (
           AND ($6::text IS NULL OR q.asset_kind = $6)
         OFFSET 0) p
 )
-SELECT n.partner_id, n.asset_id, n.asset_kind, a.asset_class, a.price_plan_id, n.meters, n.lat_microdegrees,
+SELECT n.partner_id, n.asset_id, n.asset_kind, a.asset_class, a.price_plan_id, a.uses, n.meters, n.lat_microdegrees,
        n.lon_microdegrees, n.station_id, n.battery_percent, n.range_meters, n.seen_at
 FROM (SELECT m.partner_id, m.asset_id, m.asset_kind, m.lat_microdegrees, m.lon_microdegrees, m.station_id,
              m.battery_percent, m.range_meters, m.seen_at, m.meters
       FROM near m WHERE m.meters <= $4 ORDER BY m.meters, m.asset_id) n
 CROSS JOIN LATERAL (
-    SELECT q.asset_class, q.price_plan_id FROM assets q
+    SELECT q.asset_class, q.price_plan_id, q.uses FROM assets q
     WHERE q.partner_id = n.partner_id AND q.asset_id = n.asset_id AND q.state = 'AVAILABLE'
     LIMIT 1) a
 ORDER BY n.meters, n.asset_id
@@ -147,10 +147,10 @@ LIMIT $7;
 
 -- name: read_codes
 -- The public codes of these assets that nobody has started a rental by since. LIMIT keeps the planner to one look-up each.
-SELECT w.partner_id, w.asset_id, c.public_code
+SELECT w.partner_id, w.asset_id, c.public_code, c.uses
 FROM unnest($1::text[], $2::text[]) AS w (partner_id, asset_id)
 CROSS JOIN LATERAL (
-    SELECT q.public_code FROM asset_codes q
+    SELECT q.public_code, q.uses FROM asset_codes q
     JOIN assets a ON a.partner_id = q.partner_id AND a.asset_id = q.asset_id AND a.uses = q.uses
     WHERE q.partner_id = w.partner_id AND q.asset_id = w.asset_id
     LIMIT 1) c;

@@ -66,10 +66,11 @@ GROUP BY w.station_id, a.asset_kind, a.asset_class, a.state;
 
 -- name: set_zone
 -- Makes the zone with this code, or says where it is now; its id stays.
-INSERT INTO zones AS z (partner_id, zone_id, code, name, polygons, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO zones AS z (partner_id, zone_id, code, name, polygons, south, west, north, east, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (partner_id, code) DO UPDATE
-SET name = excluded.name, polygons = excluded.polygons, updated_at = excluded.updated_at;
+SET name = excluded.name, polygons = excluded.polygons, south = excluded.south, west = excluded.west,
+    north = excluded.north, east = excluded.east, updated_at = excluded.updated_at;
 
 -- name: list_zones
 -- A partner's zones, by id.
@@ -78,6 +79,17 @@ FROM zones z
 WHERE z.partner_id = $1
 ORDER BY z.zone_id
 LIMIT $2;
+
+-- name: zones_around
+-- Those of a partner's zones whose boxes hold a point, by id.
+SELECT z.partner_id, z.zone_id, z.code, z.name, z.polygons, z.updated_at
+FROM zones z
+WHERE z.partner_id = $1 AND $2::int BETWEEN z.south AND z.north AND $3::int BETWEEN z.west AND z.east
+ORDER BY z.zone_id;
+
+-- name: has_zones
+-- Whether a partner has a zone that is somewhere.
+SELECT EXISTS (SELECT 1 FROM zones z WHERE z.partner_id = $1 AND z.south IS NOT NULL);
 
 -- name: zone_of_code
 -- A zone by its code.
@@ -103,7 +115,7 @@ WHERE f.partner_id = $1;
 -- name: feed_vehicles
 -- A page of a partner's vehicles that a map may show, by id. Where people ride is nobody's matter, nor what is lost.
 SELECT p.asset_id, p.asset_kind, p.lat_microdegrees, p.lon_microdegrees, p.station_id, p.battery_percent, p.range_meters,
-       p.seen_at, a.asset_class, a.price_plan_id, a.state
+       p.seen_at, a.asset_class, a.price_plan_id, a.state, a.uses
 FROM (SELECT q.partner_id, q.asset_id, q.asset_kind, q.lat_microdegrees, q.lon_microdegrees, q.station_id, q.battery_percent,
              q.range_meters, q.seen_at
       FROM asset_places q
@@ -111,7 +123,7 @@ FROM (SELECT q.partner_id, q.asset_id, q.asset_kind, q.lat_microdegrees, q.lon_m
       ORDER BY q.asset_id
       LIMIT $4) p
 CROSS JOIN LATERAL (
-    SELECT q.asset_class, q.price_plan_id, q.state FROM assets q
+    SELECT q.asset_class, q.price_plan_id, q.state, q.uses FROM assets q
     WHERE q.partner_id = p.partner_id AND q.asset_id = p.asset_id
     LIMIT 1) a
 ORDER BY p.asset_id;

@@ -7,6 +7,7 @@ from services.rental.domain.fleet.assets import (
     FleetAsset,
     Found,
     Nearby,
+    PublicCode,
     SetAssetState,
     UpdateAsset,
     Whereabouts,
@@ -17,13 +18,23 @@ from services.rental.domain.fleet.profiles import Profile, SetFleetProfile, chec
 from services.rental.domain.fleet.sightings import Sighting, Verdict, Watched, seen, silent
 from services.rental.domain.fleet.states import COMMANDED, STEPS, AssetStep, commanded_from
 from services.rental.domain.fleet.stations import SetStation, Station, Stock
-from services.rental.domain.fleet.zones import SetZone, Zone, coordinates_of, polygons_of, read_geojson, zone_at
+from services.rental.domain.fleet.zones import (
+    Box,
+    SetZone,
+    Zone,
+    box_of,
+    coordinates_of,
+    polygons_of,
+    read_geojson,
+    zone_at,
+)
 
 __all__ = [
     "COMMANDED",
     "STEPS",
     "AssetPage",
     "AssetStep",
+    "Box",
     "Condition",
     "Details",
     "FleetAsset",
@@ -32,6 +43,7 @@ __all__ = [
     "Nearby",
     "Point",
     "Profile",
+    "PublicCode",
     "SetAssetState",
     "SetFleetProfile",
     "SetStation",
@@ -44,6 +56,7 @@ __all__ = [
     "Watched",
     "Whereabouts",
     "Zone",
+    "box_of",
     "cells_around",
     "check_profile",
     "commanded_from",

@@ -54,6 +54,18 @@ class FleetAsset:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicCode:
+    """A code that is good until the next rental; `uses` counts those before.
+
+    It goes with what was seen after as many uses only: else somebody who looked while a ride began would know the asset
+    again at its end.
+    """
+
+    code: str
+    uses: int
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateAsset(CatalogueCommand):
     """Tell something else of an asset; what is None stays."""
 
@@ -99,7 +111,7 @@ class Nearby:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An available asset and how far away it is."""
+    """An asset that was available after so many `uses`, and how far away it is."""
 
     partner_id: PartnerId
     asset_id: AssetId
@@ -108,3 +120,4 @@ class Found:
     price_plan_id: str
     meters: float
     whereabouts: Whereabouts
+    uses: int

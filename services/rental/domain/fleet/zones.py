@@ -22,6 +22,8 @@ MOST_POINTS = 5_000
 Ring = tuple[Point, ...]
 Polygon = tuple[Ring, ...]
 """An outer ring and holes; each ring ends where it begins."""
+Box = tuple[int, int, int, int]
+"""South, west, north, east, in microdegrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ class Zone:
 def zone_at(zones: Sequence[Zone], point: Point) -> Zone | None:
     """The first zone that the point lies in."""
     return next((zone for zone in zones if any(_in_polygon(polygon, point) for polygon in zone.polygons)), None)
+
+
+def box_of(polygons: Sequence[Polygon]) -> Box | None:
+    """What holds all of them; None for nothing."""
+    points = [point for polygon in polygons for ring in polygon for point in ring]
+    if not points:
+        return None
+    lats, lons = [point.lat_microdegrees for point in points], [point.lon_microdegrees for point in points]
+    return min(lats), min(lons), max(lats), max(lons)
 
 
 def read_geojson(text: str) -> tuple[Polygon, ...]:

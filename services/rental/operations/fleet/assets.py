@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from services.rental.domain import KINDS, AssetId, AssetState, PartnerId, fingerprint
-from services.rental.domain.fleet import AssetPage, FleetAsset, SetAssetState, UpdateAsset
+from services.rental.domain.fleet import AssetPage, FleetAsset, PublicCode, SetAssetState, UpdateAsset
 from services.rental.domain.refusals import asset_not_found
 from services.rental.operations.fleet.ports import AssetKey, FleetStore
 from services.values.clock import Clock
@@ -48,7 +48,7 @@ class Fleet:
         check_at = now + kind.contact.silent_after if in_service and kind.contact else None
         return await self._store.set_state(command, fingerprint(command), now, check_at)
 
-    async def public_codes(self, keys: Sequence[AssetKey]) -> dict[AssetKey, str]:
+    async def public_codes(self, keys: Sequence[AssetKey]) -> dict[AssetKey, PublicCode]:
         """The public code of each asset, good until a rental of it begins; made when first asked for."""
         known = await self._store.codes(keys)
         missing = [key for key in keys if key not in known]
@@ -62,4 +62,4 @@ class Fleet:
         if not asset.details.rotates:
             return asset.asset.code
         key = (asset.asset.partner_id, asset.asset.asset_id)
-        return (await self.public_codes([key]))[key]
+        return (await self.public_codes([key]))[key].code

@@ -61,20 +61,24 @@ class Feeds:
     async def get(self, partner_id: PartnerId, feed: Feed, base_url: str) -> Made:
         """The document; whoever asks for one that is being made waits for it. Raises FLEET_PROFILE_NOT_SET."""
         key = (partner_id, feed, base_url if feed is Feed.GBFS else "")
-        async with self._making.setdefault(key, asyncio.Lock()):
-            known = self._made.get(key)
-            if known is not None and known.at <= self._clock.now() < known.until:
-                return known
-            made = await self._make(partner_id, feed, base_url)
-            self._keep(key, made)
-            return made
+        lock = self._making.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                known = self._made.get(key)
+                if known is not None and known.at <= self._clock.now() < known.until:
+                    return known
+                made = await self._make(partner_id, feed, base_url)
+                self._keep(key, made)
+                return made
+        finally:
+            if not lock.locked():
+                self._making.pop(key, None)
 
     def _keep(self, key: _Key, made: Made) -> None:
         self._made.pop(key, None)
         self._made[key] = made
         for old in list(self._made)[:-_MOST_KEPT]:
             del self._made[old]
-            self._making.pop(old, None)
 
     async def _make(self, partner_id: PartnerId, feed: Feed, base_url: str) -> Made:
         at = self._clock.now()
@@ -128,10 +132,11 @@ class Feeds:
 
     async def _entries(self, partner_id: PartnerId, profile: Profile, page: Sequence[SeenVehicle]) -> list[str]:
         codes = await self._fleet.public_codes([(partner_id, AssetId(seen.asset_id)) for seen in page])
+        known = ((seen, codes.get((partner_id, seen.asset_id))) for seen in page)
         entries = (
-            gbfs.vehicle(_on_the_map(seen, codes[partner_id, seen.asset_id]), profile)
-            for seen in page
-            if (partner_id, seen.asset_id) in codes
+            gbfs.vehicle(_on_the_map(seen, code.code), profile)
+            for seen, code in known
+            if code and code.uses == seen.uses
         )
         return [json.dumps(entry) for entry in entries if entry is not None]
 

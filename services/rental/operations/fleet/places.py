@@ -41,6 +41,6 @@ class Places:
 
     async def return_zone(self, partner_id: PartnerId, point: Point) -> tuple[bool, Zone | None]:
         """Whether an asset may be left there, and in which zone. A partner without zones takes it back anywhere."""
-        zones = [zone for zone in await self.zones(partner_id) if zone.polygons]
-        zone = zone_at(zones, point)
-        return zone is not None or not zones, zone
+        zones = await self._store.zones_around(partner_id, point)
+        zone = zone_at(zones or [], point)
+        return zone is not None or zones is None, zone

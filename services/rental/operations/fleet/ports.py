@@ -13,7 +13,9 @@ from services.rental.domain.fleet import (
     FleetAsset,
     Found,
     Nearby,
+    Point,
     Profile,
+    PublicCode,
     SetAssetState,
     SetFleetProfile,
     SetStation,
@@ -51,7 +53,7 @@ class FleetStore(Protocol):
         """The asset as it is now, once per request; its silence is looked at from `check_at`. Raises ASSET_NOT_FOUND,
         ASSET_STATE_NOT_ALLOWED, REQUEST_ID_REUSED."""
 
-    async def codes(self, keys: Sequence[AssetKey]) -> dict[AssetKey, str]:
+    async def codes(self, keys: Sequence[AssetKey]) -> dict[AssetKey, PublicCode]:
         """The public codes that are good for the next rental, of those that have one."""
 
     async def make_codes(self, codes: Sequence[tuple[AssetKey, str]]) -> None:
@@ -100,6 +102,9 @@ class PlaceStore(Protocol):
     async def zones(self, partner_id: PartnerId, limit: int) -> list[Zone]:
         """A partner's zones, by id."""
 
+    async def zones_around(self, partner_id: PartnerId, point: Point) -> list[Zone] | None:
+        """Those of a partner's zones whose boxes hold the point; None when it has no zone at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class SeenVehicle:
@@ -111,6 +116,7 @@ class SeenVehicle:
     price_plan_id: str
     state: AssetState
     whereabouts: Whereabouts
+    uses: int
 
 
 class FeedStore(Protocol):

@@ -32,4 +32,5 @@ class Searching:
                 break
             reach = min(reach * _GROWTH, nearby.radius_meters)
         codes = await self._fleet.public_codes([(one.partner_id, one.asset_id) for one in found])
-        return [(one, codes[one.partner_id, one.asset_id]) for one in found if (one.partner_id, one.asset_id) in codes]
+        known = ((one, codes.get((one.partner_id, one.asset_id))) for one in found)
+        return [(one, code.code) for one, code in known if code and code.uses == one.uses]

@@ -13,6 +13,7 @@ from services.rental.domain.fleet import (
     FleetAsset,
     Found,
     Nearby,
+    PublicCode,
     SetAssetState,
     UpdateAsset,
     commanded_from,
@@ -78,12 +79,12 @@ class PostgresFleet:
 
         return await once(self.db, Made(command, fingerprint, command.asset_id, at), make, look)
 
-    async def codes(self, keys: Sequence[AssetKey]) -> dict[AssetKey, str]:
+    async def codes(self, keys: Sequence[AssetKey]) -> dict[AssetKey, PublicCode]:
         """One statement, none for nothing."""
         if not keys:
             return {}
         rows = await self.db.fetch(_SQL.read_codes, *_columns(keys))
-        return {(row["partner_id"], row["asset_id"]): row["public_code"] for row in rows}
+        return {(row["partner_id"], row["asset_id"]): PublicCode(row["public_code"], row["uses"]) for row in rows}
 
     async def make_codes(self, codes: Sequence[tuple[AssetKey, str]]) -> None:
         """One statement."""

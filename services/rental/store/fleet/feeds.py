@@ -64,6 +64,7 @@ class PostgresFeeds:
                 price_plan_id=row["price_plan_id"],
                 state=AssetState(row["state"]),
                 whereabouts=whereabouts_of(row),
+                uses=row["uses"],
             )
             for row in rows
         ]

@@ -11,7 +11,17 @@ from typing import Any
 from asyncpg import Record
 
 from services.rental.domain import AssetKind, AssetState, PartnerId, StationId, ZoneId
-from services.rental.domain.fleet import Nearby, SetStation, SetZone, Station, Stock, Zone, coordinates_of
+from services.rental.domain.fleet import (
+    Nearby,
+    Point,
+    SetStation,
+    SetZone,
+    Station,
+    Stock,
+    Zone,
+    box_of,
+    coordinates_of,
+)
 from services.rental.store.fleet.rows import station_of, zone_of
 from services.rental.store.once import Made, once
 from services.runtime.database import Database
@@ -53,13 +63,13 @@ class PostgresPlaces:
 
     async def set_zone(self, command: SetZone, fingerprint: bytes, zone_id: ZoneId, at: datetime) -> Zone:
         """One transaction."""
-        polygons = coordinates_of(command.polygons)
+        polygons, box = coordinates_of(command.polygons), box_of(command.polygons) or (None,) * 4
 
         async def look(c: Any, _: str) -> Zone:
             return zone_of(await c.fetchrow(_SQL.zone_of_code, command.caller, command.code))
 
         async def make(c: Any) -> Zone:
-            await c.execute(_SQL.set_zone, command.caller, zone_id, command.code, command.name, polygons, at)
+            await c.execute(_SQL.set_zone, command.caller, zone_id, command.code, command.name, polygons, *box, at)
             return await look(c, zone_id)
 
         return await once(self.db, Made(command, fingerprint, zone_id, at), make, look)
@@ -67,6 +77,13 @@ class PostgresPlaces:
     async def zones(self, partner_id: PartnerId, limit: int) -> list[Zone]:
         """One statement."""
         return [zone_of(row) for row in await self.db.fetch(_SQL.list_zones, partner_id, limit)]
+
+    async def zones_around(self, partner_id: PartnerId, point: Point) -> list[Zone] | None:
+        """One statement, or two when nothing is there."""
+        rows = await self.db.fetch(_SQL.zones_around, partner_id, point.lat_microdegrees, point.lon_microdegrees)
+        if not rows and not await self.db.fetchval(_SQL.has_zones, partner_id):
+            return None
+        return [zone_of(row) for row in rows]
 
     async def _stocked(self, rows: Sequence[Record]) -> list[Stock]:
         keys = ([row["partner_id"] for row in rows], [row["station_id"] for row in rows])

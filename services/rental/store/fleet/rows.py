@@ -48,6 +48,7 @@ def found_of(row: Record) -> Found:
         price_plan_id=row["price_plan_id"],
         meters=row["meters"],
         whereabouts=whereabouts_of(row),
+        uses=row["uses"],
     )
 
 
