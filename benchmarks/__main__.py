@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.books import Books
 from benchmarks.houses import freehold, plain_build, resident
+from benchmarks.ledger import ledger
 from benchmarks.machine import describe
 from benchmarks.people import check_renters, register_renters
 from benchmarks.population import ASSETS
@@ -87,14 +88,15 @@ async def bench(console: Console, folder: Path, rounds: int, seconds: float) -> 
             measured = report.result(describe(), ours, plain, yardstick.best, yardstick.alone, resident(house))
             findings = [*await ours.books.findings(ours.acknowledged), *await plain.books.findings(plain.acknowledged)]
             people["facts"] = await facts(house, ready, seconds)
+            people["ledger"] = await ledger(ready.home.path, ready.pids["postgres"], seconds)
             for who in (ours, plain):
                 await who.books.close()
-    measured |= {**people, "findings": findings}
+    measured |= {**people, "findings": [*findings, *people["ledger"]["findings"]]}
     report.show(console, measured)
     report.write(measured)
-    for finding in findings:
+    for finding in measured["findings"]:
         console.print(f"not so: {finding}", style="red", markup=False)
-    return 1 if findings else 0
+    return 1 if measured["findings"] else 0
 
 
 def main() -> int:

@@ -67,8 +67,25 @@ def show(console: Console, measured: dict[str, Any]) -> None:
     console.print(f"a lone StartRental takes {start['idle_latency_vs_pgbench']} times a lone pgbench client's")
     for name in ("check_renters", "register_renters", "admittance", "facts"):
         console.print(f"{name}: {json.dumps(measured[name])}")
+    show_ledger(console, measured["ledger"])
     console.print(f"resident MiB: {measured['resident_mib']}")
     console.print(f"machine: {measured['machine']}")
+
+
+def show_ledger(console: Console, ledger: dict[str, Any]) -> None:
+    """Prints the ledger's table; the client is our Python, or pgbench."""
+    table = Table(title="two-phase holds; timed until partners' days are rolled up")
+    for name in ("partners", "build", "in flight", "per second", "client CPU µs", "PostgreSQL CPU µs", "WAL bytes"):
+        table.add_column(name, justify="left" if name in ("partners", "build") else "right")
+    for name, label in (("partners_spread", "spread"), ("one_partner", "one")):
+        part = ledger[name]
+        for figure in part["freehold"]:
+            table.add_row(label, "Freehold", str(figure["in_flight"]), *_costs(figure))
+        table.add_row(label, "pgbench, one function", str(part["pgbench"]["clients"]), *_costs(part["pgbench"]))
+    console.print(table)
+    for name in ("partners_spread", "one_partner"):
+        part = ledger[name]
+        console.print(f"ledger.{name}.vs_pgbench_function = {part['vs_pgbench_function']}   wanted: {part['wanted']}")
 
 
 def write(measured: dict[str, Any]) -> None:
@@ -96,3 +113,7 @@ def _cells(figure: dict[str, Any]) -> list[str]:
         f"{figure['p99_ms']:.1f}",
         cpu,
     ]
+
+
+def _costs(figure: dict[str, Any]) -> list[str]:
+    return [f"{figure[name]:.0f}" for name in ("per_second", "client_us", "postgres_us", "wal_bytes")]

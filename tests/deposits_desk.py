@@ -155,7 +155,8 @@ class ScriptedProcessor:
     """A processor in memory with its own books. Each key acts once, whatever is asked how often.
 
     `mood` says how it answers: ok, decline, lost_before (nothing happens, no answer), lost_after (it happens, no
-    answer), down (nothing happens, not even a query is answered), slow (an authorization waits for the renter).
+    answer), mute (it happens, not even a query is answered), down (nothing happens, nothing is answered), slow (an
+    authorization waits for the renter).
     """
 
     name: str = "sandbox"
@@ -197,10 +198,10 @@ class ScriptedProcessor:
             self.waiting[operation.operation_id] = operation
             return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
         result = self._act(operation)
-        return None if self.mood == "lost_after" else result
+        return None if self.mood in ("lost_after", "mute") else result
 
     async def query(self, operation: Operation) -> Result | None:
-        if self.mood == "down":
+        if self.mood in ("down", "mute"):
             return None
         if operation.operation_id in self.waiting:
             return Result(operation.operation_id, OperationState.WANTED, renter_action="confirm")
@@ -301,7 +302,7 @@ class Desk:
         processors: dict[str, Processor] = {"sandbox": sandbox or self.processor, "other": self.other}
         self.breakers = {name: Switch() for name in processors}
         capabilities = {name: processor.capabilities for name, processor in processors.items()}
-        changing = Changing(self.store, capabilities, self._launch, self.clock, self.real)
+        self.changing = changing = Changing(self.store, capabilities, self._launch, self.clock, self.real)
         self.securing = Securing(self.store, self.scoring, self.identity, self._launch, self.clock, self.real)
         self.settling = Settling(changing)
         self.claiming = Claiming(changing)
@@ -321,15 +322,14 @@ class Desk:
     def _launch(self, operations: Sequence[Operation]) -> None:
         self.launched.extend(self.processing.fresh(operations))
 
-    async def open(self, threshold: int = 600, max_open_waived: int = 3) -> None:
+    async def open(self, threshold: int = 600, max_open_waived: int = 3) -> Policy:
         """Sets a policy for bikes."""
-        draft = PolicyDraft(self.partner_id, "BIKE", threshold, Money("CNY", DEPOSIT_MINOR), max_open_waived, "a test")
-        await self.policies.set(new_id("req"), draft, draft.partner_id)
+        return await self.draw(threshold=threshold, max_open_waived=max_open_waived)
 
-    async def draw(self, author: str = "", **terms: Any) -> Policy:
+    async def draw(self, author: str = "", request_id: str = "", **terms: Any) -> Policy:
         """Sets a policy for bikes, that of `open` but for these terms."""
         draft = PolicyDraft(self.partner_id, "BIKE", 600, Money("CNY", DEPOSIT_MINOR), 3, "a test")
-        return await self.policies.set(new_id("req"), replace(draft, **terms), author or self.partner_id)
+        return await self.policies.set(request_id or new_id("req"), replace(draft, **terms), author or self.partner_id)
 
     async def person(self, score: int | None = None, card: bool = True) -> str:
         """A renter with a score and a payment method."""

@@ -22,6 +22,7 @@ from services.rental.domain import (
     PricePlanId,
     PriceSegment,
     PriceTerms,
+    Pricing,
     Rental,
     RentalId,
     RenterId,
@@ -39,6 +40,7 @@ from services.values.money import Money
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TERMS = PriceTerms("CNY", 0, (PriceSegment(0, 0, 150, 30),), 0)
+PRICING = Pricing(TERMS)
 DEPOSIT = Money("CNY", 9900)
 
 
@@ -140,6 +142,8 @@ class FakeDeposits:
     payments: dict[str, Settlement] = field(default_factory=dict)
     deposits: dict[RentalId, Security] = field(default_factory=dict)
     charges: dict[RentalId, Money] = field(default_factory=dict)
+    purchases: dict[RentalId, int] = field(default_factory=dict)
+    corrections: dict[str, tuple[Money, int]] = field(default_factory=dict)
     cancelled: set[RentalId] = field(default_factory=set)
     down: bool = False
     frames: Counter[str] = field(default_factory=Counter)
@@ -151,6 +155,10 @@ class FakeDeposits:
     async def settle(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
         self.frames["settle"] += 1
         return [upstream_unavailable() if self.down else self._settled(rental) for rental in rentals]
+
+    async def correct(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
+        self.frames["correct"] += 1
+        return [upstream_unavailable() if self.down else self._corrected(rental) for rental in rentals]
 
     async def cancel(self, rentals: Sequence[Rental]) -> list[DepositState | Refusal]:
         self.frames["cancel"] += 1
@@ -170,10 +178,20 @@ class FakeDeposits:
     def _settled(self, rental: Rental) -> Settlement:
         assert rental.charge is not None
         assert self.charges.setdefault(rental.rental_id, rental.charge) == rental.charge
-        free = rental.charge.amount_minor == 0
+        bought = min(rental.purchase.amount_minor, DEPOSIT.amount_minor) if rental.purchase else 0
+        assert self.purchases.setdefault(rental.rental_id, bought) == bought
+        free = rental.charge.amount_minor + bought == 0
         default = (
             Settlement(DepositState.CLOSED, PaymentStatus.NONE)
             if free
             else Settlement(self.deposits[rental.rental_id].state, PaymentStatus.IN_PROGRESS)
         )
-        return self.payments.get(rental.rental_id, default)
+        return replace(self.payments.get(rental.rental_id, default), purchase_minor=bought)
+
+    def _corrected(self, rental: Rental) -> Settlement:
+        assert rental.credit is not None
+        known = self.corrections.setdefault(
+            f"{rental.rental_id}-{rental.corrections}", (rental.credit, rental.credit_purchase_minor)
+        )
+        assert known == (rental.credit, rental.credit_purchase_minor)
+        return Settlement(DepositState.CLOSED, PaymentStatus.PAID)

@@ -25,8 +25,11 @@ from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
 from freehold.rental.v1.asset_service_pb2_grpc import AssetServiceStub
 from freehold.rental.v1.feed_service_pb2_grpc import FeedServiceStub
+from freehold.rental.v1.life_service_pb2_grpc import LifeServiceStub
 from freehold.rental.v1.place_service_pb2_grpc import PlaceServiceStub
+from freehold.rental.v1.pricing_service_pb2_grpc import PricingServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
+from freehold.rental.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from freehold.scoring.v1.bureau_service_pb2_grpc import BureauServiceStub
 from freehold.scoring.v1.dispute_service_pb2_grpc import DisputeServiceStub
 from freehold.scoring.v1.endorsement_service_pb2_grpc import EndorsementServiceStub
@@ -79,6 +82,9 @@ class Api:
         self.assets = AssetServiceStub(self._channels["rental"])
         self.places = PlaceServiceStub(self._channels["rental"])
         self.feeds = FeedServiceStub(self._channels["rental"])
+        self.reservations = ReservationServiceStub(self._channels["rental"])
+        self.lives = LifeServiceStub(self._channels["rental"])
+        self.pricing = PricingServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:
         return self

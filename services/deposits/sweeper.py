@@ -32,6 +32,8 @@ RECONCILE_SECONDS = 5.0
 PLAN_SECONDS = 60.0
 ROLL_UP_SECONDS = 2.0
 SEAL_SECONDS = 30.0
+SHARE = 32
+"""A batch of changes is shared among flights in parts no smaller, so that one is decided while another is written."""
 
 
 class Runner:
@@ -46,7 +48,7 @@ class Runner:
         self._tasks = tasks
         self._told = told
         self._results: Batcher[tuple[str, Result], Change] = Batcher(
-            "processor_results", processing.finish_all, key=lambda item: item[0]
+            "processor_results", processing.finish_all, key=lambda item: item[0], share=SHARE
         )
 
     def launch(self, operations: Sequence[Operation]) -> None:

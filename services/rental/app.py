@@ -16,15 +16,21 @@ from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_
 from freehold.rental.v1 import (
     asset_service_pb2,
     feed_service_pb2,
+    life_service_pb2,
     place_service_pb2,
+    pricing_service_pb2,
     rental_internal_service_pb2,
     rental_service_pb2,
+    reservation_service_pb2,
 )
 from freehold.rental.v1 import asset_service_pb2_grpc as asset_rpc
 from freehold.rental.v1 import feed_service_pb2_grpc as feed_rpc
+from freehold.rental.v1 import life_service_pb2_grpc as life_rpc
 from freehold.rental.v1 import place_service_pb2_grpc as place_rpc
+from freehold.rental.v1 import pricing_service_pb2_grpc as pricing_rpc
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
+from freehold.rental.v1 import reservation_service_pb2_grpc as reservation_rpc
 from services.rental.clients import DepositsClient, IdentityClient, Late, ScoringClient
 from services.rental.domain import CancelRental, EndRental, Rental, RentalId, Security, Timing
 from services.rental.operations import (
@@ -33,28 +39,48 @@ from services.rental.operations import (
     Changing,
     ClosingRentals,
     FollowingUp,
+    Living,
+    Passes,
+    Passing,
+    Prices,
     Reading,
+    Reserving,
     StartAsk,
     Started,
     Starting,
     Telling,
+    Wakes,
+    Watching,
 )
-from services.rental.operations.fleet import Feeds, Fleet, Importing, Places, Searching, Watching
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Places, Searching, Sightings
 from services.rental.servicer import (
     ACCESS,
     ASSET_ACCESS,
     FEED_ACCESS,
+    LIFE_ACCESS,
     LIMITS,
     PLACE_ACCESS,
+    PRICING_ACCESS,
+    RESERVATION_ACCESS,
+    RESERVATION_LIMITS,
     AssetServicer,
     FeedServicer,
+    LifeServicer,
     PlaceServicer,
+    PricingServicer,
     RentalInternalServicer,
     RentalServicer,
+    ReservationServicer,
 )
-from services.rental.store import PostgresCatalogue, PostgresRentals
+from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals, PostgresReservations
 from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresImports, PostgresPlaces, PostgresWatch
-from services.rental.sweeper import fact_relay, follow_up_sweeper, silence_sweeper
+from services.rental.sweeper import (
+    fact_relay,
+    follow_up_sweeper,
+    passing_sweeper,
+    reservation_sweeper,
+    silence_sweeper,
+)
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
@@ -106,23 +132,30 @@ class _Rooms:
 
     def __init__(self, settings: Settings, db: Database, channels: dict[str, grpc.aio.Channel], late: Late) -> None:
         clock: Clock = clock_of(settings.clock_scale, settings.clock_epoch_real, settings.clock_epoch_virtual)
-        store, arrivals, seconds = PostgresRentals(db), Arrivals(), settings.upstream_seconds
+        wakes = Wakes()
+        store, arrivals, seconds = PostgresRentals(db, wakes.wake), Arrivals(), settings.upstream_seconds
         changing = Changing(store, arrivals, clock, SystemClock(), _timing(settings))
         self.identity = IdentityClient(channels["identity"], seconds)
         self.deposits = DepositsClient(channels["deposits"], seconds, late)
         self.starting = Starting(store, self.identity, self.deposits, changing, arrivals)
         self.closing = ClosingRentals(store, self.deposits, changing)
         self.following_up = FollowingUp(store, self.starting, self.closing, changing)
+        self.living = Living(store, changing, self.closing)
+        self.passing = Passing(store, changing, self.closing)
         self.telling = Telling(self.identity, ScoringClient(channels["scoring"], seconds))
         self.catalogue = Catalogue(PostgresCatalogue(db), clock)
         self.reading = Reading(store)
         fleet_store = PostgresFleet(db)
         self.fleet = Fleet(fleet_store, clock, lambda: secrets.token_hex(_CODE_BYTES))
-        self.watching = Watching(PostgresWatch(db), clock)
+        self.sightings = Sightings(PostgresWatch(db), clock)
         self.searching = Searching(fleet_store, self.fleet)
         self.places = Places(PostgresPlaces(db), clock)
         self.importing = Importing(PostgresImports(db), clock)
         self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, clock)
+        self.reserving = Reserving(PostgresReservations(db), self.identity, changing)
+        self.watching = Watching(store, self.reading, wakes, clock)
+        self.prices = Prices(PostgresPricing(db), self.reading, clock)
+        self.passes = Passes(PostgresPricing(db), self.identity, clock)
 
     async def close(self) -> None:
         """Ends the streams."""
@@ -183,7 +216,9 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         background.spawn(holder.relay.run(), "relay to identity")
         background.spawn(fact_relay(db, rooms.telling).run(), "fact relay")
         background.spawn(follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(), "follow-ups")
-        background.spawn(silence_sweeper(rooms.watching, settings.sweep_seconds).run(), "silent assets")
+        background.spawn(silence_sweeper(rooms.sightings, settings.sweep_seconds).run(), "silent assets")
+        background.spawn(passing_sweeper(rooms.passing, settings.sweep_seconds).run(), "passing time")
+        background.spawn(reservation_sweeper(rooms.reserving, settings.sweep_seconds).run(), "reservations")
         yield server
 
 
@@ -212,6 +247,25 @@ def _server(
         [
             PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS),
             *_fleet(rooms),
+            PublicService(
+                life_service_pb2.DESCRIPTOR.services_by_name["LifeService"],
+                life_rpc.add_LifeServiceServicer_to_server,
+                LifeServicer(rooms.living, rooms.watching),
+                LIFE_ACCESS,
+            ),
+            PublicService(
+                reservation_service_pb2.DESCRIPTOR.services_by_name["ReservationService"],
+                reservation_rpc.add_ReservationServiceServicer_to_server,
+                ReservationServicer(rooms.reserving),
+                RESERVATION_ACCESS,
+                RESERVATION_LIMITS,
+            ),
+            PublicService(
+                pricing_service_pb2.DESCRIPTOR.services_by_name["PricingService"],
+                pricing_rpc.add_PricingServiceServicer_to_server,
+                PricingServicer(rooms.prices, rooms.passes),
+                PRICING_ACCESS,
+            ),
         ],
         [
             InternalService(
@@ -227,7 +281,7 @@ def _server(
 
 
 def _fleet(rooms: _Rooms) -> list[PublicService]:
-    assets = AssetServicer(rooms.fleet, rooms.feeds, rooms.watching, rooms.searching, rooms.importing)
+    assets = AssetServicer(rooms.fleet, rooms.feeds, rooms.sightings, rooms.searching, rooms.importing)
     return [
         PublicService(
             asset_service_pb2.DESCRIPTOR.services_by_name["AssetService"],

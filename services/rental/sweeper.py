@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.rental.domain import Fact, FactKind, PartnerId, RentalId, RenterId
-from services.rental.operations import FollowingUp, Outgoing, Telling
-from services.rental.operations.fleet import Watching
+from services.rental.operations import FollowingUp, Outgoing, Passing, Reserving, Telling
+from services.rental.operations.fleet import Sightings
 from services.runtime.database import Database
 from services.runtime.outbox import OutboxRow, Relay
 from services.runtime.sweeper import Sweeper
@@ -20,9 +20,19 @@ def follow_up_sweeper(following_up: FollowingUp, every_seconds: float) -> Sweepe
     return Sweeper("rental follow-ups", following_up.sweep, every_seconds)
 
 
-def silence_sweeper(watching: Watching, every_seconds: float) -> Sweeper:
+def silence_sweeper(sightings: Sightings, every_seconds: float) -> Sweeper:
     """Notices what has fallen silent."""
-    return Sweeper("silent assets", watching.sweep, every_seconds)
+    return Sweeper("silent assets", sightings.sweep, every_seconds)
+
+
+def passing_sweeper(passing: Passing, every_seconds: float) -> Sweeper:
+    """Announces what is overdue, sells what is lost, and lets disputes lapse."""
+    return Sweeper("rental time", passing.sweep, every_seconds)
+
+
+def reservation_sweeper(reserving: Reserving, every_seconds: float) -> Sweeper:
+    """Frees what was kept for long enough."""
+    return Sweeper("rental reservations", reserving.sweep, every_seconds)
 
 
 def fact_relay(db: Database, telling: Telling) -> Relay:
@@ -42,5 +52,7 @@ def _outgoing(row: OutboxRow) -> Outgoing:
         partner_id=PartnerId(row.payload["partner_id"]),
         occurred_at=datetime.fromisoformat(row.payload["occurred_at"]),
         rental_seconds=row.payload.get("rental_seconds"),
+        withdrawn=row.payload.get("withdrawn", False),
+        again=row.payload.get("again", False),
     )
     return Outgoing(row.event_id, fact)

@@ -12,7 +12,7 @@ from freehold.assets.v1 import asset_kind_pb2
 from freehold.deposits.v1 import deposits_service_pb2
 from freehold.identity.v1 import identity_service_pb2
 from freehold.money.v1 import money_pb2
-from freehold.rental.v1 import rental_service_pb2
+from freehold.rental.v1 import price_plan_pb2, rental_service_pb2, reservation_service_pb2
 from freehold.scoring.v1 import fact_pb2
 from services.rental.domain import (
     AdmittanceOutcome,
@@ -20,9 +20,13 @@ from services.rental.domain import (
     AssetState,
     AssuranceLevel,
     DepositState,
+    DisputeState,
     FactKind,
+    LineKind,
+    LineUnit,
     PaymentStatus,
     RentalState,
+    ReservationState,
 )
 from services.values.money import Money
 
@@ -47,11 +51,15 @@ class EnumMap(Generic[E]):
 
 ASSET_KINDS = EnumMap(asset_kind_pb2.AssetKind, AssetKind, "ASSET_KIND_")
 ASSET_STATES = EnumMap(rental_service_pb2.AssetState, AssetState, "ASSET_STATE_")
+DISPUTE_STATES = EnumMap(rental_service_pb2.ReturnDisputeState, DisputeState, "RETURN_DISPUTE_STATE_")
+RESERVATION_STATES = EnumMap(reservation_service_pb2.ReservationState, ReservationState, "RESERVATION_STATE_")
 RENTAL_STATES = EnumMap(rental_service_pb2.RentalState, RentalState, "RENTAL_STATE_")
 DEPOSIT_STATES = EnumMap(deposits_service_pb2.DepositState, DepositState, "DEPOSIT_STATE_")
 PAYMENT_STATUSES = EnumMap(deposits_service_pb2.PaymentStatus, PaymentStatus, "PAYMENT_STATUS_")
 OUTCOMES = EnumMap(deposits_service_pb2.AdmittanceOutcome, AdmittanceOutcome, "ADMITTANCE_OUTCOME_")
 ASSURANCE_LEVELS = EnumMap(identity_service_pb2.AssuranceLevel, AssuranceLevel, "ASSURANCE_LEVEL_")
+LINE_KINDS = EnumMap(price_plan_pb2.PriceLineKind, LineKind, "PRICE_LINE_KIND_")
+LINE_UNITS = EnumMap(price_plan_pb2.PriceLineUnit, LineUnit, "PRICE_LINE_UNIT_")
 FACT_KINDS = EnumMap(fact_pb2.FactKind, FactKind, "FACT_KIND_")
 
 

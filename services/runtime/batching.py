@@ -61,6 +61,8 @@ class Batcher(Generic[I, O]):
         key: items with equal keys go one after the other.
         cap: most items in one flush.
         flights: most flushes at a time.
+        share: what waits when several flights are free is shared among them, in batches no smaller than this, so that
+            one is decided while another is written. Without, the first takes all.
         queue: most items that wait; above it an item is refused with OVERLOADED.
     """
 
@@ -72,6 +74,7 @@ class Batcher(Generic[I, O]):
         key: Callable[[I], Hashable],
         cap: int = 256,
         flights: int = 2,
+        share: int | None = None,
         queue: int = 4096,
     ) -> None:
         self._name = name
@@ -80,6 +83,7 @@ class Batcher(Generic[I, O]):
         self._key = key
         self._cap = cap
         self._flights = flights
+        self._share = cap if share is None else share
         self._queue = queue
         self._waiting = 0
         self._ready: deque[_Entry[I, O]] = deque()
@@ -152,7 +156,9 @@ class Batcher(Generic[I, O]):
 
     def _board(self) -> list[_Entry[I, O]]:
         batch: list[_Entry[I, O]] = []
-        while self._ready and len(batch) < self._cap:
+        free = self._flights - len(self._running) + 1
+        most = min(self._cap, max(self._share, -(-len(self._ready) // free)))
+        while self._ready and len(batch) < most:
             entry = self._ready.popleft()
             self._waiting -= 1
             if entry.answer.done():

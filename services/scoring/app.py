@@ -186,7 +186,8 @@ class House:
             Sweeper("appointments", cards.follow, FOLLOW_SECONDS),
             Sweeper("comparisons", cards.flush, FLUSH_SECONDS),
         ]
-        self.public = PublicServicer(self.scoring, Facts(store, self.identity, cards, clock), self.uses, cards, clock)
+        self.facts = Facts(store, self.identity, cards, clock)
+        self.public = PublicServicer(self.scoring, self.facts, self.uses, cards, clock)
         proofs = Proofs(store, self.scoring, self.identity, SystemClock())
         self.proofs = ProofServicer(proofs, Signer(settings.keys_dir))
         self.bureaus = BureauServicer(bureaus, clock)
@@ -260,7 +261,7 @@ class House:
         internal = InternalService(
             scoring_internal_service_pb2.DESCRIPTOR.services_by_name["ScoringInternalService"],
             scoring_internal_service_pb2_grpc.add_ScoringInternalServiceServicer_to_server,
-            InternalServicer(self.scoring, self.uses, _admissions(self.scoring)),
+            InternalServicer(self.scoring, self.facts, self.uses, _admissions(self.scoring)),
             INTERNAL_CALLERS,
         )
         doors = [internal, self.holder.service]

@@ -8,7 +8,6 @@ A row that belongs to a renter is therefore routed by its id alone, and the hot 
 
 from __future__ import annotations
 
-from base64 import b32hexencode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -19,6 +18,8 @@ BUCKETS = 1024
 _ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
 _PLAIN, _ROUTED = 26, 28
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
 
 NewId = Callable[[str], str]
 
@@ -60,13 +61,17 @@ def is_id(text: str, prefix: str, *, routed: bool) -> bool:
 
 def least_id_at(prefix: str, moment: datetime) -> str:
     """What every id of this prefix that is made at a (real) moment or later sorts after, and no earlier one does."""
-    value = int(moment.timestamp() * 1000).to_bytes(6) + bytes(10)
-    return f"{prefix}_{b32hexencode(value)[:_PLAIN].decode().lower()}"
+    return f"{prefix}_{_body(int(moment.timestamp() * 1000) << 80)}"
 
 
 def _fresh() -> str:
     value: UUID = uuid7()
-    return b32hexencode(value.bytes)[:_PLAIN].decode().lower()
+    return _body(value.int)
+
+
+def _body(value: int) -> str:
+    bits = value << 2  # 130 bits, five a letter
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 def _hash(body: str) -> int:
@@ -74,4 +79,4 @@ def _hash(body: str) -> int:
 
 
 def _letters(bucket: int) -> str:
-    return _ALPHABET[bucket >> 5] + _ALPHABET[bucket & 31]
+    return _PAIRS[bucket]

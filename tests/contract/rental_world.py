@@ -111,6 +111,7 @@ class DepositsStandIn(deposits_rpc.DepositsInternalServiceServicer):
     states: dict[str, int] = field(default_factory=dict)
     secured: list[Any] = field(default_factory=list)
     settled: dict[str, Any] = field(default_factory=dict)
+    corrected: dict[str, Any] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
 
@@ -120,6 +121,10 @@ class DepositsStandIn(deposits_rpc.DepositsInternalServiceServicer):
 
     async def SettleDeposits(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         async for frame in serve_frames(requests, self._settle, lambda r: deposits.SettleDepositsResponse(results=r)):
+            yield frame
+
+    async def CorrectCharges(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for frame in serve_frames(requests, self._correct, lambda r: deposits.CorrectChargesResponse(results=r)):
             yield frame
 
     async def CancelDeposits(self, requests: Any, context: Any) -> AsyncIterator[Any]:
@@ -164,9 +169,14 @@ class DepositsStandIn(deposits_rpc.DepositsInternalServiceServicer):
                 item_id=item.item_id,
                 state=self.states[item.rental_id] if item.charge.amount_minor else CLOSED,
                 payment_status=BUSY if item.charge.amount_minor else NONE,
+                purchase_minor=min(item.purchase_minor, 9900),
             )
             for item in items
         ]
+
+    async def _correct(self, items: Any, push: Push) -> list[Any]:
+        self.corrected |= {item.correction_id: item for item in items}
+        return [deposits.CorrectChargeResult(item_id=item.item_id, state=CLOSED, payment_status=PAID) for item in items]
 
     async def _cancel(self, items: Any, push: Push) -> list[Any]:
         self.cancelled += [item.rental_id for item in items]
@@ -314,7 +324,7 @@ async def rental_world(dsn: str, folder: Path, **settings: Any) -> AsyncIterator
             stack.push_async_callback(neighbour.down)
         db = await Database.connect(dsn, pool_size=2)
         stack.push_async_callback(db.close)
-        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox CASCADE")
+        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox, passes CASCADE")
         ports = {f"{door}_port": 0 for door in ("public", "internal", "health", "metrics")}
         addresses = {f"{name}_address": f"127.0.0.1:{n.port}" for name, n in neighbours.items()}
         own = app.Settings(dsn=SecretStr(dsn), tls_dir=tls_dir, drain_seconds=2, **ports, **addresses, **settings)

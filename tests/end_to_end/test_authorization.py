@@ -27,7 +27,10 @@ from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import asset_service_pb2 as assets
 from freehold.rental.v1 import feed_service_pb2 as feeds
+from freehold.rental.v1 import life_service_pb2 as lives
+from freehold.rental.v1 import pricing_service_pb2 as pricing
 from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.rental.v1 import reservation_service_pb2 as reservations
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
@@ -41,7 +44,7 @@ BIKE, CNY = "ASSET_KIND_BIKE", "CNY"
 NOT_THERE = {"RENTER_NOT_FOUND", "RENTAL_NOT_FOUND", "DEPOSIT_NOT_FOUND", "ASSET_NOT_FOUND", "CALLER_NOT_ALLOWED"}
 NOT_THERE |= {"RENTER_NOT_LINKED", "CODE_INVALID", "REFRESH_TOKEN_INVALID", "PRICE_PLAN_NOT_FOUND"}
 NOT_THERE |= {"EXPORT_NOT_FOUND", "ERASURE_NOT_FOUND", "BILL_NOT_FOUND", "POLICY_NOT_FOUND"}
-NOT_THERE |= {"FACT_NOT_FOUND", "DISPUTE_NOT_FOUND", "ENDORSEMENT_NOT_FOUND"}
+NOT_THERE |= {"RESERVATION_NOT_FOUND", "FACT_NOT_FOUND", "DISPUTE_NOT_FOUND", "ENDORSEMENT_NOT_FOUND"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Cast:
     asset_id: str
     rental_id: str
     deposit_id: str
+    reservation_id: str
     policy_id: str
     export_id: str
     erasure_id: str
@@ -88,7 +92,12 @@ async def cast(town: Town) -> Cast:
     await town.api.call(town.api.privacy.CancelErasure, cancel, mine.token)
     other = await town.other_partner()
     policy_id = await _scheduled(town)
-    rental_and_more = (started.asset_id, started.rental_id, started.deposit_id, policy_id, export_id, erasure_id)
+    keep = reservations.ReserveAssetRequest(
+        request_id=new_id(), renter_id=mine.renter_id, asset_code=await town.new_bike()
+    )
+    kept = (await town.api.call(town.api.reservations.ReserveAsset, keep, town.key)).reservation
+    ride = (started.asset_id, started.rental_id, started.deposit_id)
+    rental_and_more = (*ride, kept.reservation_id, policy_id, export_id, erasure_id)
     return Cast(town, mine, theirs, other, *rental_and_more, *at_scoring)
 
 
@@ -146,7 +155,29 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     ),
     "GetRental": lambda c: rental.GetRentalRequest(rental_id=c.rental_id),
     "EndRental": lambda c: rental.EndRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "GetReceipt": lambda c: pricing.GetReceiptRequest(rental_id=c.rental_id),
+    "EstimateCost": lambda c: pricing.EstimateCostRequest(rental_id=c.rental_id),
+    "Quote": lambda c: pricing.QuoteRequest(price_plan_id=c.town.city.price_plan_id),
+    "GrantPass": lambda c: pricing.GrantPassRequest(
+        request_id=new_id(), renter_id=c.mine.renter_id, percent_off=1, valid_until={"seconds": 4_000_000_000}
+    ),
     "CancelRental": lambda c: rental.CancelRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "PauseRental": lambda c: lives.PauseRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ResumeRental": lambda c: lives.ResumeRentalRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ReportLost": lambda c: lives.ReportLostRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ReportFound": lambda c: lives.ReportFoundRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ReportReturn": lambda c: lives.ReportReturnRequest(request_id=new_id(), rental_id=c.rental_id),
+    "ResolveReturn": lambda c: lives.ResolveReturnRequest(
+        request_id=new_id(), rental_id=c.rental_id, answer="RETURN_ANSWER_REFUSED"
+    ),
+    "WatchRental": lambda c: lives.WatchRentalRequest(rental_id=c.rental_id),
+    "ReserveAsset": lambda c: reservations.ReserveAssetRequest(
+        request_id=new_id(), renter_id=c.mine.renter_id, asset_code=c.town.city.bikes[-1]
+    ),
+    "CancelReservation": lambda c: reservations.CancelReservationRequest(
+        request_id=new_id(), reservation_id=c.reservation_id
+    ),
+    "GetReservation": lambda c: reservations.GetReservationRequest(reservation_id=c.reservation_id),
     "StartRental": lambda c: rental.StartRentalRequest(
         request_id=new_id(), renter_id=c.mine.renter_id, asset_code=c.town.city.bikes[-1]
     ),
@@ -211,7 +242,7 @@ OF_THE_CALLER = {
     "GetStatement", "ListEntries", "ExportLedger",
     "ImportAssets", "ListAssets", "ReportAssetSeen", "SearchAssets", "SetStation", "ListStations", "SearchStations",
     "SetZone", "ListZones", "GetReturnZone", "SetFleetProfile", "GetFleetProfile",
-    "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ExportMyData", "EraseMe",
+    "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ListPasses", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""
 

@@ -22,8 +22,11 @@ from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import asset_service_pb2 as assets
 from freehold.rental.v1 import feed_service_pb2 as feeds
+from freehold.rental.v1 import life_service_pb2 as lives
 from freehold.rental.v1 import place_service_pb2 as places
+from freehold.rental.v1 import pricing_service_pb2 as pricing
 from freehold.rental.v1 import rental_service_pb2 as rental
+from freehold.rental.v1 import reservation_service_pb2 as reservations
 from freehold.scoring.v1 import bureau_service_pb2 as bureaus
 from freehold.scoring.v1 import dispute_service_pb2 as disputes
 from freehold.scoring.v1 import endorsement_service_pb2 as endorsements
@@ -31,22 +34,26 @@ from freehold.scoring.v1 import proof_service_pb2 as proofs
 from freehold.scoring.v1 import scorecard_service_pb2 as scorecards
 from freehold.scoring.v1 import scoring_service_pb2 as scoring
 from services.deposits.servicer import ACCESS as DEPOSITS
-from services.deposits.servicer_billing import ACCESS as BILLING
-from services.deposits.servicer_ledger import ACCESS as LEDGER
-from services.deposits.servicer_policies import ACCESS as POLICIES
-from services.deposits.servicer_reconciliation import ACCESS as RECONCILIATION
+from services.deposits.servicer import BILLING_ACCESS, LEDGER_ACCESS, POLICY_ACCESS, RECONCILIATION_ACCESS
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
-from services.rental.servicer import ASSET_ACCESS, FEED_ACCESS, PLACE_ACCESS
+from services.rental.servicer import (
+    ASSET_ACCESS,
+    FEED_ACCESS,
+    LIFE_ACCESS,
+    PLACE_ACCESS,
+    PRICING_ACCESS,
+    RESERVATION_ACCESS,
+)
 from services.scoring.servicer import ACCESS as SCORING
 from services.scoring.servicer import BUREAU_ACCESS, DISPUTE_ACCESS, ENDORSEMENT_ACCESS, PROOF_ACCESS, SCORECARD_ACCESS
 from services.values.access import Reach, Rule
 from services.values.callers import Role
 from services.values.errors import Category
 
-READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate", "ExportLedger")
-READS += ("Search",)
+READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate", "ExportLedger",
+         "Quote", "Estimate", "Watch", "Search")  # fmt: skip
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
@@ -87,14 +94,17 @@ SERVICES = [
     ("scoring", scorecards.DESCRIPTOR.services_by_name["ScorecardService"], SCORECARD_ACCESS),
     ("scoring", proofs.DESCRIPTOR.services_by_name["ProofService"], PROOF_ACCESS),
     ("deposits", deposits.DESCRIPTOR.services_by_name["DepositsService"], DEPOSITS),
-    ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING),
-    ("deposits", policies.DESCRIPTOR.services_by_name["PolicyService"], POLICIES),
-    ("deposits", reconciliation.DESCRIPTOR.services_by_name["ReconciliationService"], RECONCILIATION),
-    ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER),
+    ("deposits", billing.DESCRIPTOR.services_by_name["BillingService"], BILLING_ACCESS),
+    ("deposits", policies.DESCRIPTOR.services_by_name["PolicyService"], POLICY_ACCESS),
+    ("deposits", reconciliation.DESCRIPTOR.services_by_name["ReconciliationService"], RECONCILIATION_ACCESS),
+    ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER_ACCESS),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
     ("rental", assets.DESCRIPTOR.services_by_name["AssetService"], ASSET_ACCESS),
     ("rental", places.DESCRIPTOR.services_by_name["PlaceService"], PLACE_ACCESS),
     ("rental", feeds.DESCRIPTOR.services_by_name["FeedService"], FEED_ACCESS),
+    ("rental", lives.DESCRIPTOR.services_by_name["LifeService"], LIFE_ACCESS),
+    ("rental", reservations.DESCRIPTOR.services_by_name["ReservationService"], RESERVATION_ACCESS),
+    ("rental", pricing.DESCRIPTOR.services_by_name["PricingService"], PRICING_ACCESS),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""
 

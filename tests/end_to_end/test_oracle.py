@@ -78,7 +78,7 @@ class Attacker:
         await call(ids.GrantConsent, consent, victim.token)
         return cls(town, keys, partner_id)
 
-    async def draw_the_line(self, kind: str, threshold: int) -> bool:
+    async def draw_the_line(self, kind: str, threshold: int, city: str = "") -> bool:
         """Sets a policy; says whether that was allowed."""
         request = deposits.SetPolicyRequest(
             request_id=new_id(),
@@ -86,6 +86,7 @@ class Attacker:
             threshold=threshold,
             deposit=money_pb2.Money(currency_code="CNY", amount_minor=1000),
             reason="curious",
+            city=city,
         )
         rpc = self.town.api.deposits.SetPolicy
         if sum(1 for other in self.thresholds if other.startswith(kind)) < MOST_CHANGES:
@@ -99,9 +100,9 @@ class Attacker:
         """The threshold that an answer was about."""
         return next(line for name, line in self.thresholds.items() if name.endswith(policy_id))
 
-    async def preview(self, kind: str, victim: Renter, key: str) -> deposits.PreviewDepositResponse:
+    async def preview(self, kind: str, victim: Renter, key: str, city: str = "") -> deposits.PreviewDepositResponse:
         """Asks what would be decided."""
-        request = deposits.PreviewDepositRequest(renter_id=victim.renter_id, asset_kind=kind)
+        request = deposits.PreviewDepositRequest(renter_id=victim.renter_id, asset_kind=kind, city=city)
         while True:
             try:
                 answer: deposits.PreviewDepositResponse = await self.town.api.call(
@@ -163,6 +164,28 @@ async def test_previews_and_policies_tell_no_more_than_the_decisions(town: Town)
     assert (everything.lowest, everything.highest) == (decisions.lowest, decisions.highest)
     assert decisions.lowest <= SCORE <= decisions.highest, "and what was concluded is right"
     assert not [text for text in everything.read if str(SCORE) in text], "no answer shows the number itself"
+
+
+async def test_scopes_are_no_ladder(town: Town) -> None:
+    """A line of its own for each of many cities would be a ladder to read the score from: three rungs answer."""
+    victim = await town.new_person(score=SCORE)
+    attacker = await Attacker.enter(town, victim)
+    ladder = {f"rung-{line}": line for line in (500, 560, 620, 640, 700, 760)}
+    for city, line in ladder.items():
+        assert await attacker.draw_the_line(KINDS[1], line, city)
+    assert not await attacker.draw_the_line(KINDS[1], 650, "one-more")
+    known, fallen = Knowledge(), []
+    for city, key in itertools.product(ladder, attacker.keys):
+        try:
+            answer = await attacker.preview(KINDS[1], victim, key, city)
+        except Refusal as refusal:
+            fallen.append(refusal.reason)
+        else:
+            known.learn(attacker.line_of(answer.policy_id), answer.outcome)
+            known.read.append(str(answer))
+    assert fallen == ["PREVIEWED_TOO_OFTEN"] * 6
+    assert (known.lowest, known.highest) == (621, HIGHEST), "what three answers tell, and no more"
+    assert not [text for text in known.read if str(SCORE) in text]
 
 
 async def test_what_refuses_an_attacker_tells_nothing_either(town: Town) -> None:

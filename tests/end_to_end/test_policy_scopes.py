@@ -145,6 +145,9 @@ async def test_a_large_change_takes_two_people(harbour: Harbour) -> None:
     cancel = policies.CancelPolicyRequest(request_id=new_id(), policy_id=approved.policy_id, reason="late")
     refusal = await refused(town.api.call(town.api.policies.CancelPolicy, cancel, town.key))
     assert (refusal.reason, refusal.metadata["state"]) == ("POLICY_STATE_NOT_ALLOWED", "IN_FORCE")
+    far = deposits.SetPolicyRequest(request_id=new_id(), effective_at={"seconds": 10**11}, **TERMS)
+    refusal = await refused(town.api.call(town.api.deposits.SetPolicy, far, town.key))
+    assert [one.field for one in refusal.violations] == ["effective_at"]
     wild = deposits.SetPolicyRequest(request_id=new_id(), **(TERMS | {"threshold": 940}))
     refusal = await refused(town.api.call(town.api.deposits.SetPolicy, wild, town.key))
     assert (refusal.reason, [one.field for one in refusal.violations]) == ("POLICY_OUT_OF_BOUNDS", ["threshold"])

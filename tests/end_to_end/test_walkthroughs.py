@@ -18,23 +18,18 @@ _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 async def test_from_sign_up_to_the_first_rental_to_a_copy_to_oblivion(town: Town, tmp_path: Path) -> None:
     (tmp_path / ".freehold").symlink_to(town.ready.home.path)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    (riding,) = _SHELL.findall((ROOT / "docs" / "apps.md").read_text())
+    riding, paying = _SHELL.findall((ROOT / "docs" / "apps.md").read_text())
     copying, erasing = _SHELL.findall((ROOT / "docs" / "privacy.md").read_text())
-    rental = 'call rental RentalService/StartRental "$key" '
-    assert rental in riding
-    riding = riding.replace(rental, f"ride=$({rental}").rstrip() + ' | field \'["rental"]\')\necho "$ride"\n'
-    end = "echo \"$ride\" | grep -o 'rtl_[0-9a-v]*' | head -1"
-    returning = f'call rental RentalService/EndRental "$key" \'{{"requestId": "end-1", "rentalId": "\'$({end})\'"}}\'\n'
-
-    (hiring,) = [
-        block for block in _SHELL.findall((ROOT / "docs" / "partners.md").read_text()) if "InviteStaff" in block
-    ]
-    told = await _run(riding + returning + hiring + copying + erasing, tmp_path)
+    hiring = "".join(_SHELL.findall((ROOT / "docs" / "partners.md").read_text()))
+    told = await _run(riding + paying + hiring + copying + erasing, tmp_path)
     assert "STAFF_STATE_ACTIVE" in told
     assert "max@bikes.example" in told
+    assert '"rulingReason": "seen and agreed"' in told
     assert "ADMITTANCE_OUTCOME_CANNOT_ASSESS" in told
     assert "ERASURE_STATE_ERASED" in told
     assert '"receipt"' in told
+    assert '"amountMinor": "-30"' in told, "a fifth of the base price, by the pass"
+    assert '"totalCapReached": true' in told, "a week with a power bank"
     names = set(zipfile.ZipFile(tmp_path / "my-data.zip").namelist())
     assert names == {"manifest.json", "identity.json", "scoring.json", "deposits.json", "rental.json"}
 
@@ -44,11 +39,13 @@ async def test_a_partner_reads_its_books_and_an_operator_verifies_them(town: Tow
     (tmp_path / ".venv").symlink_to(sys.prefix)
     renter = await town.new_person(score=600)
     await town.end((await town.start(renter.renter_id, await town.new_bike())).rental_id)
+    riding, _ = _SHELL.findall((ROOT / "docs" / "apps.md").read_text())
+    definitions, _, _ = riding.partition("\nrenter=")
     reading = [
         block for block in _SHELL.findall((ROOT / "docs" / "partners.md").read_text()) if "GetStatement" in block
     ]
     verifying = [block for block in _SHELL.findall((ROOT / "docs" / "operations.md").read_text()) if "verify" in block]
-    told = await _run("".join(reading + verifying), tmp_path)
+    told = await _run("\n".join([definitions, *reading, *verifying]), tmp_path)
     assert "LEDGER_ACCOUNT_PARTNER_PAYABLE" in told
     assert "balance Liabilities:Renters:DepositsHeld" in told
     assert ": 0 findings" in told

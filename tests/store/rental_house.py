@@ -10,6 +10,7 @@ from typing import Any
 from rental_kit import TERMS, FakeDeposits, FakeIdentity, Hands, ask
 
 from services.rental.domain import (
+    NO_USAGE,
     Asset,
     AssetKind,
     CancelRental,
@@ -22,20 +23,30 @@ from services.rental.domain import (
     RentalId,
     RenterId,
     Timing,
+    Usage,
 )
 from services.rental.operations import (
     Arrivals,
+    Ask,
     Catalogue,
     Changing,
     ClosingRentals,
     FollowingUp,
+    Living,
+    Passes,
+    Passing,
+    Prices,
     Reading,
+    Reserving,
     Starting,
+    Wakes,
+    Watching,
 )
-from services.rental.operations.fleet import Feeds, Fleet, Importing, Places, Searching, Watching
-from services.rental.store import PostgresCatalogue, PostgresRentals
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Places, Searching, Sightings
+from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals, PostgresReservations
 from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresImports, PostgresPlaces, PostgresWatch
 from services.runtime.database import Database
+from services.values.callers import Caller, Role
 from services.values.errors import Refusal
 from services.values.ids import new_id, new_renter_id
 
@@ -57,19 +68,26 @@ class House:
         self, db: Database, identity: Any, deposits: Any, hands: Hands, wall: Hands, store: Any = None
     ) -> None:
         self.db, self.identity, self.deposits, self.hands, self.wall = db, identity, deposits, hands, wall
-        self.store, self.arrivals = store or PostgresRentals(db), Arrivals()
+        self.wakes = Wakes()
+        self.store, self.arrivals = store or PostgresRentals(db, self.wakes.wake), Arrivals()
         self.changing = Changing(self.store, self.arrivals, hands, wall, Timing())
         self.starting = Starting(self.store, identity, deposits, self.changing, self.arrivals)
         self.closing = ClosingRentals(self.store, deposits, self.changing)
         self.following_up = FollowingUp(self.store, self.starting, self.closing, self.changing)
+        self.living = Living(self.store, self.changing, self.closing)
+        self.passing = Passing(self.store, self.changing, self.closing)
+        self.reserving = Reserving(PostgresReservations(db), identity, self.changing)
         self.catalogue = Catalogue(PostgresCatalogue(db), hands)
         self.reading = Reading(self.store)
         self.fleet = Fleet(PostgresFleet(db), hands, lambda: secrets.token_hex(12))
-        self.watching = Watching(PostgresWatch(db), hands)
+        self.sightings = Sightings(PostgresWatch(db), hands)
         self.searching = Searching(PostgresFleet(db), self.fleet)
         self.places = Places(PostgresPlaces(db), hands)
         self.importing = Importing(PostgresImports(db), hands)
         self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, hands)
+        self.watching = Watching(self.store, self.reading, self.wakes, hands)
+        self.prices = Prices(PostgresPricing(db), self.reading, hands)
+        self.passes = Passes(PostgresPricing(db), identity, hands)
         self.partner_id = PartnerId(new_id("ptn"))
 
     def another(self, deposits: Any = None, store: Any = None, wall: Hands | None = None) -> House:
@@ -99,9 +117,9 @@ class House:
         assert isinstance(rental, Rental)
         return rental
 
-    async def end(self, rental_id: RentalId, request_id: str = "end-1") -> Rental | Refusal:
+    async def end(self, rental_id: RentalId, request_id: str = "end-1", usage: Usage = NO_USAGE) -> Rental | Refusal:
         """One return."""
-        return (await self.closing.end([EndRental(self.partner_id, request_id, rental_id)]))[0]
+        return (await self.closing.end([EndRental(self.partner_id, request_id, rental_id, usage)]))[0]
 
     async def cancel(self, rental_id: RentalId, request_id: str = "cancel-1") -> Rental | Refusal:
         """One cancellation."""
@@ -112,6 +130,21 @@ class House:
         self.wall.turn(**later)
         while await self.following_up.sweep():
             pass
+
+    async def pass_time(self, **later: float) -> None:
+        """What time does to rentals, `later` (business time)."""
+        self.hands.turn(**later)
+        while await self.passing.sweep():
+            pass
+
+    def by_partner(self, rental_id: RentalId, request_id: str = "life-1") -> Ask:
+        """A command of the partner."""
+        return Ask(Caller(Role.PARTNER, self.partner_id, self.partner_id), request_id, rental_id)
+
+    async def events(self, rental_id: RentalId) -> list[str]:
+        """Kinds of what happened to a rental, in order."""
+        rows = await self.db.fetch("SELECT kind FROM rental_events WHERE rental_id = $1 ORDER BY sequence", rental_id)
+        return [row["kind"] for row in rows]
 
     async def now(self, rental_id: RentalId) -> Rental:
         """The rental as it stands."""
@@ -135,6 +168,11 @@ class House:
         return result, self.db.statements - before
 
 
+def by_renter(rental: Rental, request_id: str = "life-1") -> Ask:
+    """A command of the renter."""
+    return Ask(Caller(Role.RENTER, rental.renter_id), request_id, rental.rental_id)
+
+
 def a_renter() -> RenterId:
     """Somebody new."""
     return RenterId(new_renter_id("rnt"))
@@ -150,9 +188,8 @@ async def open_house(dsn: str) -> AsyncIterator[House]:
     """A house on an emptied database."""
     db = await CountingDatabase.connect(dsn, pool_size=4)
     try:
-        await db.execute(
-            "TRUNCATE price_plans, assets, rentals, requests, outbox, stations, zones, fleet_profiles CASCADE"
-        )
+        tables = "price_plans, assets, rentals, rental_events, reservations, requests, outbox, passes"
+        await db.execute(f"TRUNCATE {tables}, stations, zones, fleet_profiles CASCADE")
         yield House(db, FakeIdentity(), FakeDeposits(), Hands(), Hands())
     finally:
         await db.close()

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from deposits_desk import DEPOSIT_MINOR, Desk
 
-from services.deposits.domain import Deposit
+from services.deposits.domain import Change, Deposit, compensate
+from services.deposits.operations.ports import Transition
 from services.deposits.operations.settling import SettleItem
 from services.runtime.database import Database
 from services.values.callers import Caller, Role
@@ -47,6 +48,20 @@ async def capture(desk: Desk, deposit: Deposit, amount: int, request_id: str) ->
         except Refusal as refusal:
             if refusal.reason != "DATABASE_UNAVAILABLE":
                 return refusal.reason
+
+
+async def test_two_changes_of_one_deposit_in_one_batch_follow_each_other(desk: Desk) -> None:
+    deposit, other = await held(desk), await held(desk)
+    moment = desk.changing.moment()
+
+    def claim(amount: int) -> Transition:
+        return lambda known, operations: compensate(known, operations, Money("CNY", amount), moment)
+
+    asked = [(deposit.deposit_id, claim(100)), (other.deposit_id, claim(10)), (deposit.deposit_id, claim(50))]
+    outcomes = await desk.changing.change(asked, moment)
+    assert [o.deposit.charged_minor for o in outcomes if isinstance(o, Change)] == [100, 10, 150]
+    await desk.carry_out()
+    assert (await desk.deposit(deposit.deposit_id)).captured_minor == 150
 
 
 async def test_a_thousand_captures_of_one_whole_hold_have_one_effect(desk: Desk) -> None:

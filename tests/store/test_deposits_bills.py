@@ -160,6 +160,19 @@ async def test_nothing_is_collected_while_it_is_disputed(desk: Desk) -> None:
     assert (after.charged_minor, after.paid_minor, desk.processor.charged_minor) == (700, 700, 700)
 
 
+async def test_a_claim_on_a_disputed_bill_waits_for_the_answer(desk: Desk) -> None:
+    deposit = await owing(desk)
+    await desk.billing.dispute(renter(deposit), "d-1", deposit.deposit_id, "WRONG_AMOUNT")
+    desk.processor.mood = "ok"
+    partner = Caller(Role.PARTNER, desk.partner_id, desk.partner_id)
+    await desk.claiming.capture(partner, "c-1", deposit.deposit_id, Money("CNY", 500), "scratched")
+    await desk.carry_out()
+    assert desk.processor.charged_minor == 0
+    await desk.billing.resolve(manager(desk), "r-1", deposit.deposit_id, Money("CNY", 0), "it is right")
+    await days_pass(desk, 1)
+    assert desk.processor.charged_minor == 1500
+
+
 async def test_a_dispute_that_is_upheld_wholly_leaves_nothing_owed(desk: Desk) -> None:
     deposit = await owing(desk)
     await desk.billing.dispute(renter(deposit), "d-1", deposit.deposit_id, "NOT_MINE")

@@ -184,6 +184,42 @@ async def test_a_hold_that_ends_soon_is_announced_and_made_anew(desk: Desk) -> N
     assert (deposit.paid_minor, desk.processor.captured_minor) == (9900, 9900)
 
 
+@pytest.mark.parametrize("what", ["capture", "raise_hold"])
+async def test_an_old_hold_goes_back_after_what_was_under_way_on_it(desk: Desk, what: str) -> None:
+    deposit = await claim(desk, "capture", await held(desk), 1000)
+    desk.clock.turn(days=6.5)
+    await desk.lapsing.sweep()
+    await desk.carry_out()
+    call = getattr(desk.claiming, what)
+    await call(partner(desk), "r-1", deposit.deposit_id, Money("CNY", 500), "scratched")
+    (unheard,) = desk.launched
+    desk.crash()
+    await desk.processor.perform(unheard.operation)
+    desk.clock.turn(days=6.5)
+    await desk.lapsing.sweep()
+    await desk.carry_out()
+    await desk.sweep()
+    deposit = await settle(desk, await desk.deposit(deposit.deposit_id), 0)
+    theirs = desk.processor.authorizations.values()
+    assert parts(deposit) == tuple(
+        sum(getattr(one, f"{part}_minor") for one in theirs)
+        for part in ("authorized", "captured", "released", "expired", "open")
+    )
+    assert deposit.state is DepositState.CLOSED
+
+
+async def test_two_holds_of_a_deposit_that_come_to_their_ends_are_looked_at_one_by_one(desk: Desk) -> None:
+    deposit = await held(desk)
+    await desk.claiming.capture(partner(desk), "r-1", deposit.deposit_id, Money("CNY", 500), "scratched")
+    desk.crash()
+    for _ in range(2):
+        await desk.carry_out()
+        desk.clock.turn(days=6.5)
+        await desk.lapsing.sweep()
+    deposit = await desk.deposit(deposit.deposit_id)
+    assert deposit.authorized_minor == sum(one.authorized_minor for one in desk.processor.authorizations.values())
+
+
 async def test_a_hold_that_lapsed_is_noticed_and_the_fare_is_billed(desk: Desk) -> None:
     deposit = await held(desk)
     desk.processor.lapse()

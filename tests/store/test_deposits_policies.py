@@ -189,6 +189,20 @@ async def test_each_currency_has_its_own_amount_and_all_share_the_count(desk: De
     assert [tuple(row) for row in left] == [(0, {})]
 
 
+async def test_endings_and_decisions_of_one_person_at_once_keep_the_exposure(desk: Desk) -> None:
+    await desk.draw(max_open_waived=12, max_waived_minor=12 * DEPOSIT_MINOR)
+    renter = await desk.person(700)
+    ending = [await decided(desk, renter) for _ in range(12)]
+    ends = [desk.settling.settle([SettleItem(one.rental_id, Money("CNY", 0))]) for one in ending]
+    begun = [desk.secure(desk.item(renter)) for _ in range(12)]
+    await asyncio.gather(*(one for pair in zip(ends, begun, strict=True) for one in pair))
+    query = "SELECT count(*) FROM deposits WHERE renter_id = $1 AND state = 'WAIVED'"
+    waived = await desk.db.fetchval(query, renter)
+    kept = await desk.db.fetch("SELECT open_count, waived_minor FROM exposures WHERE renter_id = $1", renter)
+    left = {"CNY": waived * DEPOSIT_MINOR} if waived else {}
+    assert [tuple(row) for row in kept] == [(waived, left)]
+
+
 async def test_a_deposit_above_the_cap_is_never_waived(desk: Desk) -> None:
     await desk.draw(max_waived_minor=DEPOSIT_MINOR - 1)
     deposit = await decided(desk, await desk.person(700))

@@ -20,6 +20,8 @@ from services.rental.domain import (
     CreateAsset,
     CreatePricePlan,
     DepositState,
+    Dispute,
+    DisputeState,
     FollowUp,
     PricePlanId,
     Rental,
@@ -131,9 +133,9 @@ async def test_one_request_for_two_assets_at_a_time_makes_one_rental(house: Hous
 async def test_a_change_is_written_over_its_version_only(house: House, dsn: str) -> None:
     await house.bikes("b1")
     rental = await house.riding("b1")
-    saves = [house.store.save([changed(rental)], NOON) for _ in range(4)]
+    saves = [house.store.save([changed(rental)], NOON, NOON) for _ in range(4)]
     assert sorted(await all_at_once(dsn, "rentals", saves)) == [[False]] * 3 + [[True]]
-    assert await house.store.save([changed(rental)], NOON) == [False]
+    assert await house.store.save([changed(rental)], NOON, NOON) == [False]
     assert (await house.now(rental.rental_id)).version == rental.version + 1
 
 
@@ -141,7 +143,7 @@ async def test_of_two_changes_of_one_rental_in_a_batch_the_first_is_written(hous
     await house.bikes("b1", "b2")
     rental, other = await house.riding("b1"), await house.riding("b2")
     changes = [changed(rental), changed(other), changed(rental)]
-    assert await house.store.save(changes, NOON) == [True, True, False]
+    assert await house.store.save(changes, NOON, NOON) == [True, True, False]
 
 
 async def test_every_field_survives_the_store(house: House) -> None:
@@ -159,8 +161,14 @@ async def test_every_field_survives_the_store(house: House) -> None:
         follow_up_at=None,
         payment_failed_at=NOON,
         deposit_event_at=NOON + timedelta(microseconds=1),
+        due_at=NOON + timedelta(hours=1),
+        overdue_at=NOON + timedelta(hours=2),
+        charged_at=NOON + timedelta(hours=4),
+        credit_purchase_minor=7,
+        corrections=3,
+        dispute=Dispute(DisputeState.REFUSED, NOON, NOON - timedelta(hours=3)),
     )
-    assert await house.store.save([full], NOON) == [True]
+    assert await house.store.save([full], NOON, NOON) == [True]
     assert await house.now(rental.rental_id) == full.after
     assert await house.asset_states() == {"b1": "AVAILABLE"}
 
@@ -169,8 +177,8 @@ async def test_facts_are_written_with_their_change_or_not_at_all(house: House) -
     await house.bikes("b1")
     (rental,) = await house.store.claim([a_claim(house, "b1")])
     change = secured(rental, a_security(rental, DepositState.WAIVED), moment())
-    assert await house.store.save([change], NOON) == [True]
-    assert await house.store.save([change], NOON) == [False]
+    assert await house.store.save([change], NOON, NOON) == [True]
+    assert await house.store.save([change], NOON, NOON) == [False]
     assert await house.told() == [("RENTAL_STARTED", rental.renter_id)]
 
 
@@ -181,7 +189,7 @@ async def test_a_freed_asset_is_freed_of_its_own_rental_only(house: House) -> No
     after = await house.riding("b1")
     assert after.state is RentalState.ACTIVE
     stale = replace(changed(before), before=before, after=replace(await house.now(before.rental_id), version=99))
-    assert await house.store.save([stale], NOON) == [False]
+    assert await house.store.save([stale], NOON, NOON) == [False]
     assert await house.asset_states() == {"b1": "RENTED"}
 
 
@@ -230,6 +238,31 @@ async def test_lists_go_from_new_to_old_and_keep_to_their_scope(house: House) ->
     assert await ids(renter_id=me, state=RentalState.ACTIVE) == [newest_first[1], newest_first[3]]
     assert await ids(partner_id=house.partner_id, state=RentalState.SETTLED) == [mine[1].rental_id]
     assert await ids(partner_id=new_id("ptn"), renter_id=me) == []
+
+
+@pytest.mark.parametrize("of_renter", [False, True])
+async def test_lists_are_filtered(house: House, of_renter: bool) -> None:
+    await house.bikes("b1", "b2")
+    await house.bikes("p1", kind=AssetKind.POWER_BANK)
+    me = a_renter()
+    one = await house.start(me, "b1", "s-1")
+    house.hands.turn(hours=25)
+    two, bank = await house.start(me, "b2", "s-2"), await house.start(me, "p1", "s-3")
+    await house.passing.sweep()
+    await house.db.execute("UPDATE rentals SET city = 'wuhan' WHERE rental_id = $1", two.rental_id)
+
+    async def found(**filters: Any) -> list[str]:
+        scope = {"renter_id": me} if of_renter else {}
+        page = Page(house.partner_id, scope.get("renter_id"), None, None, 10, **filters)
+        return [rental.rental_id for rental in await house.store.list_rentals(page)]
+
+    assert await found(asset_kind=AssetKind.POWER_BANK) == [bank.rental_id]
+    assert await found(asset_code="b1") == [one.rental_id]
+    assert await found(city="wuhan") == [two.rental_id]
+    assert await found(requested_from=NOON + timedelta(hours=25)) == [bank.rental_id, two.rental_id]
+    assert await found(requested_before=NOON + timedelta(hours=25)) == [one.rental_id]
+    assert await found(overdue=True) == [one.rental_id]
+    assert await found(overdue=True, asset_code="b2") == []
 
 
 async def test_plans_and_assets_are_made_once_per_request(house: House) -> None:
@@ -293,6 +326,10 @@ async def test_a_refused_asset_leaves_its_request_id_free(house: House) -> None:
         "ended_at = requested_at",
         "deposit_id = 'dep_x'",
         "closing = 'END'",
+        "purchase_minor = 1",
+        "credit_minor = 1",
+        "dispute_state = 'OPEN'",
+        "wake_at = requested_at",
     ],
 )
 async def test_the_schema_refuses_rentals_that_cannot_be(house: House, damage: str) -> None:

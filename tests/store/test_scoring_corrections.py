@@ -149,6 +149,23 @@ async def test_what_was_first_told_may_come_again(desk: Desk, renter: str) -> No
     assert await desk.score(renter) == 640
 
 
+async def test_a_source_takes_back_what_it_told_once_and_a_dispute_is_left_to_itself(desk: Desk, renter: str) -> None:
+    await desk.scoring.deliver([*history(renter, 640), late(renter)])
+    lower = await desk.score(renter)
+    for _ in range(2):
+        await desk.facts.withdraw("evt_1", renter, "late")
+    assert lower < await desk.score(renter) == 640
+    in_force = "renter_id = $1 AND fact_id = 'late' AND superseded_at IS NULL"
+    rows = await desk.db.fetch(f"SELECT state, change_reason FROM facts WHERE {in_force}", renter)
+    assert [tuple(row) for row in rows] == [("RETRACTED", "WITHDRAWN_BY_SOURCE")]
+    assert await desk.count("outbox", renter) == 1, "deposits is told once"
+    await desk.facts.withdraw("evt_2", renter, "late")
+    await desk.facts.withdraw("evt_3", renter, "never-told")
+    await desk.db.execute(f"UPDATE facts SET state = 'DISPUTED' WHERE {in_force}", renter)
+    await desk.facts.withdraw("evt_4", renter, "late")
+    assert await desk.score(renter) == 640
+
+
 async def test_a_fact_that_is_not_there_or_not_in_force_is_not_put_right(desk: Desk, renter: str) -> None:
     with pytest.raises(Refusal, match="FACT_NOT_FOUND"):
         await desk.facts.retract(desk.ann, "r1", renter, "late", REASON)

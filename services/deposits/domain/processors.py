@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.deposits.domain.altering import Alterable
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -30,8 +32,8 @@ class Capabilities:
     asynchronous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+@dataclass(frozen=True)
+class Hold(Alterable):
     """One authorization at a processor. Always authorized = captured + released + expired + open.
 
     `hold_id` is the id of the AUTHORIZE operation that made it, `reference` the processor's own. `credit_minor` is the

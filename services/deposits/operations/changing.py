@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
@@ -44,12 +45,14 @@ class Changing:
         return Moment(self.clock.now(), new_id_of, self.capabilities)
 
     async def change(self, transitions: Sequence[tuple[str, Transition]], moment: Moment) -> list[Change | Refusal]:
-        """One outcome per (deposit_id, transition), in order."""
-        if not transitions:
-            return []
-        outcomes = await self.store.change(transitions, moment.now, self.real.now() + LEASE)
-        self.launch([o for outcome in outcomes if isinstance(outcome, Change) for o in outcome.wanted])
-        return outcomes
+        """One outcome per (deposit_id, transition), in order; what one deposit has more than once comes one by one."""
+        outcomes: dict[int, Change | Refusal] = {}
+        for turn in _turns([deposit_id for deposit_id, _ in transitions]):
+            lease_until = self.real.now() + LEASE
+            changed = await self.store.change([transitions[i] for i in turn], moment.now, lease_until)
+            self.launch([o for outcome in changed if isinstance(outcome, Change) for o in outcome.wanted])
+            outcomes.update(zip(turn, changed, strict=True))
+        return [outcomes[i] for i in range(len(transitions))]
 
     async def change_once(
         self, request: Request, deposit_id: str, transition: Transition, moment: Moment
@@ -63,3 +66,15 @@ class Changing:
         """Has operations carried out that were just written."""
         if operations:
             self._launch(operations)
+
+
+def _turns(deposit_ids: Sequence[str]) -> list[list[int]]:
+    """Positions in batches that have each deposit once: a transition sees what the one before it has written."""
+    turns: list[list[int]] = []
+    seen: Counter[str] = Counter()
+    for position, deposit_id in enumerate(deposit_ids):
+        if seen[deposit_id] == len(turns):
+            turns.append([])
+        turns[seen[deposit_id]].append(position)
+        seen[deposit_id] += 1
+    return turns

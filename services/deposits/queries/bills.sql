@@ -24,7 +24,10 @@ SELECT b.deposit_id, b.renter_id, b.partner_id, b.state, b.opened_at, b.attempts
 FROM bills b WHERE b.bucket = $1 AND b.deposit_id = $2 FOR UPDATE;
 
 -- name: save_bill
--- A bill as it is now.
+-- A bill as it is now. Whoever has read the deposit before decides anew: what is disputed is not collected.
+WITH moved_on AS (
+    UPDATE deposits SET version = version + 1 WHERE bucket = $1 AND deposit_id = $2
+)
 UPDATE bills
 SET state = $3, attempts = $4, misses = $5, expected_minor = $6, schedule = $7, next_attempt_at = $8,
     dispute_reason = $9, proposed_by = $10

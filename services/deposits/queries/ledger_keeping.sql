@@ -10,6 +10,7 @@ WITH due AS (
     SELECT h.bucket, h.renter_id, h.link, h.rolled_link
     FROM unnest($1::int[], $2::text[]) AS i (bucket, renter_id)
     JOIN ledger_heads h ON h.bucket = i.bucket AND h.renter_id = i.renter_id
+    WHERE i.bucket BETWEEN 0 AND 1023
 ), summed AS (
     SELECT t.partner_id, t.booked_on, e.account, e.currency,
            coalesce(sum(e.amount_minor) FILTER (WHERE e.amount_minor > 0), 0)::bigint AS debits_minor,

@@ -70,8 +70,10 @@ UPDATE bills SET dispute_reason = '' WHERE bucket = $1 AND renter_id = $2;
 UPDATE ledger_corrections SET reason = '' WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_keep_deposits
--- The books stay; the score behind a decision, its reasons and the means of payment go.
-UPDATE deposits SET score = NULL, reason_codes = '{}', payment_ref = '' WHERE bucket = $1 AND renter_id = $2;
+-- The books stay; the score behind a decision, its reasons, where it was and the means of payment go.
+UPDATE deposits SET score = NULL, reason_codes = '{}', payment_ref = '', city = '', assurance_level = 'UNSPECIFIED',
+    version = version + 1
+WHERE bucket = $1 AND renter_id = $2;
 
 -- name: privacy_keep_processor_operations
 -- What was asked of the processor stays, without the means of payment.

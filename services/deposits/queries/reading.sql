@@ -4,7 +4,7 @@ SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome,
        d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
        d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor,
-       d.written_off_minor
+       d.written_off_minor, d.purchase_minor
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, deposit_id)
   ON d.bucket = i.bucket AND d.deposit_id = i.deposit_id;
 
@@ -20,7 +20,7 @@ SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome,
        d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
        d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor,
-       d.written_off_minor
+       d.written_off_minor, d.purchase_minor
 FROM deposits d
 WHERE d.partner_id = $1 AND ($2 = '' OR d.renter_id = $2) AND ($3 = '' OR d.state = $3)
   AND ($4 = '' OR d.deposit_id < $4)
@@ -32,7 +32,7 @@ SELECT d.deposit_id, d.rental_id, d.renter_id, d.partner_id, d.state, d.outcome,
        d.amount_minor, d.payment_ref, d.decided_at, d.decline_code, d.authorized_minor, d.captured_minor,
        d.released_minor, d.expired_minor, d.open_minor, d.charged_minor, d.paid_minor, d.payment_status, d.settled_at, d.closed_at,
        d.facts_version, d.processor, d.compensation_limit_minor, d.compensated_minor, d.refunded_minor,
-       d.written_off_minor
+       d.written_off_minor, d.purchase_minor
 FROM deposits d
 WHERE d.bucket = $1 AND d.renter_id = $2 AND ($3 = '' OR d.state = $3) AND ($4 = '' OR d.deposit_id < $4)
 ORDER BY d.deposit_id DESC LIMIT $5;

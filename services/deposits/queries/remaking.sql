@@ -27,7 +27,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: save_redecision
 -- What it is now.
-UPDATE deposits SET outcome = $3, reason_codes = '{}', score = $4, model_version = $5, facts_version = $6
+UPDATE deposits
+SET outcome = $3, reason_codes = '{}', score = $4, model_version = $5, facts_version = $6, version = version + 1
 WHERE bucket = $1 AND deposit_id = $2;
 
 -- name: tell_uses

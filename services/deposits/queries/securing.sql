@@ -33,12 +33,7 @@ WITH i AS (
            i.model_version, i.score, i.currency, i.amount_minor, i.payment_ref, i.wants_waiver, i.max_open_waived,
            i.operation_id, i.facts_version, i.processor, i.compensation_limit_minor, i.max_waived_minor, i.city,
            i.asset_class, i.monthly_rent_minor, i.assurance_level
-    FROM jsonb_to_recordset($1::jsonb) AS i (
-        bucket int, deposit_id text, rental_id text, renter_id text, partner_id text, outcome text, reason_codes text[],
-        policy_id text, model_version text, score int, currency text, amount_minor bigint, payment_ref text,
-        wants_waiver boolean, max_open_waived int, operation_id text, facts_version bigint,
-        processor text, compensation_limit_minor bigint, max_waived_minor bigint, city text, asset_class text,
-        monthly_rent_minor bigint, assurance_level text)
+    FROM unnest($1::decided_deposit[]) AS i
 ), exposed AS (
     INSERT INTO exposures AS e (bucket, renter_id, open_count, waived_minor)
     SELECT i.bucket, i.renter_id, 1, jsonb_build_object(i.currency, i.compensation_limit_minor)
@@ -88,4 +83,5 @@ ON CONFLICT (bucket, rental_id) DO NOTHING;
 -- The deposits of rentals.
 SELECT d.rental_id, d.deposit_id
 FROM deposits d JOIN unnest($1::int[], $2::text[]) AS i (bucket, rental_id)
-  ON d.bucket = i.bucket AND d.rental_id = i.rental_id;
+  ON d.bucket = i.bucket AND d.rental_id = i.rental_id
+WHERE i.bucket BETWEEN 0 AND 1023;

@@ -9,8 +9,9 @@ from typing import Any
 from services.deposits.domain import Bill, BillChange, BillState, Change, Deposit, Instalment, Means
 from services.deposits.domain.bills import bill_not_found
 from services.deposits.operations.ports import BillTransition
-from services.deposits.store.changes import Changes, instalment_row
+from services.deposits.store.changes import Changes
 from services.deposits.store.rows import buckets, deposit_of
+from services.deposits.store.written import instalment_row
 from services.runtime.requests import claim, find
 from services.values.errors import Refusal
 from services.values.ids import bucket_of

@@ -10,19 +10,15 @@ from services.deposits.domain.ledger.chain import digest_of, entry_text, moment_
 
 
 def link_rows(
-    transfers: Sequence[dict[str, Any]], entries: Sequence[dict[str, Any]], now: datetime
-) -> list[dict[str, Any]]:
-    """One row per renter, in the order in which their heads are locked."""
+    transfers: Sequence[tuple[Any, ...]], entries: Sequence[tuple[Any, ...]], now: datetime
+) -> list[tuple[Any, ...]]:
+    """Bucket, renter and digest, a row per renter; transfers and entries are rows of `write_changes`."""
     at = moment_text(now)
-    parts: dict[str, list[str]] = {row["transfer_id"]: [] for row in transfers}
-    for e in entries:
-        text = entry_text(e["position"], e["account"], e["currency"], e["amount_minor"])
-        parts[e["transfer_id"]].append(text)
+    parts: dict[str, list[str]] = {transfer_id: [] for _, transfer_id, *_ in transfers}
+    for _, transfer_id, position, _, account, currency, amount_minor in entries:
+        parts[transfer_id].append(entry_text(position, account, currency, amount_minor))
     links: dict[tuple[int, str], list[str]] = {}
-    for t in transfers:
-        fields = (t["transfer_id"], t["deposit_id"], t["renter_id"], t["partner_id"], t["kind"], at, t["corrects"])
-        links.setdefault((t["bucket"], t["renter_id"]), []).append(transfer_text(fields, parts[t["transfer_id"]]))
-    return [
-        {"bucket": bucket, "renter_id": renter_id, "digest": digest_of(links[bucket, renter_id]).hex()}
-        for bucket, renter_id in sorted(links)
-    ]
+    for bucket, transfer_id, deposit_id, renter_id, partner_id, kind, corrects in transfers:
+        fields = (transfer_id, deposit_id, renter_id, partner_id, kind, at, corrects)
+        links.setdefault((bucket, renter_id), []).append(transfer_text(fields, parts[transfer_id]))
+    return [(*renter, digest_of(texts)) for renter, texts in links.items()]

@@ -18,7 +18,7 @@ class Previews(Part):
     """Answers that stand."""
 
     async def read_preview(self, key: PreviewKey, now: datetime) -> Preview | None:
-        return await self._standing(self._db, key, now)
+        return await self._that_stands(self._db, key, now)
 
     async def save_preview(self, key: PreviewKey, preview: Preview, use: ScoreUse | None, now: datetime) -> Preview:
         """The preview that stands from now on: this one, unless somebody was faster. Raises PREVIEWED_TOO_OFTEN."""
@@ -29,13 +29,13 @@ class Previews(Part):
                 raise previewed_too_often()
             told = (new_id("evt"), uses_payload([use] if use else []), self._real_now())
             await connection.execute(self._sql.save_preview, *_key(key), now, *_values(preview), *told)
-            return await self._standing(connection, key, now) or preview
+            return await self._that_stands(connection, key, now) or preview
 
         standing = await self._db.transaction(work)
         self._published()
         return standing
 
-    async def _standing(self, connection: Any, key: PreviewKey, now: datetime) -> Preview | None:
+    async def _that_stands(self, connection: Any, key: PreviewKey, now: datetime) -> Preview | None:
         row = await connection.fetchrow(self._sql.read_preview, *_key(key), now)
         if row is None:
             return None

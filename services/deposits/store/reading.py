@@ -19,7 +19,8 @@ class Reading(Part):
             return None
         deposit = deposit_of(row)
         holds = await self._db.fetch(self._sql.holds_of, *key) if deposit.authorized_minor else []
-        waits = deposit.state is DepositState.PENDING or deposit.payment_status is PaymentStatus.IN_PROGRESS
+        waits = deposit.state in (DepositState.PENDING, DepositState.HELD)  # for this hold, or for the next one
+        waits = waits or deposit.payment_status is PaymentStatus.IN_PROGRESS
         action = await self._db.fetchval(self._sql.renter_action, *key) if waits else None
         return deposit.but(holds=tuple(Hold(**hold) for hold in holds), renter_action=action or "")
 

@@ -137,7 +137,7 @@ class Reconciling(SettingBeside):
 
     async def waiting_since(self, processor: str, moment: datetime) -> list[Asked]:
         rows = await self._db.fetch(self._sql.waiting_since, processor, moment, timeout=60)
-        return [Asked(operation_of(row), row["created_at"]) for row in rows]
+        return [Asked(operation_of(row[:15]), row["created_at"]) for row in rows]
 
     async def accounted_references(self, processor: str, references: Sequence[str]) -> frozenset[str]:
         rows = await self._db.fetch(self._sql.accounted_references, processor, list(references), timeout=60)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from services.deposits.domain import (
@@ -11,6 +13,7 @@ from services.deposits.domain import (
     AssuranceLevel,
     Deposit,
     DepositState,
+    Hold,
     Operation,
     OperationKind,
     OperationState,
@@ -43,34 +46,68 @@ def buckets(ids: Iterable[str]) -> list[int]:
     return [bucket_of(one) for one in ids]
 
 
+Standing = tuple[Deposit, list[Operation]]
+"""A deposit with its holds, and all that was ever asked of processors for it."""
+
+_STATES = {state.value: state for state in DepositState}
+_OUTCOMES = {outcome.value: outcome for outcome in AdmittanceOutcome}
+_PAYMENTS = {status.value: status for status in PaymentStatus}
+_KINDS = {kind.value: kind for kind in OperationKind}
+_ENDS = {state.value: state for state in OperationState}
+_DEPOSIT = (
+    "deposit_id", "rental_id", "renter_id", "partner_id", "state", "outcome", "reason_codes", "policy_id",
+    "model_version", "score", "currency", "amount_minor", "payment_ref", "decided_at", "decline_code",
+    "authorized_minor", "captured_minor", "released_minor", "expired_minor", "open_minor", "charged_minor",
+    "paid_minor",
+    "payment_status", "settled_at", "closed_at", "facts_version", "processor", "compensation_limit_minor",
+    "compensated_minor", "refunded_minor", "written_off_minor", "purchase_minor", "version", "disputed",
+)  # fmt: skip
+_OPERATION = (
+    "operation_id", "deposit_id", "kind", "amount_minor", "currency", "reference", "state", "attempts", "processor",
+    "hold_id", "final", "renter_action", "result_ref", "source_id", "given_up",
+)  # fmt: skip
+_HOLD = (
+    "hold_id", "deposit_id", "processor", "reference", "authorized_minor", "captured_minor", "released_minor",
+    "expired_minor", "open_minor", "credit_minor", "expires_at", "announced",
+)  # fmt: skip
+_AT_OPERATION = len(_DEPOSIT)
+_AT_HOLD = _AT_OPERATION + len(_OPERATION)
+
+
 def deposit_of(row: Any) -> Deposit:
     """A deposit from a row with all its columns."""
-    fields = dict(row)
-    fields["state"] = DepositState(fields["state"])
-    fields["outcome"] = AdmittanceOutcome(fields["outcome"])
-    fields["payment_status"] = PaymentStatus(fields["payment_status"])
+    return _deposit(dict(row))
+
+
+def _deposit(fields: dict[str, Any]) -> Deposit:
+    fields["state"] = _STATES[fields["state"]]
+    fields["outcome"] = _OUTCOMES[fields["outcome"]]
+    fields["payment_status"] = _PAYMENTS[fields["payment_status"]]
     fields["reason_codes"] = tuple(fields["reason_codes"])
-    return Deposit(**fields)
+    return Deposit.of(fields)
 
 
-def operation_of(row: Any) -> Operation:
-    """An operation from its row."""
-    return Operation(
-        row["operation_id"],
-        row["deposit_id"],
-        OperationKind(row["kind"]),
-        Money(row["currency"], row["amount_minor"]),
-        row["reference"],
-        OperationState(row["state"]),
-        row["attempts"],
-        row["processor"],
-        row["hold_id"],
-        row["final"],
-        row["renter_action"],
-        row["result_ref"],
-        row["source_id"],
-        row["given_up"],
-    )
+def standings_of(rows: Sequence[Any]) -> dict[str, Standing]:
+    """Deposits by their ids, from the rows of `read_changing`."""
+    found: dict[str, Standing] = {}
+    for deposit_id, of_one in groupby(rows, itemgetter(0)):
+        each = list(of_one)
+        operations = [operation_of(row[_AT_OPERATION:_AT_HOLD]) for row in each if row[_AT_OPERATION] is not None]
+        holds = tuple(
+            Hold.of(dict(zip(_HOLD, row[_AT_HOLD:], strict=True))) for row in each if row[_AT_HOLD] is not None
+        )
+        fields = dict(zip(_DEPOSIT, each[0][:_AT_OPERATION], strict=True), holds=holds)
+        found[deposit_id] = _deposit(fields), operations
+    return found
+
+
+def operation_of(columns: Sequence[Any]) -> Operation:
+    """An operation from its columns."""
+    fields = dict(zip(_OPERATION, columns, strict=True))
+    fields["kind"] = _KINDS[fields["kind"]]
+    fields["state"] = _ENDS[fields["state"]]
+    fields["amount"] = Money(fields.pop("currency"), fields.pop("amount_minor"))
+    return Operation.of(fields)
 
 
 def draft_of(row: Any) -> PolicyDraft:

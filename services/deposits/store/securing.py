@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -18,6 +18,10 @@ from services.values.ids import bucket_of, new_id
 
 ANY_AMOUNT = 2**63 - 1
 """The cap of a policy that has none by amount."""
+_DECIDED = attrgetter(
+    "deposit_id", "rental_id", "renter_id", "partner_id", "outcome", "reason_codes", "policy_id", "model_version",
+    "score", "currency", "amount_minor", "payment_ref",
+)  # fmt: skip
 
 
 class Securing(Part):
@@ -94,42 +98,27 @@ def _known(row: Any, decided: dict[str, Deposit]) -> Known:
 def _decided(deposit: Deposit, row: Any) -> Deposit | None:
     if row is None:
         return None
-    return replace(deposit, state=DepositState(row["state"]), reason_codes=tuple(row["reason_codes"]))
+    return deposit.but(state=DepositState(row["state"]), reason_codes=tuple(row["reason_codes"]))
 
 
-def _decision_row(decision: Decision) -> dict[str, Any]:
-    deposit = decision.deposit
-    return {
-        "bucket": bucket_of(deposit.deposit_id),
-        "deposit_id": deposit.deposit_id,
-        "rental_id": deposit.rental_id,
-        "renter_id": deposit.renter_id,
-        "partner_id": deposit.partner_id,
-        "outcome": deposit.outcome,
-        "reason_codes": deposit.reason_codes,
-        "policy_id": deposit.policy_id,
-        "model_version": deposit.model_version,
-        "score": deposit.score,
-        "currency": deposit.currency,
-        "amount_minor": deposit.amount_minor,
-        "payment_ref": deposit.payment_ref,
-        "wants_waiver": decision.wants_waiver,
-        "max_open_waived": decision.cap.open_waived,
-        "max_waived_minor": ANY_AMOUNT if decision.cap.waived_minor is None else decision.cap.waived_minor,
-        "operation_id": decision.authorize.operation_id if decision.authorize else None,
-        "facts_version": deposit.facts_version,
-        "processor": deposit.processor,
-        "compensation_limit_minor": deposit.compensation_limit_minor,
-        **_circumstances_row(decision.circumstances, deposit.currency),
-    }
+def _decision_row(decision: Decision) -> tuple[Any, ...]:
+    deposit, authorize, cap = decision.deposit, decision.authorize, decision.cap
+    return (
+        bucket_of(deposit.deposit_id),
+        *_DECIDED(deposit),
+        decision.wants_waiver,
+        cap.open_waived,
+        ANY_AMOUNT if cap.waived_minor is None else cap.waived_minor,
+        authorize.operation_id if authorize else None,
+        deposit.facts_version,
+        deposit.processor,
+        deposit.compensation_limit_minor,
+        *_circumstances_row(decision.circumstances, deposit.currency),
+    )
 
 
-def _circumstances_row(circumstances: Circumstances, currency: str) -> dict[str, Any]:
+def _circumstances_row(circumstances: Circumstances, currency: str) -> tuple[Any, ...]:
     """A rent in another currency than the deposit's decided nothing."""
     rent = circumstances.monthly_rent
-    return {
-        "city": circumstances.city,
-        "asset_class": circumstances.asset_class,
-        "monthly_rent_minor": rent.amount_minor if rent is not None and rent.currency == currency else 0,
-        "assurance_level": circumstances.assurance.name,
-    }
+    rent_minor = rent.amount_minor if rent is not None and rent.currency == currency else 0
+    return circumstances.city, circumstances.asset_class, rent_minor, circumstances.assurance.name

@@ -45,7 +45,7 @@ def _owners(deposits: Sequence[Deposit]) -> tuple[list[int], list[str], list[str
 def _books(deposits: Sequence[Deposit], asked: Sequence[Any], holds: Sequence[Any], sums: Sequence[Any]) -> list[Books]:
     of = {deposit.deposit_id: ([], [], []) for deposit in deposits}  # type: dict[str, tuple[list[Asked], list[Hold], list[Any]]]
     for row in asked:
-        of[row["deposit_id"]][0].append(Asked(operation_of(row), row["created_at"]))
+        of[row["deposit_id"]][0].append(Asked(operation_of(row[:15]), row["created_at"]))
     for row in holds:
         of[row["deposit_id"]][1].append(Hold(**row))
     for row in sums:

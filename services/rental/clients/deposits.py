@@ -1,4 +1,4 @@
-"""Deposits, for security and money: three streams of frames, so that a slow kind of work delays no other."""
+"""Deposits, for security and money: four streams of frames, so that a slow kind of work delays no other."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ class DepositsClient:
         self._settle: FrameClient[pb.SettleDepositItem, pb.SettleDepositResult] = FrameClient(
             stub.SettleDeposits, lambda items: pb.SettleDepositsRequest(items=items), lambda r: r.results
         )
+        self._correct: FrameClient[pb.CorrectChargeItem, pb.CorrectChargeResult] = FrameClient(
+            stub.CorrectCharges, lambda items: pb.CorrectChargesRequest(items=items), lambda r: r.results
+        )
         self._cancel: FrameClient[pb.CancelDepositItem, pb.CancelDepositResult] = FrameClient(
             stub.CancelDeposits, lambda items: pb.CancelDepositsRequest(items=items), lambda r: r.results
         )
@@ -65,6 +68,11 @@ class DepositsClient:
         answers = await self._settle.ask([self._settle_item(rental) for rental in rentals], self._seconds)
         return [answer if isinstance(answer, Refusal) else _settlement(answer) for answer in answers]
 
+    async def correct(self, rentals: Sequence[Rental]) -> list[Settlement | Refusal]:
+        """One frame; UPSTREAM_UNAVAILABLE for what is not answered in time."""
+        answers = await self._correct.ask([self._correct_item(rental) for rental in rentals], self._seconds)
+        return [answer if isinstance(answer, Refusal) else _corrected(answer) for answer in answers]
+
     async def cancel(self, rentals: Sequence[Rental]) -> list[DepositState | Refusal]:
         """One frame; UPSTREAM_UNAVAILABLE for what is not answered in time."""
         answers = await self._cancel.ask([self._cancel_item(rental) for rental in rentals], self._seconds)
@@ -72,7 +80,7 @@ class DepositsClient:
 
     async def close(self) -> None:
         """Ends the streams."""
-        for frames in (self._secure, self._settle, self._cancel):
+        for frames in (self._secure, self._settle, self._correct, self._cancel):
             await frames.close()
 
     def _hear(self, result: pb.SecureDepositResult) -> None:
@@ -109,6 +117,18 @@ class DepositsClient:
             charge=money(rental.charge),
             ended_at=timestamp(rental.ended_at),
             timeout_ms=int(self._seconds * 1000),
+            purchase_minor=rental.purchase.amount_minor if rental.purchase else 0,
+        )
+
+    def _correct_item(self, rental: Rental) -> pb.CorrectChargeItem:
+        if rental.credit is None:
+            raise ValueError("only a rental that was rated anew is corrected")
+        return pb.CorrectChargeItem(
+            item_id=str(next(self._ids)),
+            rental_id=rental.rental_id,
+            correction_id=f"{rental.rental_id}-{rental.corrections}",
+            credit=money(rental.credit),
+            purchase_minor=rental.credit_purchase_minor,
         )
 
     def _cancel_item(self, rental: Rental) -> pb.CancelDepositItem:
@@ -141,6 +161,15 @@ def _security(result: pb.SecureDepositResult) -> Security | Refusal:
 
 
 def _settlement(result: pb.SettleDepositResult) -> Settlement | Refusal:
+    if (refusal := of_item_status(result.status)) is not None:
+        return refusal
+    state, status = DEPOSIT_STATES.decode(result.state), PAYMENT_STATUSES.decode(result.payment_status)
+    if state is None or status is None:
+        return upstream_unavailable()
+    return Settlement(state, status, result.purchase_minor)
+
+
+def _corrected(result: pb.CorrectChargeResult) -> Settlement | Refusal:
     if (refusal := of_item_status(result.status)) is not None:
         return refusal
     state, status = DEPOSIT_STATES.decode(result.state), PAYMENT_STATUSES.decode(result.payment_status)

@@ -34,6 +34,9 @@ class ScoringClient:
 
 def _event(item: Outgoing) -> pb.ScoringEvent:
     fact = item.fact
+    if fact.withdrawn:
+        withdrawn = pb.FactWithdrawn(fact_id=fact.fact_id, renter_id=fact.renter_id)
+        return pb.ScoringEvent(event_id=item.event_id, fact_withdrawn=withdrawn)
     return pb.ScoringEvent(
         event_id=item.event_id,
         fact=fact_pb2.Fact(

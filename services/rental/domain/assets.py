@@ -36,15 +36,17 @@ class Asset:
     """A thing of a partner; `code` is unique for the partner.
 
     City, class and monthly rent (in the plan's currency) choose its deposit; empty and 0 for none.
+    It costs what its plan says or, without a plan of its own, what the newest plan of a name says.
     """
 
     asset_id: AssetId
     partner_id: PartnerId
     asset_kind: AssetKind
     code: str
-    price_plan_id: PricePlanId
+    price_plan_id: PricePlanId | None
     state: AssetState
     created_at: datetime
     city: str = ""
     asset_class: str = ""
     monthly_rent_minor: int = 0
+    price_plan_name: str = ""

@@ -16,6 +16,7 @@ class FactKind(StrEnum):
     RENTAL_STARTED = "RENTAL_STARTED"
     RENTAL_RETURNED_ON_TIME = "RENTAL_RETURNED_ON_TIME"
     RENTAL_RETURNED_LATE = "RENTAL_RETURNED_LATE"
+    RENTAL_LOST = "RENTAL_LOST"
     PAYMENT_ON_TIME = "PAYMENT_ON_TIME"
     PAYMENT_FAILED = "PAYMENT_FAILED"
     PAYMENT_CURED = "PAYMENT_CURED"
@@ -27,6 +28,7 @@ _SUFFIX: Mapping[FactKind, str] = {
     FactKind.RENTAL_STARTED: "started",
     FactKind.RENTAL_RETURNED_ON_TIME: "returned",
     FactKind.RENTAL_RETURNED_LATE: "returned",
+    FactKind.RENTAL_LOST: "lost",
     FactKind.PAYMENT_ON_TIME: "paid",
     FactKind.PAYMENT_FAILED: "failed",
     FactKind.PAYMENT_CURED: "paid",
@@ -39,7 +41,8 @@ _SUFFIX: Mapping[FactKind, str] = {
 class Fact:
     """One thing that happened; `partner_id` is where, so that consent can be checked where the fact leaves.
 
-    `rental_seconds` is how long the rental lasted, once it has ended.
+    `rental_seconds` is how long the rental lasted, once it has ended. One that is `withdrawn` is taken back, because it
+    was not so; one told `again` takes the place of such a one.
     """
 
     kind: FactKind
@@ -48,8 +51,10 @@ class Fact:
     partner_id: PartnerId
     occurred_at: datetime
     rental_seconds: int | None = None
+    withdrawn: bool = False
+    again: bool = False
 
     @property
     def fact_id(self) -> str:
-        """Unique for what happened: a rental starts, returns, fails to be paid and is paid at most once."""
-        return f"{self.rental_id}:{_SUFFIX[self.kind]}"
+        """Unique for what happened: a rental starts, returns, is lost, fails to be paid and is paid at most once."""
+        return f"{self.rental_id}:{_SUFFIX[self.kind]}{':again' if self.again else ''}"

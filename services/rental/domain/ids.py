@@ -13,3 +13,5 @@ ZoneId = NewType("ZoneId", str)  # zon_
 RentalId = NewType("RentalId", str)  # rtl_, routed by its renter
 DepositId = NewType("DepositId", str)  # dep_, routed by its renter
 PaymentMethodId = NewType("PaymentMethodId", str)  # pmt_, routed by its renter
+ReservationId = NewType("ReservationId", str)  # rsv_, routed by its renter
+PassId = NewType("PassId", str)  # pas_, routed by its renter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from services.rental.domain.assets import AssetState
 from services.rental.domain.states import RentalState
@@ -55,6 +56,16 @@ def for_now(refusal: Refusal) -> Refusal:
 def request_id_reused() -> Refusal:
     """REQUEST_ID_REUSED."""
     return Refusal(Category.ALREADY_EXISTS, "REQUEST_ID_REUSED", "the request_id was used with other content")
+
+
+def renter_not_found() -> Refusal:
+    """RENTER_NOT_FOUND."""
+    return Refusal(Category.NOT_FOUND, "RENTER_NOT_FOUND", "no such renter")
+
+
+def renter_not_linked() -> Refusal:
+    """RENTER_NOT_LINKED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RENTER_NOT_LINKED", "the renter is not linked to this partner")
 
 
 def asset_not_found() -> Refusal:
@@ -112,6 +123,63 @@ def charge_not_allowed(limit_minor: int) -> Refusal:
     )
 
 
+def step_not_allowed(state: RentalState) -> Refusal:
+    """RENTAL_STEP_NOT_ALLOWED, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RENTAL_STEP_NOT_ALLOWED",
+        "the rental's state or kind does not allow it",
+        metadata={"state": state},
+    )
+
+
+def return_out_of_bounds(earliest: datetime, latest: datetime) -> Refusal:
+    """RETURN_OUT_OF_BOUNDS, with the bounds."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RETURN_OUT_OF_BOUNDS",
+        "it cannot have been back at that time",
+        metadata={"earliest": earliest.isoformat(), "latest": latest.isoformat()},
+    )
+
+
+def return_already_disputed() -> Refusal:
+    """RETURN_ALREADY_DISPUTED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RETURN_ALREADY_DISPUTED", "the return was disputed before")
+
+
+def return_not_disputed() -> Refusal:
+    """RETURN_NOT_DISPUTED."""
+    return Refusal(Category.FAILED_PRECONDITION, "RETURN_NOT_DISPUTED", "no dispute about the return is open")
+
+
+def payment_under_way() -> Refusal:
+    """PAYMENT_UNDER_WAY: deposits has to answer first."""
+    return Refusal(Category.UNAVAILABLE, "PAYMENT_UNDER_WAY", "a payment is under way; retry with the same request_id")
+
+
+def kind_not_reservable() -> Refusal:
+    """KIND_NOT_RESERVABLE."""
+    return Refusal(Category.FAILED_PRECONDITION, "KIND_NOT_RESERVABLE", "this kind of asset is not kept for anybody")
+
+
+def reservation_open() -> Refusal:
+    """RESERVATION_OPEN."""
+    return Refusal(Category.FAILED_PRECONDITION, "RESERVATION_OPEN", "something is kept for this renter already")
+
+
+def reservation_not_found() -> Refusal:
+    """RESERVATION_NOT_FOUND: there is none, or it is another's; which of them is not told."""
+    return Refusal(Category.NOT_FOUND, "RESERVATION_NOT_FOUND", "no such reservation")
+
+
+def reservation_not_held(state: str) -> Refusal:
+    """RESERVATION_NOT_HELD, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "RESERVATION_NOT_HELD", "the reservation is over", metadata={"state": state}
+    )
+
+
 def rental_not_found() -> Refusal:
     """RENTAL_NOT_FOUND: there is none, or it is another's; which of them is not told."""
     return Refusal(Category.NOT_FOUND, "RENTAL_NOT_FOUND", "no such rental")
@@ -131,6 +199,42 @@ def rental_not_cancellable(state: RentalState) -> Refusal:
         "RENTAL_NOT_CANCELLABLE",
         "the rental can no longer be cancelled",
         metadata={"state": state},
+    )
+
+
+def rental_not_ended(state: RentalState) -> Refusal:
+    """RENTAL_NOT_ENDED, with the state."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "RENTAL_NOT_ENDED",
+        "only a rental that ended has a receipt",
+        metadata={"state": state},
+    )
+
+
+def fee_not_in_plan() -> Refusal:
+    """FEE_NOT_IN_PLAN."""
+    return Refusal(Category.FAILED_PRECONDITION, "FEE_NOT_IN_PLAN", "the rental's price plan has no fee of that code")
+
+
+def discount_not_in_plan() -> Refusal:
+    """DISCOUNT_NOT_IN_PLAN."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "DISCOUNT_NOT_IN_PLAN", "the rental's price plan has no discount of that code"
+    )
+
+
+def discount_not_valid() -> Refusal:
+    """DISCOUNT_NOT_VALID."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "DISCOUNT_NOT_VALID", "the discount does not hold for the time the ride started"
+    )
+
+
+def price_plan_currency() -> Refusal:
+    """PRICE_PLAN_CURRENCY: what follows a plan's name counts on its currency."""
+    return Refusal(
+        Category.FAILED_PRECONDITION, "PRICE_PLAN_CURRENCY", "every version of a price plan is in one currency"
     )
 
 

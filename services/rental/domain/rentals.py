@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from services.rental.domain.assets import AssetKind
+from services.rental.domain.assets import AssetKind, AssetState
+from services.rental.domain.events import Event, EventKind, state_event
 from services.rental.domain.facts import Fact, FactKind
 from services.rental.domain.ids import (
     AssetId,
@@ -19,16 +21,19 @@ from services.rental.domain.ids import (
     RenterId,
 )
 from services.rental.domain.kinds import KINDS, Kind
+from services.rental.domain.pricing import NO_USAGE, RidePass, Usage
 from services.rental.domain.states import (
     HAS_ASSET,
     AdmittanceOutcome,
     DepositState,
+    DisputeState,
     FollowUp,
     PaymentStatus,
     RentalState,
     Step,
 )
 from services.values.money import Money
+from services.values.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,28 @@ class ClosedBy:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A renter's word that it was back at `claimed_end_at`; once per rental. The clock stands at `reported_at`."""
+
+    state: DisputeState
+    reported_at: datetime
+    claimed_end_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rental:
     """One rental.
 
-    `currency` is the pinned plan's; city, class and monthly rent are the asset's. `activate_by` and `follow_up_at` are
-    real time, the other times are business time. `fingerprint` is that of the StartRental which made it. `version`
-    counts the changes: a change is written only over the version that it was decided on.
+    `currency` is the pinned plan's; city, class and monthly rent are the asset's. `usage` and `pass_used` are, beside
+    the plan and the times, what the charge follows from: its lines are computed anew from them. `activate_by` and
+    `follow_up_at` are real time, the other times are business time. `fingerprint` is that of the StartRental which made
+    it. `version` counts the changes: a change is written only over the version that it was decided on.
+
+    `charge` is the fare; `purchase` is what a lost thing costs beside it. The thing is due back at `due_at`, was
+    announced to be overdue at `overdue_at`, and `wake_at` is when time makes something happen next. What it costs
+    became known at `charged_at`. `credit` is what deposits has still to take off the charge, `credit_purchase_minor`
+    what of it is of the purchase; `corrections` counts them.
     """
 
     rental_id: RentalId
@@ -96,6 +116,17 @@ class Rental:
     city: str = ""
     asset_class: str = ""
     monthly_rent_minor: int = 0
+    usage: Usage = NO_USAGE
+    pass_used: RidePass | None = None
+    due_at: datetime | None = None
+    wake_at: datetime | None = None
+    overdue_at: datetime | None = None
+    charged_at: datetime | None = None
+    purchase: Money | None = None
+    credit: Money | None = None
+    credit_purchase_minor: int = 0
+    corrections: int = 0
+    dispute: Dispute | None = None
 
     @property
     def kind(self) -> Kind:
@@ -119,18 +150,63 @@ class Rental:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A decided change; the store writes all of it or, when somebody was faster, nothing."""
+    """A decided change; the store writes all of it or, when somebody was faster, nothing.
+
+    `told` is for its events what the states alone do not say; `request` is the command that it carries out, if that is
+    remembered by its request_id.
+    """
 
     before: Rental
     after: Rental
     facts: tuple[Fact, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
+    request: Request | None = None
 
     @property
-    def frees_asset(self) -> bool:
-        """Whether the asset can be rented again from here on."""
-        return self.before.state in HAS_ASSET and self.after.state not in HAS_ASSET
+    def asset_becomes(self) -> AssetState | None:
+        """How the asset stands from here on; None when nothing changes about that."""
+        before, after = self.before.state, self.after.state
+        if before in HAS_ASSET and after not in HAS_ASSET:
+            return AssetState.MISSING if after is RentalState.LOST else AssetState.AVAILABLE
+        return AssetState.AVAILABLE if before is RentalState.LOST is not after else None
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happened, for whoever watches: each axis that moved, the rental's own first."""
+        before, after = self.before, self.after
+        kinds = [state_event(before.state, after.state)]
+        kinds += [EventKind.OVERDUE] if after.overdue_at != before.overdue_at else []
+        kinds += [*_dispute_events(before, after), *_money_events(before, after)]
+        data = {**_figures(after), **self.told}
+        return tuple(Event(kind, data if at == 0 else {}) for at, kind in enumerate(kind for kind in kinds if kind))
 
 
 def changed(rental: Rental, *facts: Fact, **fields: Any) -> Change:
     """The change of these fields, as the next version."""
     return Change(rental, replace(rental, version=rental.version + 1, **fields), facts)
+
+
+def _dispute_events(before: Rental, after: Rental) -> list[EventKind]:
+    if before.dispute == after.dispute or after.dispute is None:
+        return []
+    opened = after.dispute.state is DisputeState.OPEN
+    refused = after.dispute.state is DisputeState.REFUSED
+    return [EventKind.DISPUTED if opened else EventKind.RETURN_REFUSED if refused else EventKind.RETURN_ACCEPTED]
+
+
+def _money_events(before: Rental, after: Rental) -> list[EventKind]:
+    known = before.security.state if before.security else None
+    kinds: list[EventKind] = []
+    if after.security is not None and after.security.state is not known:
+        kinds.append(EventKind(f"deposit.{after.security.state.lower()}"))
+    if after.payment_status is not before.payment_status:
+        kinds.append(EventKind(f"payment.{after.payment_status.lower()}"))
+    return [*kinds, EventKind.CORRECTED] if before.credit is not None and after.credit is None else kinds
+
+
+def _figures(rental: Rental) -> dict[str, Any]:
+    """What a rental costs, once that is known."""
+    if rental.charge is None:
+        return {"reason": rental.cancel_reason} if rental.cancel_reason else {}
+    costs = {"currency_code": rental.currency, "charge_minor": rental.charge.amount_minor}
+    return costs if rental.purchase is None else {**costs, "purchase_minor": rental.purchase.amount_minor}

@@ -91,6 +91,7 @@ def cancelled(
         security=known,
         cancelled_at=moment.now,
         cancel_reason=reason,
+        wake_at=None,
         closed_by=closed_by,
         follow_up=FollowUp.NONE if over else FollowUp.CANCEL,
         follow_up_at=None if over else moment.lease_until,
@@ -104,6 +105,8 @@ def _activated(rental: Rental, security: Security, moment: Moment) -> Change:
         state=rental.after(Step.ACTIVATE),
         security=security,
         started_at=moment.now,
+        due_at=moment.now + rental.kind.late_after,
+        wake_at=moment.now + rental.kind.late_after,
         follow_up=FollowUp.NONE,
         follow_up_at=None,
     )

@@ -6,10 +6,13 @@ from enum import StrEnum
 
 
 class RentalState(StrEnum):
-    """Where a rental stands (PRODUCT: "Rental states")."""
+    """Where a rental stands (PRODUCT: "Rental states"). LOST is bought; it stays so unless the thing is found."""
 
     REQUESTED = "REQUESTED"
     ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    DISPUTED = "DISPUTED"
+    LOST = "LOST"
     RETURNED = "RETURNED"
     SETTLED = "SETTLED"
     CANCELLED = "CANCELLED"
@@ -19,14 +22,25 @@ class Step(StrEnum):
     """What can happen to a rental."""
 
     ACTIVATE = "ACTIVATE"
+    PAUSE = "PAUSE"
+    RESUME = "RESUME"
     RETURN = "RETURN"
     SETTLE = "SETTLE"
     CANCEL = "CANCEL"
     LOSE = "LOSE"
+    FIND = "FIND"
+    DISPUTE = "DISPUTE"
+    REFUSE = "REFUSE"
 
 
-HAS_ASSET = frozenset({RentalState.REQUESTED, RentalState.ACTIVE})
+HAS_ASSET = frozenset({RentalState.REQUESTED, RentalState.ACTIVE, RentalState.PAUSED, RentalState.DISPUTED})
 """The states in which the rental occupies its asset."""
+
+RUNNING = frozenset({RentalState.ACTIVE, RentalState.PAUSED})
+"""The states in which the clock runs."""
+
+CHARGED = frozenset({RentalState.RETURNED, RentalState.LOST})
+"""The states in which what it costs is known and its payment may be open."""
 
 
 class PaymentStatus(StrEnum):
@@ -69,4 +83,14 @@ class FollowUp(StrEnum):
     NONE = "NONE"
     SECURE = "SECURE"
     SETTLE = "SETTLE"
+    CORRECT = "CORRECT"
     CANCEL = "CANCEL"
+
+
+class DisputeState(StrEnum):
+    """What became of a renter's word that the thing is back. LAPSED: nobody answered in time, so it stands."""
+
+    OPEN = "OPEN"
+    ACCEPTED = "ACCEPTED"
+    REFUSED = "REFUSED"
+    LAPSED = "LAPSED"

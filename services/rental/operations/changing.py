@@ -48,7 +48,8 @@ class Changing:
         changes = {at: change for at, change in decided.items() if change is not None}
         if not changes:
             return []
-        saved = await self._store.save(list(changes.values()), self._wall.now())
+        moment = self.moment()
+        saved = await self._store.save(list(changes.values()), moment.wall, moment.now)
         for at, done in zip(changes, saved, strict=True):
             if done:
                 rentals[at] = changes[at].after

@@ -12,10 +12,13 @@ from services.rental.domain import (
     DepositEvent,
     EndRental,
     FollowUp,
+    Pricing,
     Rental,
     caller_cancelled,
     check_told_charge,
+    check_usage,
     close_answer,
+    corrected,
     deposit_cancelled,
     returned,
     settled,
@@ -40,12 +43,18 @@ class ClosingRentals:
 
         A deposits that is down changes nothing for the renter: the sweeper asks again.
         """
-        closes = [Close(c.rental_id, c.caller, ClosedBy(Closing.END, c.request_id), c.told_charge) for c in commands]
+        closes = [
+            Close(c.rental_id, c.caller, ClosedBy(Closing.END, c.request_id), c.usage, c.told_charge) for c in commands
+        ]
         moment = self._changing.moment()
         answers = await self._close(
             closes,
             lambda row, close: partial(
-                returned, closed_by=close.by, terms=row.terms, moment=moment, told_charge=close.told_charge
+                returned,
+                closed_by=close.by,
+                pricing=Pricing(row.terms, close.usage, row.passes),
+                moment=moment,
+                told_charge=close.told_charge,
             ),
         )
         return await self._followed(answers, FollowUp.SETTLE, self.settle)
@@ -68,6 +77,22 @@ class ClosingRentals:
             for rental, answer in zip(rentals, answers, strict=True)
         ]
         return await self._changing.apply(decisions)
+
+    async def correct(self, rentals: Sequence[Rental]) -> list[Rental]:
+        """Asks deposits to take back what rentals were charged too much, and writes that it has."""
+        answers = await self._deposits.correct(rentals)
+        moment = self._changing.moment()
+        decisions: list[tuple[Rental, Decide]] = [
+            (rental, leave if isinstance(answer, Refusal) else partial(corrected, settlement=answer, moment=moment))
+            for rental, answer in zip(rentals, answers, strict=True)
+        ]
+        return await self._changing.apply(decisions)
+
+    async def follow(self, rental: Rental) -> Rental:
+        """Asks deposits what is to be asked once a rental has ended, or is rated anew; the sweeper does what fails."""
+        asks = {FollowUp.SETTLE: self.settle, FollowUp.CORRECT: self.correct}
+        ask = asks.get(rental.follow_up)
+        return (await ask([rental]))[0] if ask else rental
 
     async def release(self, rentals: Sequence[Rental]) -> list[Rental]:
         """Asks deposits to cancel the deposits of CANCELLED rentals, and writes that it has."""
@@ -111,7 +136,7 @@ class ClosingRentals:
         rentals = await self._changing.apply(list(decisions.values()))
         undone = []
         for (at, (_, decision)), rental in zip(decisions.items(), rentals, strict=True):
-            answers[at] = close_answer(rental, closes[at].by, closes[at].told_charge)
+            answers[at] = close_answer(rental, closes[at].by, closes[at].usage, closes[at].told_charge)
             if decision(rental) is not None:
                 undone.append(at)
         if undone and again:
@@ -137,5 +162,7 @@ def _objection(row: Closable | None, close: Close) -> Rental | Refusal:
         return rental_not_found()
     if row.reused:
         return request_id_reused()
-    ending = close.by.closing is Closing.END
-    return (check_told_charge(row.rental, close.told_charge) if ending else None) or row.rental
+    refusal = check_usage(row.terms, close.usage, row.rental.started_at)
+    if refusal is None and close.by.closing is Closing.END:
+        refusal = check_told_charge(row.rental, close.told_charge)
+    return refusal or row.rental

@@ -33,6 +33,7 @@ class FollowingUp:
             self._expire(late, moment),
             self._resume(waiting),
             self._settle([rental for rental in due if rental.follow_up is FollowUp.SETTLE]),
+            self._correct([rental for rental in due if rental.follow_up is FollowUp.CORRECT]),
             self._release([rental for rental in due if rental.follow_up is FollowUp.CANCEL]),
             return_exceptions=True,
         )
@@ -53,6 +54,10 @@ class FollowingUp:
     async def _settle(self, rentals: Sequence[Rental]) -> None:
         if rentals:
             await self._closing.settle(rentals)
+
+    async def _correct(self, rentals: Sequence[Rental]) -> None:
+        if rentals:
+            await self._closing.correct(rentals)
 
     async def _release(self, rentals: Sequence[Rental]) -> None:
         if rentals:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.rental.domain import Rental, RentalId
+from services.rental.domain import Rental, RentalId, Reservation
 from services.rental.domain.refusals import rental_not_found
 from services.rental.operations.ports import Page, RentalStore
 from services.values.callers import Caller, Role
@@ -19,7 +19,7 @@ class Reading:
     async def get(self, caller: Caller, rental_id: RentalId) -> Rental:
         """One rental. Raises RENTAL_NOT_FOUND, also for another's: which of them is not told."""
         rental = (await self._store.read([rental_id])).get(rental_id)
-        if rental is None or not _may_read(caller, rental):
+        if rental is None or not may_read(caller, rental):
             raise rental_not_found()
         return rental
 
@@ -29,7 +29,8 @@ class Reading:
         return rentals[: page.size], len(rentals) > page.size
 
 
-def _may_read(caller: Caller, rental: Rental) -> bool:
+def may_read(caller: Caller, rental: Rental | Reservation) -> bool:
+    """Whether it is the caller's to see: their own, their business's, or anybody's for an operator."""
     match caller.role:
         case Role.PARTNER | Role.STAFF:
             return caller.partner_id == rental.partner_id

@@ -1,7 +1,7 @@
 -- name: fleet_asset
 -- All that is known of an asset of a partner.
 SELECT a.partner_id, a.asset_id, a.asset_kind, a.code, a.price_plan_id, a.state, a.created_at, a.city, a.asset_class,
-       a.monthly_rent_minor, d.condition, d.photo_refs, d.rotates, p.lat_microdegrees, p.lon_microdegrees,
+       a.monthly_rent_minor, a.price_plan_name, d.condition, d.photo_refs, d.rotates, p.lat_microdegrees, p.lon_microdegrees,
        p.station_id, p.battery_percent, p.range_meters, p.seen_at
 FROM assets a
 LEFT JOIN asset_details d ON d.partner_id = a.partner_id AND d.asset_id = a.asset_id
@@ -11,7 +11,7 @@ WHERE a.partner_id = $1 AND a.asset_id = $2;
 -- name: list_fleet
 -- A page of a partner's assets, by id.
 SELECT a.partner_id, a.asset_id, a.asset_kind, a.code, a.price_plan_id, a.state, a.created_at, a.city, a.asset_class,
-       a.monthly_rent_minor, d.condition, d.photo_refs, d.rotates, p.lat_microdegrees, p.lon_microdegrees,
+       a.monthly_rent_minor, a.price_plan_name, d.condition, d.photo_refs, d.rotates, p.lat_microdegrees, p.lon_microdegrees,
        p.station_id, p.battery_percent, p.range_meters, p.seen_at
 FROM assets a
 LEFT JOIN asset_details d ON d.partner_id = a.partner_id AND d.asset_id = a.asset_id
@@ -36,9 +36,9 @@ ON CONFLICT (partner_id, asset_id) DO UPDATE
 SET condition = COALESCE($3, d.condition), photo_refs = COALESCE($4::text[], d.photo_refs), rotates = COALESCE($5, d.rotates);
 
 -- name: set_asset_state
--- Puts an asset into a state, from one of those that lead there.
+-- Puts an asset into a state, from one of those that lead there, unless it belongs to a rental.
 UPDATE assets a SET state = $3
-WHERE a.partner_id = $1 AND a.asset_id = $2 AND a.state = ANY($4::text[])
+WHERE a.partner_id = $1 AND a.asset_id = $2 AND a.state = ANY($4::text[]) AND a.rental_id IS NULL
 RETURNING a.asset_id;
 
 -- name: watch_asset
@@ -96,7 +96,8 @@ WHERE p.partner_id = w.partner_id AND p.asset_id = w.asset_id AND p.seen_at = w.
 RETURNING p.asset_id;
 
 -- name: move_assets
--- Puts assets into the states that were decided, in their order, where they still are in those that it was decided on.
+-- Puts assets into the states that were decided, in their order, where they still are in those that it was decided on and
+-- belong to no rental: what was lost is bought, and found by ReportFound.
 WITH wanted AS (
     SELECT w.partner_id, w.asset_id, w.before, w.after
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (partner_id, asset_id, before, after)
@@ -104,7 +105,7 @@ WITH wanted AS (
 locked AS (
     SELECT a.partner_id, a.asset_id
     FROM wanted w JOIN assets a ON a.partner_id = w.partner_id AND a.asset_id = w.asset_id
-    WHERE a.state = w.before
+    WHERE a.state = w.before AND a.rental_id IS NULL
     ORDER BY a.partner_id, a.asset_id
     FOR UPDATE OF a
 )
@@ -139,7 +140,13 @@ FROM (SELECT m.partner_id, m.asset_id, m.asset_kind, m.lat_microdegrees, m.lon_m
              m.battery_percent, m.range_meters, m.seen_at, m.meters
       FROM near m WHERE m.meters <= $4 ORDER BY m.meters, m.asset_id) n
 CROSS JOIN LATERAL (
-    SELECT q.asset_class, q.price_plan_id, q.uses FROM assets q
+    SELECT q.asset_class, q.uses,
+           COALESCE(q.price_plan_id, (
+               SELECT n.price_plan_id FROM price_plans n
+               WHERE n.partner_id = q.partner_id AND n.name = q.price_plan_name AND n.name <> ''
+               ORDER BY n.version DESC
+               LIMIT 1)) AS price_plan_id
+    FROM assets q
     WHERE q.partner_id = n.partner_id AND q.asset_id = n.asset_id AND q.state = 'AVAILABLE'
     LIMIT 1) a
 ORDER BY n.meters, n.asset_id

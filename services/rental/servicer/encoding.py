@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.rental.v1 import rental_service_pb2 as pb
-from services.rental.domain import Asset, PricePlan, Rental, Security
+from services.rental.domain import Asset, Dispute, Rental, Security
 from services.rental.wire import (
     ASSET_KINDS,
     ASSET_STATES,
     DEPOSIT_STATES,
+    DISPUTE_STATES,
     OUTCOMES,
     PAYMENT_STATUSES,
     RENTAL_STATES,
@@ -35,7 +36,20 @@ def encode_rental(rental: Rental) -> pb.Rental:
         ended_at=timestamp(rental.ended_at) if rental.ended_at else None,
         cancelled_at=timestamp(rental.cancelled_at) if rental.cancelled_at else None,
         cancel_reason=rental.cancel_reason,
+        asset_kind=ASSET_KINDS.encode(rental.asset_kind),
+        due_at=timestamp(rental.due_at) if rental.due_at else None,
+        overdue_at=timestamp(rental.overdue_at) if rental.overdue_at else None,
+        purchase=money(rental.purchase) if rental.purchase else None,
+        dispute=_dispute(rental.dispute) if rental.dispute else None,
         **_security_fields(rental.security),
+    )
+
+
+def _dispute(dispute: Dispute) -> pb.ReturnDispute:
+    return pb.ReturnDispute(
+        state=DISPUTE_STATES.encode(dispute.state),
+        reported_at=timestamp(dispute.reported_at),
+        claimed_end_at=timestamp(dispute.claimed_end_at),
     )
 
 
@@ -51,26 +65,6 @@ def _security_fields(security: Security | None) -> dict[str, Any]:
     }
 
 
-def encode_plan(plan: PricePlan) -> pb.PricePlan:
-    """A price plan."""
-    return pb.PricePlan(
-        price_plan_id=plan.price_plan_id,
-        currency_code=plan.terms.currency,
-        base_minor=plan.terms.base_minor,
-        segments=[
-            pb.PriceSegment(
-                start_minute=segment.start_minute,
-                end_minute=segment.end_minute,
-                rate_minor=segment.rate_minor,
-                interval_minutes=segment.interval_minutes,
-            )
-            for segment in plan.terms.segments
-        ],
-        cap_per_day_minor=plan.terms.cap_per_day_minor,
-        created_at=timestamp(plan.created_at),
-    )
-
-
 def encode_asset(asset: Asset) -> pb.Asset:
     """An asset."""
     return pb.Asset(
@@ -78,7 +72,8 @@ def encode_asset(asset: Asset) -> pb.Asset:
         partner_id=asset.partner_id,
         asset_kind=ASSET_KINDS.encode(asset.asset_kind),
         code=asset.code,
-        price_plan_id=asset.price_plan_id,
+        price_plan_id=asset.price_plan_id or "",
+        price_plan_name=asset.price_plan_name,
         state=ASSET_STATES.encode(asset.state),
         city=asset.city,
         asset_class=asset.asset_class,

@@ -34,5 +34,10 @@ def read_token(page: Page, token: str) -> RentalId | None:
 
 
 def _digest(page: Page) -> bytes:
-    filters = json.dumps([page.partner_id, page.renter_id, page.state])
+    filters = json.dumps(
+        [
+            *(page.partner_id, page.renter_id, page.state, page.asset_kind, page.asset_code, page.city, page.overdue),
+            *(str(page.requested_from or ""), str(page.requested_before or "")),
+        ]
+    )
     return sha256(filters.encode()).digest()[:_DIGEST_BYTES]

@@ -15,11 +15,8 @@ from services.rental.domain import (
     CreateAsset,
     CreatePricePlan,
     EndRental,
-    PartnerId,
     PaymentMethodId,
     PricePlanId,
-    PriceSegment,
-    PriceTerms,
     Rental,
     RentalId,
     RenterId,
@@ -27,9 +24,11 @@ from services.rental.domain import (
 )
 from services.rental.domain.refusals import caller_not_allowed
 from services.rental.operations import Catalogue, Origin, Page, Reading, StartAsk, Started
-from services.rental.servicer.encoding import encode_asset, encode_plan, encode_rental
+from services.rental.servicer.calling import calling_partner
+from services.rental.servicer.encoding import encode_asset, encode_rental
 from services.rental.servicer.paging import read_token, token_after
-from services.rental.wire import ASSET_KINDS, RENTAL_STATES
+from services.rental.servicer.price_plans import decode_terms, decode_usage, encode_plan
+from services.rental.wire import ASSET_KINDS, RENTAL_STATES, moment
 from services.runtime.interceptors import current_call
 from services.runtime.rates import Limit
 from services.values.access import MANAGERS, SERVING, Reach, Rule
@@ -76,23 +75,21 @@ class RentalServicer(rpc.RentalServiceServicer):
 
     async def CreatePricePlan(self, request: pb.CreatePricePlanRequest, _: _Context) -> pb.CreatePricePlanResponse:
         """Keeps a price plan."""
-        segments = tuple(
-            PriceSegment(s.start_minute, s.end_minute, s.rate_minor, s.interval_minutes) for s in request.segments
-        )
-        terms = PriceTerms(request.currency_code, request.base_minor, segments, request.cap_per_day_minor)
-        command = CreatePricePlan(_partner(), request.request_id, current_call().caller.id, terms)
+        caller, terms = calling_partner(), decode_terms(request)
+        command = CreatePricePlan(caller, request.request_id, current_call().caller.id, terms, request.name)
         plan = await self._catalogue.create_plan(command)
         return pb.CreatePricePlanResponse(price_plan=encode_plan(plan))
 
     async def CreateAsset(self, request: pb.CreateAssetRequest, _: _Context) -> pb.CreateAssetResponse:
         """Makes an asset."""
         command = CreateAsset(
-            caller=_partner(),
+            caller=calling_partner(),
             request_id=request.request_id,
             by=current_call().caller.id,
             asset_kind=_kind(request.asset_kind),
             code=request.code,
-            price_plan_id=PricePlanId(request.price_plan_id),
+            price_plan_id=PricePlanId(request.price_plan_id) if request.price_plan_id else None,
+            price_plan_name=request.price_plan_name,
             city=request.city,
             asset_class=request.asset_class,
             monthly_rent_minor=request.monthly_rent_minor,
@@ -103,7 +100,7 @@ class RentalServicer(rpc.RentalServiceServicer):
         """Rents an asset."""
         call = current_call()
         command = StartRental(
-            caller=_partner(),
+            caller=calling_partner(),
             request_id=request.request_id,
             renter_id=RenterId(request.renter_id),
             asset_code=request.asset_code,
@@ -115,14 +112,15 @@ class RentalServicer(rpc.RentalServiceServicer):
 
     async def EndRental(self, request: pb.EndRentalRequest, _: _Context) -> pb.EndRentalResponse:
         """Returns an asset."""
-        rental = await self._end(
-            EndRental(_partner(), request.request_id, RentalId(request.rental_id), _told_charge(request))
-        )
+        metres = request.distance_metres if request.HasField("distance_metres") else None
+        usage = decode_usage(metres, request.fee_codes, request.discount_code)
+        rental_id, told = RentalId(request.rental_id), _told_charge(request)
+        rental = await self._end(EndRental(calling_partner(), request.request_id, rental_id, usage, told))
         return pb.EndRentalResponse(rental=encode_rental(rental))
 
     async def CancelRental(self, request: pb.CancelRentalRequest, _: _Context) -> pb.CancelRentalResponse:
         """Undoes a rental."""
-        rental = await self._cancel(CancelRental(_partner(), request.request_id, RentalId(request.rental_id)))
+        rental = await self._cancel(CancelRental(calling_partner(), request.request_id, RentalId(request.rental_id)))
         return pb.CancelRentalResponse(rental=encode_rental(rental))
 
     async def GetRental(self, request: pb.GetRentalRequest, _: _Context) -> pb.GetRentalResponse:
@@ -138,14 +136,6 @@ class RentalServicer(rpc.RentalServiceServicer):
             rentals=[encode_rental(rental) for rental in rentals],
             next_page_token=token_after(page, rentals[-1].rental_id) if more else "",
         )
-
-
-def _partner() -> PartnerId:
-    """The partner whose key or staff called; the access list lets nobody else in."""
-    partner_id = current_call().caller.partner_id
-    if partner_id is None:
-        raise caller_not_allowed()
-    return PartnerId(partner_id)
 
 
 def _told_charge(request: pb.EndRentalRequest) -> Money | None:
@@ -169,6 +159,18 @@ def _page(caller: Caller, request: pb.ListRentalsRequest) -> Page:
             raise caller_not_allowed()
         renter_id = RenterId(caller.id)
     else:
-        partner_id = _partner()
+        partner_id = calling_partner()
     state = RENTAL_STATES.decode(request.state)
-    return Page(partner_id, renter_id, state, None, request.page_size or DEFAULT_PAGE)
+    return Page(
+        partner_id,
+        renter_id,
+        state,
+        None,
+        request.page_size or DEFAULT_PAGE,
+        asset_kind=ASSET_KINDS.decode(request.asset_kind),
+        asset_code=request.asset_code,
+        city=request.city,
+        requested_from=moment(request.requested_from) if request.HasField("requested_from") else None,
+        requested_before=moment(request.requested_before) if request.HasField("requested_before") else None,
+        overdue=request.overdue,
+    )

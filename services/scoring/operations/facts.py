@@ -8,9 +8,12 @@ from services.scoring.operations.ports import Consents, FactStore, Told, require
 from services.scoring.operations.scorecards import Scorecards
 from services.values import pages
 from services.values.clock import Clock
-from services.values.errors import invalid
+from services.values.errors import Refusal, invalid
 from services.values.ids import bucket_of
 from services.values.requests import Request, fingerprint
+
+WITHDRAWN = "WITHDRAWN_BY_SOURCE"
+"""Why a fact was taken back that its source had told."""
 
 
 class Facts:
@@ -54,6 +57,19 @@ class Facts:
         return await self._store.revise_fact(
             request, fact.renter_id, fact.fact_id, lambda was: corrected(was, fact, author), self._cards.served, now
         )
+
+    async def withdraw(self, event_id: str, renter_id: str, fact_id: str) -> None:
+        """Takes back what its source has told, once; what is not known, taken back or in dispute stays as it is."""
+        now = self._clock.now()
+        author = Author("freehold", WITHDRAWN, now)
+        request = Request(bucket_of(renter_id), author.name, "WithdrawFact", event_id, fingerprint(renter_id, fact_id))
+        try:
+            await self._store.revise_fact(
+                request, renter_id, fact_id, lambda was: retracted(was, author), self._cards.served, now
+            )
+        except Refusal as refusal:
+            if refusal.reason not in ("FACT_NOT_FOUND", "STATE_NOT_ALLOWED"):
+                raise
 
     async def retract(self, operator: str, request_id: str, renter_id: str, fact_id: str, reason: str) -> Told:
         """The fact, taken back. Raises FACT_NOT_FOUND, STATE_NOT_ALLOWED, REQUEST_ID_REUSED."""

@@ -15,7 +15,7 @@ from services.runtime.frames import Push, serve_frames
 from services.runtime.interceptors import Context
 from services.runtime.statuses import to_item_status
 from services.scoring.domain import Admittance, ConsentChange, Event, Use
-from services.scoring.operations import PURPOSE_NOT_ALLOWED, Question, Scoring, Uses
+from services.scoring.operations import PURPOSE_NOT_ALLOWED, Facts, Question, Scoring, Uses
 from services.scoring.servicer.encoding import fact_from, moment_from
 from services.values.errors import Refusal
 
@@ -26,8 +26,11 @@ UNKNOWN_PURPOSE = "UNKNOWN"
 class InternalServicer(ScoringInternalServiceServicer):
     """ScoringInternalService."""
 
-    def __init__(self, scoring: Scoring, uses: Uses, admissions: Batcher[tuple[str, Question], Admittance]) -> None:
+    def __init__(
+        self, scoring: Scoring, facts: Facts, uses: Uses, admissions: Batcher[tuple[str, Question], Admittance]
+    ) -> None:
         self._scoring = scoring
+        self._facts = facts
         self._uses = uses
         self._admissions = admissions
 
@@ -45,9 +48,13 @@ class InternalServicer(ScoringInternalServiceServicer):
         return [_admit_result(item.item_id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def Deliver(self, request: pb.DeliverRequest, context: Context) -> pb.DeliverResponse:
-        told = [event for event in request.events if event.WhichOneof("body") != "scores_used"]
+        told = [event for event in request.events if event.WhichOneof("body") not in ("scores_used", "fact_withdrawn")]
         if told:
             await self._scoring.deliver([_event(event) for event in told])
+        for event in request.events:
+            if event.HasField("fact_withdrawn"):
+                withdrawn = event.fact_withdrawn
+                await self._facts.withdraw(event.event_id, withdrawn.renter_id, withdrawn.fact_id)
         await self._uses.told([_use(use) for event in request.events for use in event.scores_used.uses])
         return pb.DeliverResponse(statuses=[to_item_status(None) for _ in request.events])
 

@@ -3,9 +3,18 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from stand_ins import StandIn, start
+from stand_ins import STARTED, StandIn, start
 from stripe_bench import start_stripe
 from wechat_house import Keyring, WeChat, running
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def nothing_stays_running() -> AsyncIterator[None]:
+    """The stand-ins of tests that failed end with the session."""
+    yield
+    for stand_in in STARTED:
+        if stand_in.process.returncode is None:
+            await stand_in.kill()
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,10 @@ class StandIn:
         return self.process.returncode, said.decode()
 
 
+STARTED: list[StandIn] = []
+"""All of the session, so that those of failed tests end with it."""
+
+
 def secret_file(folder: Path) -> Path:
     path = folder / "secret"
     if not path.exists():
@@ -84,4 +88,5 @@ async def start(name: str, home: Path, *arguments: str) -> StandIn:
     said, _, address = line.rpartition(" ")
     assert said == f"{name} ready on", line
     session = aiohttp.ClientSession(address, headers={"Authorization": f"Bearer {SECRET}"})
-    return StandIn(process, home, address, session)
+    STARTED.append(StandIn(process, home, address, session))
+    return STARTED[-1]

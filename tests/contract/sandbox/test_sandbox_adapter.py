@@ -26,7 +26,7 @@ from services.deposits.domain import (
     Result,
 )
 from services.deposits.processors.sandbox import HttpProcessor
-from services.deposits.servicer_notices import NoticeDoor
+from services.deposits.servicer.notices import NoticeDoor
 from services.values.ids import new_id
 from services.values.money import Money
 

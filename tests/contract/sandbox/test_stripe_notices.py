@@ -16,7 +16,7 @@ from stripe_bench import WEBHOOK_SECRET, StripeBench, bench_of, running_stripe
 
 from services.cli.home import free_port_base
 from services.deposits.domain import Notice, NoticeRejected, OperationKind, OperationState
-from services.deposits.servicer_notices import NoticeDoor
+from services.deposits.servicer.notices import NoticeDoor
 
 AUTHORIZE = OperationKind.AUTHORIZE
 

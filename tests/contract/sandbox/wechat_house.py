@@ -18,7 +18,7 @@ from stand_ins import READY_SECONDS, launch
 from services.cli.home import free_port_base
 from services.deposits.domain import Hold, Notice, Operation, OperationKind, OperationState, Result, Seen
 from services.deposits.processors.wechat import Gateway, Merchant, WeChatProcessor, read_keys
-from services.deposits.servicer_notices import NoticeDoor
+from services.deposits.servicer.notices import NoticeDoor
 from services.runtime.clock import SystemClock
 from services.values.ids import new_id_of, new_renter_id
 from services.values.money import Money

@@ -203,6 +203,7 @@ def test_assurance_falls_short_only_below_what_is_required() -> None:
     policy = draft(required_assurance=AssuranceLevel.DOCUMENT_CHECKED)
     assert [falls_short(policy, level) for level in AssuranceLevel] == [True, True, False, False]
     assert not falls_short(BASE, AssuranceLevel.UNSPECIFIED)
+    assert falls_short(policy, AssuranceLevel(99)), "a level that is not known here yet"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.deposits.app import Settings
-from services.deposits.app import _processors as processors_of
+from services.deposits.app.processors import open_processors as processors_of
 from services.runtime.settings import SettingsError, load
 
 PREFIX = "FREEHOLD_DEPOSITS_"

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from rental_kit import NOON, TERMS, a_rental, a_security, after, moment
+from rental_kit import NOON, PRICING, a_rental, a_security, after, moment
 
 from freehold.assets.v1 import asset_kind_pb2
 from services.deposits.domain.policies import BOUNDS
@@ -22,6 +22,7 @@ from services.rental.domain import (
     FactKind,
     Kind,
     PriceTerms,
+    Pricing,
     Rental,
     check_told_charge,
     close_answer,
@@ -34,7 +35,7 @@ from services.values.money import Money
 
 ROOT = Path(__file__).parents[3]
 END = ClosedBy(Closing.END, "end-1")
-FLAT = PriceTerms("CNY", 10**9, (), 0)
+FLAT = Pricing(PriceTerms("CNY", 10**9, (), 0))
 
 
 def an_active(kind: AssetKind) -> Rental:
@@ -97,9 +98,9 @@ def test_who_says_what_a_rental_costs(kind: AssetKind, told: Money | None, reaso
 
 def test_a_visit_costs_what_the_shop_says_and_a_repeated_end_says_the_same() -> None:
     told = Money("CNY", 4250)
-    over = after(returned(an_active(AssetKind.SHOP_VISIT), END, TERMS, moment(now=NOON + timedelta(minutes=9)), told))
+    over = after(returned(an_active(AssetKind.SHOP_VISIT), END, PRICING, moment(now=NOON + timedelta(minutes=9)), told))
     assert over.charge == told
-    assert close_answer(over, END, told) is over
-    reused = close_answer(over, END, replace(told, amount_minor=4251))
+    assert close_answer(over, END, told_charge=told) is over
+    reused = close_answer(over, END, told_charge=replace(told, amount_minor=4251))
     assert isinstance(reused, Refusal)
     assert reused.reason == "REQUEST_ID_REUSED"

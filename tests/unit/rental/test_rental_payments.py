@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from rental_kit import NOON, TERMS, a_rental, a_security, after, moment
+from rental_kit import NOON, PRICING, a_rental, a_security, after, moment
 
 from services.rental.domain import (
     Change,
@@ -40,7 +40,7 @@ def a_returned(minutes: float = 10, deposit: DepositState = DepositState.HELD) -
     rental = a_rental()
     rental = after(secured(rental, a_security(rental, deposit), moment()))
     ended = moment(now=NOON + timedelta(minutes=minutes))
-    return after(returned(rental, ClosedBy(Closing.END, "end"), TERMS, ended))
+    return after(returned(rental, ClosedBy(Closing.END, "end"), PRICING, ended))
 
 
 def event(settlement: Settlement, minute: int) -> DepositEvent:

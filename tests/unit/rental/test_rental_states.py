@@ -7,10 +7,11 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
-from rental_kit import DEPOSIT, NOON, TERMS, a_rental, a_security, a_tombstone, after, moment
+from rental_kit import DEPOSIT, NOON, PRICING, a_rental, a_security, a_tombstone, after, moment
 
 from services.rental.domain import (
     KINDS,
+    AssetState,
     ClosedBy,
     Closing,
     DepositEvent,
@@ -26,13 +27,22 @@ from services.rental.domain import (
     Step,
     caller_cancelled,
     close_answer,
+    corrected,
     deposit_cancelled,
     expired,
+    found,
+    lost,
+    paused,
     refused,
+    resumed,
+    return_accepted,
+    return_refused,
+    return_reported,
     returned,
     secured,
     settled,
     start_answer,
+    time_passed,
     told,
 )
 from services.values.errors import Category, Refusal
@@ -52,7 +62,14 @@ def in_state(state: RentalState) -> Rental:
     rental = after(secured(rental, a_security(rental, DepositState.WAIVED), moment()))
     if state is RentalState.ACTIVE:
         return rental
-    rental = after(returned(rental, END, TERMS, moment(now=NOON + timedelta(minutes=10))))
+    if state is RentalState.PAUSED:
+        return after(paused(rental))
+    if state is RentalState.DISPUTED:
+        return after(return_reported(rental, None, (), moment(now=LATER)))
+    if state is RentalState.LOST:
+        bought = after(lost(rental, PRICING, moment(now=LATER)))
+        return after(settled(bought, Settlement(DepositState.CLOSED, PaymentStatus.PAID, 9900), moment()))
+    rental = after(returned(rental, END, PRICING, moment(now=NOON + timedelta(minutes=10))))
     if state is RentalState.RETURNED:
         return rental
     return after(settled(rental, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()))
@@ -66,11 +83,21 @@ DECISIONS = {
     "deposit gone": lambda r: secured(r, a_tombstone(r), moment()),
     "refused": lambda r: refused(r, "POLICY_NOT_FOUND", moment()),
     "expired": lambda r: expired(r, moment(wall=NOON + timedelta(minutes=2))),
-    "returned": lambda r: returned(r, END, TERMS, moment(now=LATER)),
+    "returned": lambda r: returned(r, END, PRICING, moment(now=LATER)),
     "cancelled": lambda r: caller_cancelled(r, CANCEL, moment(now=LATER)),
     "paid": lambda r: settled(r, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()),
     "told paid": lambda r: told(r, event(DepositState.CLOSED, PaymentStatus.PAID), moment()),
     "told failed": lambda r: told(r, event(DepositState.WAIVED, PaymentStatus.FAILED), moment()),
+    "paused": lambda r: paused(r),
+    "resumed": lambda r: resumed(r),
+    "lost": lambda r: lost(r, PRICING, moment(now=LATER)),
+    "found": lambda r: found(r, PRICING, None, moment(now=LATER)),
+    "reported": lambda r: return_reported(r, None, (), moment(now=LATER)),
+    "accepted": lambda r: return_accepted(r, PRICING, moment(now=LATER)),
+    "return refused": lambda r: return_refused(r),
+    "a day passed": lambda r: time_passed(r, PRICING, moment(now=NOON + timedelta(days=1))),
+    "a month passed": lambda r: time_passed(r, PRICING, moment(now=NOON + timedelta(days=31))),
+    "corrected": lambda r: corrected(r, Settlement(DepositState.CLOSED, PaymentStatus.PAID), moment()),
     "deposit cancelled": lambda r: deposit_cancelled(r, DepositState.CANCELLED),
 }
 MOVES = {
@@ -86,6 +113,20 @@ MOVES = {
     ("cancelled", RentalState.ACTIVE): RentalState.CANCELLED,
     ("paid", RentalState.RETURNED): RentalState.SETTLED,
     ("told paid", RentalState.RETURNED): RentalState.SETTLED,
+    ("returned", RentalState.PAUSED): RentalState.RETURNED,
+    ("returned", RentalState.DISPUTED): RentalState.RETURNED,
+    ("paused", RentalState.ACTIVE): RentalState.PAUSED,
+    ("resumed", RentalState.PAUSED): RentalState.ACTIVE,
+    ("lost", RentalState.ACTIVE): RentalState.LOST,
+    ("lost", RentalState.PAUSED): RentalState.LOST,
+    ("found", RentalState.LOST): RentalState.RETURNED,
+    ("reported", RentalState.ACTIVE): RentalState.DISPUTED,
+    ("reported", RentalState.PAUSED): RentalState.DISPUTED,
+    ("accepted", RentalState.DISPUTED): RentalState.RETURNED,
+    ("return refused", RentalState.DISPUTED): RentalState.ACTIVE,
+    ("a month passed", RentalState.ACTIVE): RentalState.LOST,
+    ("a month passed", RentalState.PAUSED): RentalState.LOST,
+    ("a month passed", RentalState.DISPUTED): RentalState.RETURNED,
 }
 
 
@@ -96,15 +137,19 @@ def event(state: DepositState, status: PaymentStatus, minute: int = 30, event_id
 @pytest.mark.parametrize(("name", "state"), list(product(DECISIONS, RentalState)))
 def test_each_decision_moves_as_the_rules_say_and_never_beside_the_table(name: str, state: RentalState) -> None:
     rental = in_state(state)
-    change = DECISIONS[name](rental)
+    outcome = DECISIONS[name](rental)
+    change = None if isinstance(outcome, Refusal) else outcome
     expected = MOVES.get((name, state), state)
     assert (change.after.state if change else state) is expected
     if change is not None:
         assert change.before is rental
         assert change.after.version == rental.version + 1
         assert state is expected or expected in {rental.kind.machine.get((state, step)) for step in Step}
-        held = {RentalState.REQUESTED, RentalState.ACTIVE}
-        assert change.frees_asset == (state in held and expected not in held)
+        held = {RentalState.REQUESTED, RentalState.ACTIVE, RentalState.PAUSED, RentalState.DISPUTED}
+        missing = expected is RentalState.LOST and state is not expected
+        freed = expected not in {*held, RentalState.LOST} and state in {*held, RentalState.LOST}
+        becomes = AssetState.MISSING if missing else AssetState.AVAILABLE if freed else None
+        assert change.asset_becomes is becomes
 
 
 def test_a_step_beside_the_table_is_a_defect() -> None:
@@ -233,7 +278,7 @@ def test_only_the_command_that_closed_a_rental_is_answered_with_it(state: Rental
 
 def test_the_return_prices_the_ride_and_says_how_it_went() -> None:
     rental = replace(in_state(RentalState.ACTIVE), started_at=NOON)
-    change = returned(rental, END, TERMS, moment(now=NOON + timedelta(minutes=45)))
+    change = returned(rental, END, PRICING, moment(now=NOON + timedelta(minutes=45)))
     assert after(change).charge == Money("CNY", 300)
     assert (after(change).payment_status, after(change).follow_up) == (PaymentStatus.DUE, FollowUp.SETTLE)
     assert [fact.kind for fact in change.facts] == [FactKind.RENTAL_RETURNED_ON_TIME]
@@ -247,12 +292,12 @@ def test_the_return_prices_the_ride_and_says_how_it_went() -> None:
     ],
 )
 def test_a_bike_is_late_after_a_day(took: timedelta, kind: FactKind) -> None:
-    change = returned(in_state(RentalState.ACTIVE), END, TERMS, moment(now=NOON + took))
+    change = returned(in_state(RentalState.ACTIVE), END, PRICING, moment(now=NOON + took))
     assert change.facts[0].kind is kind
 
 
 def test_a_clock_that_went_back_ends_the_ride_where_it_began() -> None:
-    change = returned(in_state(RentalState.ACTIVE), END, TERMS, moment(now=NOON - timedelta(seconds=1)))
+    change = returned(in_state(RentalState.ACTIVE), END, PRICING, moment(now=NOON - timedelta(seconds=1)))
     assert after(change).ended_at == after(change).started_at == NOON
     assert (after(change).charge, after(change).payment_status) == (Money("CNY", 0), PaymentStatus.NONE)
 

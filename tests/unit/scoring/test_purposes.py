@@ -40,7 +40,7 @@ async def test_another_purpose_is_refused_and_logged() -> None:
         return await scoring.admit([question for _, question in items])
 
     admissions: Batcher[tuple[str, Question], Admittance] = Batcher("admit", admit, key=lambda item: item[0])
-    servicer, renter_id = InternalServicer(scoring, None, admissions), new_renter_id("rnt")  # type: ignore[arg-type]
+    servicer, renter_id = InternalServicer(scoring, None, None, admissions), new_renter_id("rnt")  # type: ignore[arg-type]
     asked = [
         internal.AdmitItem(item_id=str(purpose), renter_id=renter_id, threshold=600, purpose=purpose)  # type: ignore[arg-type]
         for purpose in (1, 0, 77)

@@ -8,6 +8,7 @@ from services.deposits.domain.changes.claiming import compensate, increment, ref
 from services.deposits.domain.changes.ending import Again, cancel, retry_bill, settle, waive
 from services.deposits.domain.changes.finishing import fall_back, finish, wait_for_renter
 from services.deposits.domain.changes.lapsing import announce, observe
+from services.deposits.domain.changes.rerating import rerate
 
 __all__ = [
     "Again",
@@ -22,6 +23,7 @@ __all__ = [
     "increment",
     "observe",
     "refund",
+    "rerate",
     "retry_bill",
     "settle",
     "wait_for_renter",

@@ -50,3 +50,7 @@ class Change:
     announced: bool = False
     hold_event: HoldEvent | None = None
     recorded: tuple[Operation, ...] = ()
+
+    def changes(self, before: Deposit) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.results or self.wanted or self.transfers) or self != Change(before)

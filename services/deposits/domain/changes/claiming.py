@@ -25,7 +25,7 @@ def compensate(deposit: Deposit, operations: Sequence[Operation], amount: Money,
     if amount.currency != deposit.currency:
         return currency_mismatch()
     if deposit.state not in _COMPENSABLE:
-        return _not_open(deposit)
+        return not_open(deposit)
     if deposit.compensated_minor + amount.amount_minor > deposit.compensation_limit_minor:
         return Refusal(
             Category.FAILED_PRECONDITION,
@@ -52,7 +52,7 @@ def increment(deposit: Deposit, operations: Sequence[Operation], amount: Money, 
         return currency_mismatch()
     holds = usable_holds(deposit, operations)
     if deposit.state is not DepositState.HELD or deposit.settled_at is not None or not holds:
-        return _not_open(deposit)
+        return not_open(deposit)
     hold = holds[-1]
     if not moment.capabilities[hold.processor].increments:
         return Refusal(
@@ -116,7 +116,8 @@ def _refund(deposit: Deposit, payment: Operation, amount_minor: int, moment: Mom
     )
 
 
-def _not_open(deposit: Deposit) -> Refusal:
+def not_open(deposit: Deposit) -> Refusal:
+    """The refusal of what the deposit's state does not allow."""
     return Refusal(
         Category.FAILED_PRECONDITION,
         "DEPOSIT_NOT_OPEN",

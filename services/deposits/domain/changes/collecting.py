@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.deposits.domain.changes.change import Moment
-from services.deposits.domain.deposits import Deposit, Operation, OperationKind, OperationState
+from services.deposits.domain.deposits import Deposit, DepositState, Operation, OperationKind, OperationState
 from services.deposits.domain.processors import Hold
 
 
@@ -14,9 +14,10 @@ def collect(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -
 
     Once the rental is settled, what is not needed goes back: by the final capture, or by a void. Before that only a
     processor that captures in parts is asked; with others the claim waits for the settlement. A hold that is on its way
-    back is left alone.
+    back is left alone. Nothing is brought in while the bill is disputed.
     """
     owed = deposit.charged_minor - deposit.paid_minor - deposit.written_off_minor - under_way(operations)
+    owed = 0 if deposit.disputed else owed
     wanted: list[Operation] = []
     for hold in reversed(usable_holds(deposit, operations)):
         captured = _take(deposit, hold, owed, operations, moment)
@@ -47,6 +48,25 @@ def _over_capture(deposit: Deposit, hold: Hold, percent: int) -> int:
     """What a final capture may take beyond the hold: as the processor allows, never above the deposit's limit."""
     room = max(0, deposit.compensation_limit_minor - deposit.captured_minor - hold.open_minor)
     return min(hold.open_minor * percent // 100, room)
+
+
+def surplus(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -> tuple[Operation, ...]:
+    """The voids of holds that nobody needs: all of a rental that did not come about or is waived, else all but the
+    newest while it runs.
+
+    One on which something is under way is left alone until that has ended: a void takes all that the processor has,
+    and what that is we only know then.
+    """
+    holds = usable_holds(deposit, operations)
+    running = deposit.state is DepositState.HELD and deposit.settled_at is None
+    if not running and deposit.state not in (DepositState.CANCELLED, DepositState.WAIVED):
+        return ()
+    busy = {o.hold_id for o in wanted_of(operations)}
+    return tuple(
+        on_hold(deposit, hold, OperationKind.VOID, hold.open_minor, moment)
+        for hold in (holds[:-1] if running else holds)
+        if hold.hold_id not in busy
+    )
 
 
 def under_way(operations: Sequence[Operation]) -> int:

@@ -6,25 +6,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.deposits.domain.changes.change import Change, Moment
-from services.deposits.domain.changes.collecting import collect, on_hold, usable_holds, wanted_of
+from services.deposits.domain.changes.collecting import collect, surplus, wanted_of
 from services.deposits.domain.changes.standing import news, standing
-from services.deposits.domain.deposits import AdmittanceOutcome, Deposit, DepositState, Operation, OperationKind
+from services.deposits.domain.deposits import AdmittanceOutcome, Deposit, DepositState, Operation
 from services.deposits.domain.ledger import TransferKind, transfer
 from services.deposits.domain.policies import deposit_not_found
 from services.values.errors import Category, Refusal
 from services.values.money import Money
 
 
-def settle(deposit: Deposit, operations: Sequence[Operation], charge: Money, moment: Moment) -> Change | Refusal:
-    """Charges for an ended rental: captures from the hold and releases the rest, or bills a waived renter."""
+def settle(
+    deposit: Deposit, operations: Sequence[Operation], charge: Money, moment: Moment, purchase_minor: int = 0
+) -> Change | Refusal:
+    """Charges for an ended rental: captures from the hold and releases the rest, or bills a waived renter.
+
+    `purchase_minor` is the price of a thing that did not come back: compensation, so as much of it is charged as the
+    deposit's limit leaves.
+    """
     if deposit.settled_at is not None:
         return Change(deposit)
     if deposit.state not in (DepositState.HELD, DepositState.WAIVED):
         return deposit_not_found()
     if charge.currency != deposit.currency:
         return currency_mismatch()
-    settled = deposit.but(charged_minor=deposit.charged_minor + charge.amount_minor, settled_at=moment.now)
-    transfers = (transfer(TransferKind.CHARGED, charge),) if charge.amount_minor else ()
+    bought = min(purchase_minor, deposit.compensation_limit_minor - deposit.compensated_minor)
+    total = deposit.money(charge.amount_minor + bought)
+    settled = deposit.but(
+        charged_minor=deposit.charged_minor + total.amount_minor,
+        compensated_minor=deposit.compensated_minor + bought,
+        purchase_minor=bought,
+        settled_at=moment.now,
+    )
+    transfers = (transfer(TransferKind.CHARGED, total),) if total.amount_minor else ()
     wanted = collect(settled, operations, moment)
     after = standing(settled, [*operations, *wanted], moment)
     waived = deposit.state is DepositState.WAIVED
@@ -39,7 +52,7 @@ def cancel(deposit: Deposit, operations: Sequence[Operation], moment: Moment) ->
     cancelled = deposit.but(state=DepositState.CANCELLED, closed_at=moment.now)
     if deposit.state is DepositState.WAIVED:
         return Change(cancelled, exposure_ends=True)
-    return Change(cancelled, wanted=_give_back(deposit, operations, moment))
+    return Change(cancelled, wanted=surplus(cancelled, operations, moment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ def waive(deposit: Deposit, operations: Sequence[Operation], again: Again, momen
         model_version=again.model_version,
         facts_version=again.facts_version,
     )
-    return Change(waived, wanted=_give_back(deposit, operations, moment), announced=True)
+    return Change(waived, wanted=surplus(waived, operations, moment), announced=True)
 
 
 def retry_bill(
@@ -81,13 +94,6 @@ def retry_bill(
     wanted = collect(billed, operations, moment)
     after = standing(billed, [*operations, *wanted], moment)
     return Change(after, wanted=wanted, announced=news(deposit, after))
-
-
-def _give_back(deposit: Deposit, operations: Sequence[Operation], moment: Moment) -> tuple[Operation, ...]:
-    return tuple(
-        on_hold(deposit, hold, OperationKind.VOID, hold.open_minor, moment)
-        for hold in usable_holds(deposit, operations)
-    )
 
 
 def currency_mismatch() -> Refusal:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from services.deposits.domain.changes.change import Change, HoldEvent, Moment
-from services.deposits.domain.changes.collecting import authorize, collect, on_hold, usable_holds, wanted_of
+from services.deposits.domain.changes.collecting import authorize, collect, on_hold, surplus, wanted_of
 from services.deposits.domain.changes.standing import news, standing
 from services.deposits.domain.deposits import (
     Deposit,
@@ -29,12 +29,13 @@ def finish(deposit: Deposit, operations: Sequence[Operation], result: Result, mo
     late = operation.state is OperationState.CANCELLED and result.state is OperationState.DONE
     if operation.state is not OperationState.WANTED and not late:
         return Change(deposit)
-    ended = replace(operation, state=result.state, result_ref=result.result_ref)
+    ended = operation.but(state=result.state, result_ref=result.result_ref)
     others = [o for o in operations if o is not operation]
     outcome = _OUTCOMES[operation.kind](deposit, operation, result, others, moment)
     wanted = outcome.wanted
     if operation.kind in _MORE_TO_COLLECT:
         wanted += collect(outcome.deposit, [*others, ended, *wanted], moment)
+        wanted += surplus(outcome.deposit, [*others, ended, *wanted], moment)
     after = standing(outcome.deposit, [*others, ended, *wanted], moment)
     told = news(deposit, after) or outcome.hold_event is not None
     return Change(after, (result,), wanted, (), outcome.transfers, announced=told, hold_event=outcome.hold_event)
@@ -73,9 +74,9 @@ def _authorized(
     if deposit.state is DepositState.PENDING and not given_up:
         return Outcome(held.but(state=DepositState.HELD), (), transfers)
     if deposit.state is DepositState.HELD and deposit.settled_at is None and not given_up:
-        older = usable_holds(deposit, others)
-        return Outcome(held, _void(held, older, moment), transfers, HoldEvent.RENEWED)
-    return Outcome(held, _void(held, [hold], moment), transfers)
+        return Outcome(held, (), transfers, HoldEvent.RENEWED)
+    back = on_hold(held, hold, OperationKind.VOID, hold.open_minor, moment)
+    return Outcome(held, (back,), transfers)
 
 
 def _not_authorized(deposit: Deposit, operation: Operation, result: Result, others: Sequence[Operation]) -> Outcome:
@@ -84,10 +85,6 @@ def _not_authorized(deposit: Deposit, operation: Operation, result: Result, othe
     if deposit.state is DepositState.PENDING and not operation.given_up and not other:
         return Outcome(deposit.but(state=DepositState.DECLINED, decline_code=result.decline_code))
     return Outcome(deposit)
-
-
-def _void(deposit: Deposit, holds: Sequence[Hold], moment: Moment) -> tuple[Operation, ...]:
-    return tuple(on_hold(deposit, hold, OperationKind.VOID, hold.open_minor, moment) for hold in holds)
 
 
 def _captured(
@@ -100,8 +97,7 @@ def _captured(
     beyond = max(0, taken - hold.open_minor)
     rest = hold.open_minor + beyond - taken if operation.final else 0
     changed = deposit.with_hold(
-        replace(
-            hold,
+        hold.but(
             authorized_minor=hold.authorized_minor + beyond,
             captured_minor=hold.captured_minor + taken,
             released_minor=hold.released_minor + rest,
@@ -118,13 +114,13 @@ def _voided(
     hold = deposit.hold(operation.hold_id)
     if result.state is not OperationState.DONE:
         return _lapsed(deposit, hold)
-    changed = deposit.with_hold(replace(hold, released_minor=hold.released_minor + hold.open_minor, open_minor=0))
+    changed = deposit.with_hold(hold.but(released_minor=hold.released_minor + hold.open_minor, open_minor=0))
     return Outcome(changed, (), _transfers(deposit, [(TransferKind.RELEASED, hold.open_minor)]))
 
 
 def _lapsed(deposit: Deposit, hold: Hold) -> Outcome:
     """The processor does not hold the rest any more: its authorization has expired."""
-    changed = deposit.with_hold(replace(hold, expired_minor=hold.expired_minor + hold.open_minor, open_minor=0))
+    changed = deposit.with_hold(hold.but(expired_minor=hold.expired_minor + hold.open_minor, open_minor=0))
     event = HoldEvent.EXPIRED if hold.open_minor else None
     return Outcome(changed, (), _transfers(deposit, [(TransferKind.EXPIRED, hold.open_minor)]), event)
 
@@ -146,7 +142,7 @@ def _incremented(
     if result.state is not OperationState.DONE:
         return Outcome(deposit.but(decline_code=result.decline_code))
     hold, more = deposit.hold(operation.hold_id), operation.amount.amount_minor
-    raised = replace(hold, authorized_minor=hold.authorized_minor + more, open_minor=hold.open_minor + more)
+    raised = hold.but(authorized_minor=hold.authorized_minor + more, open_minor=hold.open_minor + more)
     return Outcome(deposit.with_hold(raised), (), _transfers(deposit, [(TransferKind.INCREMENTED, more)]))
 
 

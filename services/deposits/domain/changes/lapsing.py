@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from services.deposits.domain.changes.change import Change, HoldEvent, Moment
 from services.deposits.domain.changes.collecting import authorize, collect, usable_holds, wanted_of
@@ -18,10 +17,10 @@ def announce(deposit: Deposit, operations: Sequence[Operation], hold_id: str, mo
     hold = deposit.hold(hold_id)
     if hold.announced or not hold.open_minor:
         return Change(deposit)
-    told = deposit.with_hold(replace(hold, announced=True))
+    told = deposit.with_hold(hold.but(announced=True))
     running = deposit.state is DepositState.HELD and deposit.settled_at is None
     busy = any(o.kind is OperationKind.AUTHORIZE for o in wanted_of(operations))
-    anew = running and not busy and deposit.payment_ref and hold in usable_holds(deposit, operations)
+    anew = running and not busy and deposit.payment_ref and usable_holds(deposit, operations)[-1:] == [hold]
     wanted = (authorize(deposit, hold.open_minor, moment),) if anew else ()
     return Change(told, wanted=wanted, announced=True, hold_event=HoldEvent.EXPIRING)
 
@@ -36,7 +35,7 @@ def observe(deposit: Deposit, operations: Sequence[Operation], hold_id: str, see
     lapsed = hold.open_minor and not seen.open_minor and seen.captured_minor == hold.captured_minor
     if busy or not lapsed:
         return Change(deposit)
-    ended = deposit.with_hold(replace(hold, expired_minor=hold.expired_minor + hold.open_minor, open_minor=0))
+    ended = deposit.with_hold(hold.but(expired_minor=hold.expired_minor + hold.open_minor, open_minor=0))
     wanted = collect(ended, operations, moment)
     after = standing(ended, [*operations, *wanted], moment)
     moved = (transfer(TransferKind.EXPIRED, deposit.money(hold.open_minor)),)

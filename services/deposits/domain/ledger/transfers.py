@@ -26,6 +26,8 @@ class Account(StrEnum):
     BAD_DEBT = "bad_debt"  # fares that were given up; the partner bears them
     PLATFORM_CORRECTIONS = "platform_corrections"  # what corrections cost us, or brought
 
+    __hash__ = str.__hash__  # as its value's, and without a call: it is a key of every sum
+
 
 class Owner(StrEnum):
     """Whose money an account tells of."""
@@ -63,6 +65,8 @@ class TransferKind(StrEnum):
     WRITTEN_OFF = "WRITTEN_OFF"
     CURED = "CURED"
     CORRECTED = "CORRECTED"
+
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +127,19 @@ _ALLOWED[TransferKind.CORRECTED] = frozenset(
 
 def transfer(kind: TransferKind, amount: Money) -> Transfer:
     """The transfer of an amount above zero."""
-    entries = [
-        Entry(account, sign * amount.amount_minor)
-        for pair in _PAIRS[kind]
-        for account, sign in zip(pair, (1, -1), strict=True)
-    ]
-    return Transfer(kind, amount.currency, tuple(entries))
+    minor = amount.amount_minor
+    sides = [side for debit, credit in _PAIRS[kind] for side in (Entry(debit, minor), Entry(credit, -minor))]
+    return Transfer(kind, amount.currency, tuple(sides))
 
 
 def breach(kind: str, entries: Sequence[tuple[str, int]]) -> str:
     """What is wrong with the (account, amount_minor) of a transfer, by position; "" when nothing is."""
-    if sum(amount for _, amount in entries):
+    accounts, amounts = [account for account, _ in entries], [amount for _, amount in entries]
+    if sum(amounts):
         return "does not sum to zero"
-    if sum(amount for account, amount in entries if account in HELD):
+    if sum([amount for account, amount in entries if account in HELD]):
         return "moves held money to what is owed"
-    signs = all(amount > 0 if position % 2 == 0 else amount < 0 for position, (_, amount) in enumerate(entries))
-    if not signs or tuple(account for account, _ in entries) not in _ALLOWED.get(kind, ()):
+    signs = min(amounts[::2], default=0) > 0 > max(amounts[1::2], default=0)
+    if not signs or tuple(accounts) not in _ALLOWED.get(kind, ()):
         return "moves money between accounts that it may not"
     return ""

@@ -22,12 +22,19 @@ MOST_PREVIEWED = 3
 
 
 class AssuranceLevel(IntEnum):
-    """On what grounds a person is believed; numbers and names as in `freehold.identity.v1.AssuranceLevel`."""
+    """On what grounds a person is believed; numbers and names as in `freehold.identity.v1.AssuranceLevel`.
+
+    A number that is not known here yet falls short of every requirement.
+    """
 
     UNSPECIFIED = 0
     CLAIMED = 1
     DOCUMENT_CHECKED = 2
     FACE_CHECKED = 3
+
+    @classmethod
+    def _missing_(cls, _: object) -> AssuranceLevel:
+        return cls.UNSPECIFIED
 
 
 class PolicyState(StrEnum):

@@ -18,8 +18,13 @@ class RollingUp:
         self._place = _BEGINNING
 
     async def sweep(self) -> int:
-        """One batch; answers how many chains."""
-        return await self.roll_up(ROLL_UP_BATCH)
+        """One batch; answers how many chains when there may be more, else 0.
+
+        So all chains are gone around and then left alone for a while: a chain that grows three times in a second costs
+        one roll-up, not three.
+        """
+        rolled = await self.roll_up(ROLL_UP_BATCH)
+        return rolled if rolled == ROLL_UP_BATCH else 0
 
     async def roll_up(self, limit: int) -> int:
         """Rolls up at most `limit` chains that have grown; answers how many. None are left when it answers 0."""

@@ -20,11 +20,13 @@ from services.rental.domain.fleet.stations import Stock
 from services.rental.domain.fleet.zones import Zone, coordinates_of
 from services.rental.domain.ids import PartnerId
 from services.rental.domain.kinds import KINDS
-from services.rental.domain.pricing import PricePlan, PriceSegment
+from services.rental.domain.pricing import DistanceSegment, PricePlan, PriceSegment, PriceTerms
 
 VERSION = "3.0"
 TTL_SECONDS = 60
 VEHICLE_KINDS = tuple(kind for kind in KINDS if KINDS[kind].vehicle is not None)
+
+_KILOMETRE = 1_000
 
 Document = dict[str, Any]
 Text = list[dict[str, str]]
@@ -128,7 +130,7 @@ def vehicle_status(vehicles: Sequence[Document]) -> Document:
 
 
 def system_pricing_plans(profile: Profile, plans: Sequence[PricePlan]) -> Document:
-    """What it costs. A cap per day is told in words: GBFS 3.0 has no field for it."""
+    """What it costs. Caps are told in words: GBFS 3.0 has no field for them."""
     return {"plans": [_plan(profile, plan) for plan in plans]}
 
 
@@ -212,37 +214,66 @@ def _stock(stock: Stock) -> Document:
 
 def _plan(profile: Profile, plan: PricePlan) -> Document:
     terms = plan.terms
-    return {
+    told: Document = {
         "plan_id": plan.price_plan_id,
-        "name": _text(profile, plan.price_plan_id),
+        "name": _text(profile, plan.name or plan.price_plan_id),
         "currency": terms.currency,
         "price": _major(terms.base_minor, terms.currency),
         "is_taxable": False,
-        "description": _text(profile, _in_words(plan)),
-        "per_min_pricing": [_segment(segment, terms.currency) for segment in terms.segments],
+        "description": _text(profile, _in_words(terms)),
+        "per_min_pricing": [_by_minute(segment, terms) for segment in terms.segments],
     }
+    if terms.distance_segments and all(_in_kilometres(segment) for segment in terms.distance_segments):
+        told["per_km_pricing"] = [_by_kilometre(segment, terms.currency) for segment in terms.distance_segments]
+    return told
 
 
-def _segment(segment: PriceSegment, currency: str) -> Document:
+def _by_minute(segment: PriceSegment, terms: PriceTerms) -> Document:
+    """A segment by the clock of the ride: ours begins after the free minutes."""
+    free = terms.free_minutes
     told: Document = {
-        "start": segment.start_minute,
-        "rate": _major(segment.rate_minor, currency),
+        "start": segment.start_minute + free,
+        "rate": _major(segment.rate_minor, terms.currency),
         "interval": segment.interval_minutes,
     }
-    return told | ({"end": segment.end_minute} if segment.end_minute else {})
+    return told | ({"end": segment.end_minute + free} if segment.end_minute else {})
 
 
-def _in_words(plan: PricePlan) -> str:
-    """Figures and signs, which need no language."""
-    terms = plan.terms
-    parts = [f"{_major(terms.base_minor, terms.currency)} {terms.currency}"] if terms.base_minor else []
-    for segment in terms.segments:
-        every = f" / {segment.interval_minutes} min" if segment.interval_minutes else ""
-        since = f" (> {segment.start_minute} min)" if segment.start_minute else ""
-        parts.append(f"{_major(segment.rate_minor, terms.currency)} {terms.currency}{every}{since}")
-    if terms.cap_per_day_minor:
-        parts.append(f"≤ {_major(terms.cap_per_day_minor, terms.currency)} {terms.currency} / 24 h")
-    return "; ".join(parts) or f"0 {terms.currency}"
+def _by_kilometre(segment: DistanceSegment, currency: str) -> Document:
+    told: Document = {
+        "start": segment.start_metre // _KILOMETRE,
+        "rate": _major(segment.rate_minor, currency),
+        "interval": segment.interval_metres // _KILOMETRE,
+    }
+    return told | ({"end": segment.end_metre // _KILOMETRE} if segment.end_metre else {})
+
+
+def _in_kilometres(segment: DistanceSegment) -> bool:
+    """GBFS has whole kilometres only."""
+    lengths = (segment.start_metre, segment.end_metre, segment.interval_metres)
+    return all(length % _KILOMETRE == 0 for length in lengths)
+
+
+def _in_words(terms: PriceTerms) -> str:
+    """Figures and signs, which need no language: what GBFS has fields for, and what it has none for."""
+    parts = [f"{terms.free_minutes} min: 0"] if terms.free_minutes else []
+    parts += [_amount(terms.base_minor, terms)] if terms.base_minor else []
+    for each in terms.segments:
+        parts.append(_step(each.rate_minor, each.interval_minutes, each.start_minute, "min", terms))
+    for far in terms.distance_segments:
+        parts.append(_step(far.rate_minor, far.interval_metres, far.start_metre, "m", terms))
+    parts += [f"≤ {_amount(cap.cap_minor, terms)} / {cap.window_minutes} min" for cap in terms.window_caps]
+    parts += [f"≤ {_amount(terms.total_cap_minor, terms)}"] if terms.total_cap_minor else []
+    return "; ".join(parts) or _amount(0, terms)
+
+
+def _step(rate_minor: int, interval: int, start: int, unit: str, terms: PriceTerms) -> str:
+    every = f" / {interval} {unit}" if interval else ""
+    return f"{_amount(rate_minor, terms)}{every}" + (f" (> {start} {unit})" if start else "")
+
+
+def _amount(minor: int, terms: PriceTerms) -> str:
+    return f"{_major(minor, terms.currency)} {terms.currency}"
 
 
 def _zone(profile: Profile, zone: Zone) -> Document:

@@ -1,6 +1,7 @@
 """The states of an asset, after MDS (the Mobility Data Specification), and every step between them, as data.
 
-RENT and GIVE_BACK are taken by the statements that claim and free an asset; the others by whoever is named beside them.
+Those of rentals and reservations are taken by their own statements, which write rental and asset together; the others
+by whoever is named beside them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from services.rental.domain.assets import AssetState as S
 class AssetStep(StrEnum):
     """What happens to an asset; beside it the event of MDS."""
 
+    RESERVE = "RESERVE"  # reservation_start
+    LET_GO = "LET_GO"  # reservation_cancel, reservation_stop
     RENT = "RENT"  # trip_start
     GIVE_BACK = "GIVE_BACK"  # trip_end
+    LOSE = "LOSE"  # not_located: its rental was never ended
+    FIND = "FIND"  # located: what was lost with a rental
     FALL_SILENT = "FALL_SILENT"  # comms_lost, by the sweeper
     GO_MISSING = "GO_MISSING"  # not_located, by the sweeper
     BE_SEEN = "BE_SEEN"  # comms_restored, located: its device reports
@@ -33,8 +38,12 @@ def _from_all_but(after: S) -> dict[S, S]:
 
 
 STEPS: Mapping[AssetStep, Mapping[S, S]] = {
-    AssetStep.RENT: {S.AVAILABLE: S.RENTED},
+    AssetStep.RESERVE: {S.AVAILABLE: S.RESERVED},
+    AssetStep.LET_GO: {S.RESERVED: S.AVAILABLE},
+    AssetStep.RENT: {S.AVAILABLE: S.RENTED, S.RESERVED: S.RENTED},
     AssetStep.GIVE_BACK: {S.RENTED: S.AVAILABLE},
+    AssetStep.LOSE: {S.RENTED: S.MISSING},
+    AssetStep.FIND: {S.MISSING: S.AVAILABLE},
     AssetStep.FALL_SILENT: {S.AVAILABLE: S.NON_CONTACTABLE},
     AssetStep.GO_MISSING: {S.NON_CONTACTABLE: S.MISSING},
     AssetStep.BE_SEEN: {S.NON_CONTACTABLE: S.AVAILABLE, S.MISSING: S.MAINTENANCE},

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from services.rental.domain.assets import AssetKind
 from services.rental.domain.kinds.kind import Contact, Kind, ReturnPlace, Silence, Vehicle
-from services.rental.domain.kinds.machines import RENTING
+from services.rental.domain.kinds.machines import DISPUTING, LOSING, PAUSING, RENTING
 from services.rental.domain.states import Step
 
 E_BIKE = Kind(
     asset_kind=AssetKind.E_BIKE,
     title="E-bike",
-    machine=RENTING,
+    machine={**RENTING, **PAUSING, **LOSING, **DISPUTING},
     returned_to=ReturnPlace.RETURN_ZONE,
     late_after=timedelta(hours=24),
     silence=Silence(timedelta(days=14), Step.LOSE),

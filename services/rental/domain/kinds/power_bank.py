@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from services.rental.domain.assets import AssetKind
 from services.rental.domain.kinds.kind import Contact, Kind, ReturnPlace, Silence
-from services.rental.domain.kinds.machines import RENTING
+from services.rental.domain.kinds.machines import DISPUTING, LOSING, RENTING
 from services.rental.domain.states import Step
 
 POWER_BANK = Kind(
     asset_kind=AssetKind.POWER_BANK,
     title="Power bank",
-    machine=RENTING,
+    machine={**RENTING, **LOSING, **DISPUTING},
     returned_to=ReturnPlace.FREE_SLOT,
     late_after=timedelta(hours=24),
     silence=Silence(timedelta(days=5), Step.LOSE),

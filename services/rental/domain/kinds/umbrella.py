@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from services.rental.domain.assets import AssetKind
 from services.rental.domain.kinds.kind import Contact, Kind, ReturnPlace, Silence
-from services.rental.domain.kinds.machines import RENTING
+from services.rental.domain.kinds.machines import DISPUTING, LOSING, RENTING
 from services.rental.domain.states import Step
 
 UMBRELLA = Kind(
     asset_kind=AssetKind.UMBRELLA,
     title="Umbrella",
-    machine=RENTING,
+    machine={**RENTING, **LOSING, **DISPUTING},
     returned_to=ReturnPlace.ANY_STAND,
     late_after=timedelta(days=3),
     silence=Silence(timedelta(days=7), Step.LOSE),

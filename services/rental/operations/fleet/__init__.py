@@ -14,7 +14,7 @@ from services.rental.operations.fleet.ports import (
     WatchStore,
 )
 from services.rental.operations.fleet.searching import Searching
-from services.rental.operations.fleet.watching import Watching
+from services.rental.operations.fleet.sightings import Sightings
 
 __all__ = [
     "AssetKey",
@@ -29,6 +29,6 @@ __all__ = [
     "Places",
     "Searching",
     "SeenVehicle",
+    "Sightings",
     "WatchStore",
-    "Watching",
 ]

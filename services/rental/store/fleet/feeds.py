@@ -14,7 +14,7 @@ from services.rental.domain.fleet.gbfs import VEHICLE_KINDS, Types
 from services.rental.operations.fleet import SeenVehicle
 from services.rental.store.fleet.rows import whereabouts_of
 from services.rental.store.once import Made, once
-from services.rental.store.rows import plan_of
+from services.rental.store.price_rows import plan_of
 from services.runtime.database import Database
 from services.runtime.queries import load_queries
 

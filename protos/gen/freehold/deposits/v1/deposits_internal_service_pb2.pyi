@@ -327,6 +327,7 @@ class SettleDepositItem(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    PURCHASE_MINOR_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """Made by the caller, unique on the stream."""
     rental_id: _builtins.str
@@ -335,6 +336,10 @@ class SettleDepositItem(_message.Message):
     """What remains of the caller's deadline, milliseconds."""
     traceparent: _builtins.str
     """W3C trace context of the item."""
+    purchase_minor: _builtins.int
+    """The price of a thing that did not come back, minor units of the fare's currency; 0 for none. It is compensation: no
+    more of it is charged than the deposit's limit leaves.
+    """
     @_builtins.property
     def charge(self) -> _money_pb2.Money:
         """The fare."""
@@ -352,10 +357,11 @@ class SettleDepositItem(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         timeout_ms: _builtins.int = ...,
         traceparent: _builtins.str = ...,
+        purchase_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "ended_at", b"ended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "ended_at", b"ended_at", "item_id", b"item_id", "rental_id", b"rental_id", "timeout_ms", b"timeout_ms", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "ended_at", b"ended_at", "item_id", b"item_id", "purchase_minor", b"purchase_minor", "rental_id", b"rental_id", "timeout_ms", b"timeout_ms", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -395,12 +401,15 @@ class SettleDepositResult(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     PAYMENT_STATUS_FIELD_NUMBER: _builtins.int
+    PURCHASE_MINOR_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     """As in the item."""
     state: _deposits_service_pb2.DepositState.ValueType
     """Where the deposit stands."""
     payment_status: _deposits_service_pb2.PaymentStatus.ValueType
     """How far the charge is paid."""
+    purchase_minor: _builtins.int
+    """What of the purchase was charged, minor units."""
     @_builtins.property
     def status(self) -> _item_status_pb2.ItemStatus:
         """OK or why not."""
@@ -412,10 +421,11 @@ class SettleDepositResult(_message.Message):
         status: _item_status_pb2.ItemStatus | None = ...,
         state: _deposits_service_pb2.DepositState.ValueType = ...,
         payment_status: _deposits_service_pb2.PaymentStatus.ValueType = ...,
+        purchase_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "payment_status", b"payment_status", "state", b"state", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "payment_status", b"payment_status", "purchase_minor", b"purchase_minor", "state", b"state", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -538,3 +548,131 @@ class CancelDepositResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelDepositResult: _TypeAlias = CancelDepositResult  # noqa: Y015
+
+@_typing.final
+class CorrectChargesRequest(_message.Message):
+    """CorrectChargesRequest is one frame of items."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CorrectChargeItem]:
+        """The items."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___CorrectChargeItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CorrectChargesRequest: _TypeAlias = CorrectChargesRequest  # noqa: Y015
+
+@_typing.final
+class CorrectChargeItem(_message.Message):
+    """CorrectChargeItem takes a part of one rental's charge back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    RENTAL_ID_FIELD_NUMBER: _builtins.int
+    CORRECTION_ID_FIELD_NUMBER: _builtins.int
+    CREDIT_FIELD_NUMBER: _builtins.int
+    PURCHASE_MINOR_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """Made by the caller, unique on the stream."""
+    rental_id: _builtins.str
+    """The rental."""
+    correction_id: _builtins.str
+    """The correction; idempotency key."""
+    purchase_minor: _builtins.int
+    """How much of the credit is of the purchase, minor units."""
+    traceparent: _builtins.str
+    """W3C trace context of the item."""
+    @_builtins.property
+    def credit(self) -> _money_pb2.Money:
+        """By how much less the rental costs, fare and purchase together."""
+
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        rental_id: _builtins.str = ...,
+        correction_id: _builtins.str = ...,
+        credit: _money_pb2.Money | None = ...,
+        purchase_minor: _builtins.int = ...,
+        traceparent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correction_id", b"correction_id", "credit", b"credit", "item_id", b"item_id", "purchase_minor", b"purchase_minor", "rental_id", b"rental_id", "traceparent", b"traceparent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CorrectChargeItem: _TypeAlias = CorrectChargeItem  # noqa: Y015
+
+@_typing.final
+class CorrectChargesResponse(_message.Message):
+    """CorrectChargesResponse is one frame of results."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___CorrectChargeResult]:
+        """Results, in any order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___CorrectChargeResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CorrectChargesResponse: _TypeAlias = CorrectChargesResponse  # noqa: Y015
+
+@_typing.final
+class CorrectChargeResult(_message.Message):
+    """CorrectChargeResult is how one rental stands after its correction."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PAYMENT_STATUS_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """As in the item."""
+    state: _deposits_service_pb2.DepositState.ValueType
+    """Where the deposit stands."""
+    payment_status: _deposits_service_pb2.PaymentStatus.ValueType
+    """How far the charge is paid."""
+    @_builtins.property
+    def status(self) -> _item_status_pb2.ItemStatus:
+        """OK or why not."""
+
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        status: _item_status_pb2.ItemStatus | None = ...,
+        state: _deposits_service_pb2.DepositState.ValueType = ...,
+        payment_status: _deposits_service_pb2.PaymentStatus.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "payment_status", b"payment_status", "state", b"state", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CorrectChargeResult: _TypeAlias = CorrectChargeResult  # noqa: Y015

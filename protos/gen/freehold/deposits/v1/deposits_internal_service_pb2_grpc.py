@@ -51,6 +51,11 @@ class DepositsInternalServiceStub:
                 request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsRequest.SerializeToString,
                 response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsResponse.FromString,
                 _registered_method=True)
+        self.CorrectCharges = channel.stream_stream(
+                '/freehold.deposits.v1.DepositsInternalService/CorrectCharges',
+                request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CorrectChargesRequest.SerializeToString,
+                response_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CorrectChargesResponse.FromString,
+                _registered_method=True)
         self.Deliver = channel.unary_unary(
                 '/freehold.deposits.v1.DepositsInternalService/Deliver',
                 request_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.DeliverRequest.SerializeToString,
@@ -88,6 +93,15 @@ class DepositsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CorrectCharges(self, request_iterator, context):
+        """CorrectCharges takes a part of the charge of settled rentals back: what is not paid yet is credited, what is paid is
+        refunded. Each correction has an id of its own and is made once. Callers: rental.
+        Item errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN (not settled), CURRENCY_MISMATCH, PAYMENT_UNDER_WAY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Deliver(self, request, context):
         """Deliver takes events, at least once; each is applied once. Callers: scoring.
         """
@@ -112,6 +126,11 @@ def add_DepositsInternalServiceServicer_to_server(servicer, server):
                     servicer.CancelDeposits,
                     request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsRequest.FromString,
                     response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsResponse.SerializeToString,
+            ),
+            'CorrectCharges': grpc.stream_stream_rpc_method_handler(
+                    servicer.CorrectCharges,
+                    request_deserializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CorrectChargesRequest.FromString,
+                    response_serializer=freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CorrectChargesResponse.SerializeToString,
             ),
             'Deliver': grpc.unary_unary_rpc_method_handler(
                     servicer.Deliver,
@@ -202,6 +221,33 @@ class DepositsInternalService:
             '/freehold.deposits.v1.DepositsInternalService/CancelDeposits',
             freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsRequest.SerializeToString,
             freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CancelDepositsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CorrectCharges(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/freehold.deposits.v1.DepositsInternalService/CorrectCharges',
+            freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CorrectChargesRequest.SerializeToString,
+            freehold_dot_deposits_dot_v1_dot_deposits__internal__service__pb2.CorrectChargesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,11 @@ class DepositsInternalServiceStub:
     """CancelDeposits ends waivers and voids holds of rentals that did not come about. Callers: rental.
     An unknown rental_id is remembered as cancelled, so that a late SecureDeposits finds it so.
     """
+    CorrectCharges: _grpc.StreamStreamMultiCallable[_deposits_internal_service_pb2.CorrectChargesRequest, _deposits_internal_service_pb2.CorrectChargesResponse]
+    """CorrectCharges takes a part of the charge of settled rentals back: what is not paid yet is credited, what is paid is
+    refunded. Each correction has an id of its own and is made once. Callers: rental.
+    Item errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN (not settled), CURRENCY_MISMATCH, PAYMENT_UNDER_WAY.
+    """
     Deliver: _grpc.UnaryUnaryMultiCallable[_deposits_internal_service_pb2.DeliverRequest, _deposits_internal_service_pb2.DeliverResponse]
     """Deliver takes events, at least once; each is applied once. Callers: scoring."""
 
@@ -70,6 +75,11 @@ class DepositsInternalServiceAsyncStub(DepositsInternalServiceStub):
     CancelDeposits: _aio.StreamStreamMultiCallable[_deposits_internal_service_pb2.CancelDepositsRequest, _deposits_internal_service_pb2.CancelDepositsResponse]  # type: ignore[assignment]
     """CancelDeposits ends waivers and voids holds of rentals that did not come about. Callers: rental.
     An unknown rental_id is remembered as cancelled, so that a late SecureDeposits finds it so.
+    """
+    CorrectCharges: _aio.StreamStreamMultiCallable[_deposits_internal_service_pb2.CorrectChargesRequest, _deposits_internal_service_pb2.CorrectChargesResponse]  # type: ignore[assignment]
+    """CorrectCharges takes a part of the charge of settled rentals back: what is not paid yet is credited, what is paid is
+    refunded. Each correction has an id of its own and is made once. Callers: rental.
+    Item errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN (not settled), CURRENCY_MISMATCH, PAYMENT_UNDER_WAY.
     """
     Deliver: _aio.UnaryUnaryMultiCallable[_deposits_internal_service_pb2.DeliverRequest, _deposits_internal_service_pb2.DeliverResponse]  # type: ignore[assignment]
     """Deliver takes events, at least once; each is applied once. Callers: scoring."""
@@ -108,6 +118,17 @@ class DepositsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_deposits_internal_service_pb2.CancelDepositsResponse], _abc.AsyncIterator[_deposits_internal_service_pb2.CancelDepositsResponse]]:
         """CancelDeposits ends waivers and voids holds of rentals that did not come about. Callers: rental.
         An unknown rental_id is remembered as cancelled, so that a late SecureDeposits finds it so.
+        """
+
+    @_abc_1.abstractmethod
+    def CorrectCharges(
+        self,
+        request_iterator: _MaybeAsyncIterator[_deposits_internal_service_pb2.CorrectChargesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_deposits_internal_service_pb2.CorrectChargesResponse], _abc.AsyncIterator[_deposits_internal_service_pb2.CorrectChargesResponse]]:
+        """CorrectCharges takes a part of the charge of settled rentals back: what is not paid yet is credited, what is paid is
+        refunded. Each correction has an id of its own and is made once. Callers: rental.
+        Item errors: DEPOSIT_NOT_FOUND, DEPOSIT_NOT_OPEN (not settled), CURRENCY_MISMATCH, PAYMENT_UNDER_WAY.
         """
 
     @_abc_1.abstractmethod

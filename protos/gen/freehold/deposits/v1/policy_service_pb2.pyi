@@ -364,7 +364,7 @@ class Explanation(_message.Message):
 
     @_builtins.property
     def policy(self) -> _deposits_service_pb2.Policy:
-        """The version that it was decided under, as it was then; absent for a cancellation."""
+        """The version that it was decided under; its `state` is today's. Absent for a cancellation."""
 
     @_builtins.property
     def monthly_rent(self) -> _money_pb2.Money:

@@ -462,6 +462,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The hold lapsed at the processor before the asset was handed over; nobody is billed.
     Example: StartRental repeated after the authorization has expired.
     """
+    ERROR_REASON_FEE_NOT_IN_PLAN: _ErrorReason.ValueType  # 420
+    """[FAILED_PRECONDITION] The rental's price plan has no fee of a code that was named.
+    Example: EndRental with RE_DISPATCH under a plan that knows only OUT_OF_ZONE.
+    """
+    ERROR_REASON_DISCOUNT_NOT_IN_PLAN: _ErrorReason.ValueType  # 421
+    """[FAILED_PRECONDITION] The rental's price plan has no discount of the code that was named.
+    Example: EndRental with a code of last year's plan; end it without one.
+    """
+    ERROR_REASON_DISCOUNT_NOT_VALID: _ErrorReason.ValueType  # 422
+    """[FAILED_PRECONDITION] The discount does not hold for the time at which the ride started.
+    Example: EndRental in May, of a ride that started in April, with a discount for May.
+    """
+    ERROR_REASON_RENTAL_NOT_ENDED: _ErrorReason.ValueType  # 423
+    """[FAILED_PRECONDITION] Only a rental that ended has a receipt. `state` is in the metadata.
+    Example: GetReceipt of a running rental; EstimateCost tells its price.
+    """
+    ERROR_REASON_PRICE_PLAN_CURRENCY: _ErrorReason.ValueType  # 424
+    """[FAILED_PRECONDITION] Every version of a price plan's name is in one currency.
+    Example: CreatePricePlan in EUR with the name of a plan in CNY.
+    """
     ERROR_REASON_CHARGE_REQUIRED: _ErrorReason.ValueType  # 430
     """[FAILED_PRECONDITION] The partner says what a rental of this kind costs, in EndRental.
     Example: EndRental of a visit to a shop without told_charge.
@@ -471,7 +491,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
     """
     ERROR_REASON_ASSET_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 450
-    """[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
+    """[FAILED_PRECONDITION] The asset is rented, reserved, or lost with a rental, which alone moves it. `state` is in the metadata.
     Example: SetAssetState of a bike that somebody is riding.
     """
     ERROR_REASON_STATION_NOT_FOUND: _ErrorReason.ValueType  # 451
@@ -481,6 +501,42 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_FLEET_PROFILE_NOT_SET: _ErrorReason.ValueType  # 452
     """[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
     Example: GetGbfsFeed of a new partner.
+    """
+    ERROR_REASON_PAYMENT_UNDER_WAY: _ErrorReason.ValueType  # 432
+    """[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
+    Example: ReportFound in the second in which the purchase is being captured.
+    """
+    ERROR_REASON_RENTAL_STEP_NOT_ALLOWED: _ErrorReason.ValueType  # 433
+    """[FAILED_PRECONDITION] The rental's state, or its kind, does not allow it. `state` is in the metadata.
+    Example: PauseRental of an umbrella, or ReportFound of a rental that was not lost.
+    """
+    ERROR_REASON_RETURN_OUT_OF_BOUNDS: _ErrorReason.ValueType  # 434
+    """[FAILED_PRECONDITION] The thing cannot have been back at that time. `earliest` and `latest` are in the metadata.
+    Example: ReportReturn that dates the return back by three days.
+    """
+    ERROR_REASON_RETURN_ALREADY_DISPUTED: _ErrorReason.ValueType  # 435
+    """[FAILED_PRECONDITION] A return is disputed once.
+    Example: ReportReturn after the first report was refused.
+    """
+    ERROR_REASON_RETURN_NOT_DISPUTED: _ErrorReason.ValueType  # 436
+    """[FAILED_PRECONDITION] No dispute about the return is open.
+    Example: ResolveReturn after the week in which it had to be answered.
+    """
+    ERROR_REASON_KIND_NOT_RESERVABLE: _ErrorReason.ValueType  # 437
+    """[FAILED_PRECONDITION] Assets of this kind are not kept for anybody.
+    Example: ReserveAsset of an umbrella.
+    """
+    ERROR_REASON_RESERVATION_OPEN: _ErrorReason.ValueType  # 438
+    """[FAILED_PRECONDITION] Something is kept for this renter at this partner already.
+    Example: ReserveAsset of two bikes.
+    """
+    ERROR_REASON_RESERVATION_NOT_FOUND: _ErrorReason.ValueType  # 439
+    """[NOT_FOUND] No such reservation, or not of this partner or renter.
+    Example: CancelReservation with a mistyped id.
+    """
+    ERROR_REASON_RESERVATION_NOT_HELD: _ErrorReason.ValueType  # 440
+    """[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
+    Example: CancelReservation after StartRental has used it up.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -928,6 +984,26 @@ ERROR_REASON_HOLD_EXPIRED: ErrorReason.ValueType  # 408
 """[FAILED_PRECONDITION] The hold lapsed at the processor before the asset was handed over; nobody is billed.
 Example: StartRental repeated after the authorization has expired.
 """
+ERROR_REASON_FEE_NOT_IN_PLAN: ErrorReason.ValueType  # 420
+"""[FAILED_PRECONDITION] The rental's price plan has no fee of a code that was named.
+Example: EndRental with RE_DISPATCH under a plan that knows only OUT_OF_ZONE.
+"""
+ERROR_REASON_DISCOUNT_NOT_IN_PLAN: ErrorReason.ValueType  # 421
+"""[FAILED_PRECONDITION] The rental's price plan has no discount of the code that was named.
+Example: EndRental with a code of last year's plan; end it without one.
+"""
+ERROR_REASON_DISCOUNT_NOT_VALID: ErrorReason.ValueType  # 422
+"""[FAILED_PRECONDITION] The discount does not hold for the time at which the ride started.
+Example: EndRental in May, of a ride that started in April, with a discount for May.
+"""
+ERROR_REASON_RENTAL_NOT_ENDED: ErrorReason.ValueType  # 423
+"""[FAILED_PRECONDITION] Only a rental that ended has a receipt. `state` is in the metadata.
+Example: GetReceipt of a running rental; EstimateCost tells its price.
+"""
+ERROR_REASON_PRICE_PLAN_CURRENCY: ErrorReason.ValueType  # 424
+"""[FAILED_PRECONDITION] Every version of a price plan's name is in one currency.
+Example: CreatePricePlan in EUR with the name of a plan in CNY.
+"""
 ERROR_REASON_CHARGE_REQUIRED: ErrorReason.ValueType  # 430
 """[FAILED_PRECONDITION] The partner says what a rental of this kind costs, in EndRental.
 Example: EndRental of a visit to a shop without told_charge.
@@ -937,7 +1013,7 @@ ERROR_REASON_CHARGE_NOT_ALLOWED: ErrorReason.ValueType  # 431
 or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
 """
 ERROR_REASON_ASSET_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 450
-"""[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
+"""[FAILED_PRECONDITION] The asset is rented, reserved, or lost with a rental, which alone moves it. `state` is in the metadata.
 Example: SetAssetState of a bike that somebody is riding.
 """
 ERROR_REASON_STATION_NOT_FOUND: ErrorReason.ValueType  # 451
@@ -947,5 +1023,41 @@ Example: ReportAssetSeen at a station that nobody has set.
 ERROR_REASON_FLEET_PROFILE_NOT_SET: ErrorReason.ValueType  # 452
 """[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
 Example: GetGbfsFeed of a new partner.
+"""
+ERROR_REASON_PAYMENT_UNDER_WAY: ErrorReason.ValueType  # 432
+"""[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
+Example: ReportFound in the second in which the purchase is being captured.
+"""
+ERROR_REASON_RENTAL_STEP_NOT_ALLOWED: ErrorReason.ValueType  # 433
+"""[FAILED_PRECONDITION] The rental's state, or its kind, does not allow it. `state` is in the metadata.
+Example: PauseRental of an umbrella, or ReportFound of a rental that was not lost.
+"""
+ERROR_REASON_RETURN_OUT_OF_BOUNDS: ErrorReason.ValueType  # 434
+"""[FAILED_PRECONDITION] The thing cannot have been back at that time. `earliest` and `latest` are in the metadata.
+Example: ReportReturn that dates the return back by three days.
+"""
+ERROR_REASON_RETURN_ALREADY_DISPUTED: ErrorReason.ValueType  # 435
+"""[FAILED_PRECONDITION] A return is disputed once.
+Example: ReportReturn after the first report was refused.
+"""
+ERROR_REASON_RETURN_NOT_DISPUTED: ErrorReason.ValueType  # 436
+"""[FAILED_PRECONDITION] No dispute about the return is open.
+Example: ResolveReturn after the week in which it had to be answered.
+"""
+ERROR_REASON_KIND_NOT_RESERVABLE: ErrorReason.ValueType  # 437
+"""[FAILED_PRECONDITION] Assets of this kind are not kept for anybody.
+Example: ReserveAsset of an umbrella.
+"""
+ERROR_REASON_RESERVATION_OPEN: ErrorReason.ValueType  # 438
+"""[FAILED_PRECONDITION] Something is kept for this renter at this partner already.
+Example: ReserveAsset of two bikes.
+"""
+ERROR_REASON_RESERVATION_NOT_FOUND: ErrorReason.ValueType  # 439
+"""[NOT_FOUND] No such reservation, or not of this partner or renter.
+Example: CancelReservation with a mistyped id.
+"""
+ERROR_REASON_RESERVATION_NOT_HELD: ErrorReason.ValueType  # 440
+"""[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
+Example: CancelReservation after StartRental has used it up.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -26,10 +26,11 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from freehold.assets.v1 import asset_kind_pb2 as freehold_dot_assets_dot_v1_dot_asset__kind__pb2
 from freehold.deposits.v1 import deposits_service_pb2 as freehold_dot_deposits_dot_v1_dot_deposits__service__pb2
 from freehold.money.v1 import money_pb2 as freehold_dot_money_dot_v1_dot_money__pb2
+from freehold.rental.v1 import price_plan_pb2 as freehold_dot_rental_dot_v1_dot_price__plan__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'freehold/rental/v1/rental_service.proto\x12\x12\x66reehold.rental.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a+freehold/deposits/v1/deposits_service.proto\x1a\x1d\x66reehold/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x01\n\x0cPriceSegment\x12!\n\x0cstart_minute\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8a (\x00\x12\x1f\n\nend_minute\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8a (\x00\x12 \n\nrate_minor\x18\x03 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xc2\xd7/(\x00\x12%\n\x10interval_minutes\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8a (\x00\"\xcc\x01\n\tPricePlan\x12\x15\n\rprice_plan_id\x18\x01 \x01(\t\x12\x15\n\rcurrency_code\x18\x02 \x01(\t\x12\x12\n\nbase_minor\x18\x03 \x01(\x03\x12\x32\n\x08segments\x18\x04 \x03(\x0b\x32 .freehold.rental.v1.PriceSegment\x12\x19\n\x11\x63\x61p_per_day_minor\x18\x05 \x01(\x03\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf3\x01\n\x05\x41sset\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x31\n\nasset_kind\x18\x03 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x15\n\rprice_plan_id\x18\x05 \x01(\t\x12-\n\x05state\x18\x06 \x01(\x0e\x32\x1e.freehold.rental.v1.AssetState\x12\x0c\n\x04\x63ity\x18\x07 \x01(\t\x12\x13\n\x0b\x61sset_class\x18\x08 \x01(\t\x12\x1a\n\x12monthly_rent_minor\x18\t \x01(\x03\"\xc0\x05\n\x06Rental\x12\x11\n\trental_id\x18\x01 \x01(\t\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x11\n\trenter_id\x18\x03 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x04 \x01(\t\x12\x12\n\nasset_code\x18\x05 \x01(\t\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.freehold.rental.v1.RentalState\x12;\n\x0epayment_status\x18\x07 \x01(\x0e\x32#.freehold.deposits.v1.PaymentStatus\x12\x12\n\ndeposit_id\x18\x08 \x01(\t\x12\x39\n\rdeposit_state\x18\t \x01(\x0e\x32\".freehold.deposits.v1.DepositState\x12\x38\n\x07outcome\x18\n \x01(\x0e\x32\'.freehold.deposits.v1.AdmittanceOutcome\x12\x14\n\x0creason_codes\x18\x0b \x03(\t\x12\x30\n\x0e\x64\x65posit_amount\x18\x0c \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x15\n\rprice_plan_id\x18\r \x01(\t\x12(\n\x06\x63harge\x18\x0e \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x30\n\x0crequested_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63\x61ncelled_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcancel_reason\x18\x13 \x01(\t\"\xfd\x01\n\x16\x43reatePricePlanRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12(\n\rcurrency_code\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{3}$\x12 \n\nbase_minor\x18\x03 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xc2\xd7/(\x00\x12<\n\x08segments\x18\x04 \x03(\x0b\x32 .freehold.rental.v1.PriceSegmentB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\'\n\x11\x63\x61p_per_day_minor\x18\x05 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xc2\xd7/(\x00\"L\n\x17\x43reatePricePlanResponse\x12\x31\n\nprice_plan\x18\x01 \x01(\x0b\x32\x1d.freehold.rental.v1.PricePlan\"\xe6\x02\n\x12\x43reateAssetRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12=\n\nasset_kind\x18\x02 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12*\n\x04\x63ode\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x30\n\rprice_plan_id\x18\x04 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^pln_[0-9a-v]{26}$\x12&\n\x04\x63ity\x18\x05 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12-\n\x0b\x61sset_class\x18\x06 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12*\n\x12monthly_rent_minor\x18\x07 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00\"?\n\x13\x43reateAssetResponse\x12(\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x19.freehold.rental.v1.Asset\"\xdf\x01\n\x12StartRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x30\n\nasset_code\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x37\n\x11payment_method_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(pmt_[0-9a-v]{28})?$\"A\n\x13StartRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xa1\x01\n\x10\x45ndRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12-\n\x0btold_charge\x18\x06 \x01(\x0b\x32\x18.freehold.money.v1.Money\"?\n\x11\x45ndRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"u\n\x13\x43\x61ncelRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"B\n\x14\x43\x61ncelRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"@\n\x10GetRentalRequest\x12,\n\trental_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"?\n\x11GetRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xbc\x01\n\x12ListRentalsRequest\x12/\n\trenter_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(rnt_[0-9a-v]{28})?$\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\x1f.freehold.rental.v1.RentalStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"[\n\x13ListRentalsResponse\x12+\n\x07rentals\x18\x01 \x03(\x0b\x32\x1a.freehold.rental.v1.Rental\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xb1\x01\n\x0bRentalState\x12\x1c\n\x18RENTAL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RENTAL_STATE_REQUESTED\x10\x01\x12\x17\n\x13RENTAL_STATE_ACTIVE\x10\x02\x12\x19\n\x15RENTAL_STATE_RETURNED\x10\x03\x12\x18\n\x14RENTAL_STATE_SETTLED\x10\x04\x12\x1a\n\x16RENTAL_STATE_CANCELLED\x10\x05*\xe6\x01\n\nAssetState\x12\x1b\n\x17\x41SSET_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41SSET_STATE_AVAILABLE\x10\x01\x12\x16\n\x12\x41SSET_STATE_RENTED\x10\x02\x12\x18\n\x14\x41SSET_STATE_RESERVED\x10\x03\x12\x1f\n\x1b\x41SSET_STATE_NON_CONTACTABLE\x10\x04\x12\x17\n\x13\x41SSET_STATE_MISSING\x10\x05\x12\x1b\n\x17\x41SSET_STATE_MAINTENANCE\x10\x06\x12\x17\n\x13\x41SSET_STATE_REMOVED\x10\x07\x32\xb2\x05\n\rRentalService\x12j\n\x0f\x43reatePricePlan\x12*.freehold.rental.v1.CreatePricePlanRequest\x1a+.freehold.rental.v1.CreatePricePlanResponse\x12^\n\x0b\x43reateAsset\x12&.freehold.rental.v1.CreateAssetRequest\x1a\'.freehold.rental.v1.CreateAssetResponse\x12^\n\x0bStartRental\x12&.freehold.rental.v1.StartRentalRequest\x1a\'.freehold.rental.v1.StartRentalResponse\x12X\n\tEndRental\x12$.freehold.rental.v1.EndRentalRequest\x1a%.freehold.rental.v1.EndRentalResponse\x12\x61\n\x0c\x43\x61ncelRental\x12\'.freehold.rental.v1.CancelRentalRequest\x1a(.freehold.rental.v1.CancelRentalResponse\x12X\n\tGetRental\x12$.freehold.rental.v1.GetRentalRequest\x1a%.freehold.rental.v1.GetRentalResponse\x12^\n\x0bListRentals\x12&.freehold.rental.v1.ListRentalsRequest\x1a\'.freehold.rental.v1.ListRentalsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'freehold/rental/v1/rental_service.proto\x12\x12\x66reehold.rental.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a+freehold/deposits/v1/deposits_service.proto\x1a\x1d\x66reehold/money/v1/money.proto\x1a#freehold/rental/v1/price_plan.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x01\n\x0cPriceSegment\x12!\n\x0cstart_minute\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8a (\x00\x12\x1f\n\nend_minute\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8a (\x00\x12 \n\nrate_minor\x18\x03 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xc2\xd7/(\x00\x12%\n\x10interval_minutes\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8a (\x00\"\xaa\x04\n\tPricePlan\x12\x15\n\rprice_plan_id\x18\x01 \x01(\t\x12\x15\n\rcurrency_code\x18\x02 \x01(\t\x12\x12\n\nbase_minor\x18\x03 \x01(\x03\x12\x32\n\x08segments\x18\x04 \x03(\x0b\x32 .freehold.rental.v1.PriceSegment\x12\x19\n\x11\x63\x61p_per_day_minor\x18\x05 \x01(\x03\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x07 \x01(\t\x12\x0f\n\x07version\x18\x08 \x01(\x05\x12>\n\x11\x64istance_segments\x18\t \x03(\x0b\x32#.freehold.rental.v1.DistanceSegment\x12*\n\x04\x63\x61ps\x18\n \x03(\x0b\x32\x1c.freehold.rental.v1.PriceCap\x12\x17\n\x0ftotal_cap_minor\x18\x0b \x01(\x03\x12\x14\n\x0c\x66ree_minutes\x18\x0c \x01(\x05\x12-\n\x06nights\x18\r \x03(\x0b\x32\x1d.freehold.rental.v1.NightRule\x12\x11\n\ttime_zone\x18\x0e \x01(\t\x12*\n\x04\x66\x65\x65s\x18\x0f \x03(\x0b\x32\x1c.freehold.rental.v1.PriceFee\x12\x34\n\tdiscounts\x18\x10 \x03(\x0b\x32!.freehold.rental.v1.PriceDiscount\"\x8c\x02\n\x05\x41sset\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x31\n\nasset_kind\x18\x03 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x15\n\rprice_plan_id\x18\x05 \x01(\t\x12-\n\x05state\x18\x06 \x01(\x0e\x32\x1e.freehold.rental.v1.AssetState\x12\x0c\n\x04\x63ity\x18\x07 \x01(\t\x12\x13\n\x0b\x61sset_class\x18\x08 \x01(\t\x12\x1a\n\x12monthly_rent_minor\x18\t \x01(\x03\x12\x17\n\x0fprice_plan_name\x18\n \x01(\t\"\xaf\x07\n\x06Rental\x12\x11\n\trental_id\x18\x01 \x01(\t\x12\x12\n\npartner_id\x18\x02 \x01(\t\x12\x11\n\trenter_id\x18\x03 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x04 \x01(\t\x12\x12\n\nasset_code\x18\x05 \x01(\t\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.freehold.rental.v1.RentalState\x12;\n\x0epayment_status\x18\x07 \x01(\x0e\x32#.freehold.deposits.v1.PaymentStatus\x12\x12\n\ndeposit_id\x18\x08 \x01(\t\x12\x39\n\rdeposit_state\x18\t \x01(\x0e\x32\".freehold.deposits.v1.DepositState\x12\x38\n\x07outcome\x18\n \x01(\x0e\x32\'.freehold.deposits.v1.AdmittanceOutcome\x12\x14\n\x0creason_codes\x18\x0b \x03(\t\x12\x30\n\x0e\x64\x65posit_amount\x18\x0c \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x15\n\rprice_plan_id\x18\r \x01(\t\x12(\n\x06\x63harge\x18\x0e \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x30\n\x0crequested_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63\x61ncelled_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcancel_reason\x18\x13 \x01(\t\x12\x31\n\nasset_kind\x18\x14 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12*\n\x06\x64ue_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noverdue_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08purchase\x18\x17 \x01(\x0b\x32\x18.freehold.money.v1.Money\x12\x32\n\x07\x64ispute\x18\x18 \x01(\x0b\x32!.freehold.rental.v1.ReturnDispute\"\xab\x01\n\rReturnDispute\x12\x35\n\x05state\x18\x01 \x01(\x0e\x32&.freehold.rental.v1.ReturnDisputeState\x12/\n\x0breported_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63laimed_end_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb9\x05\n\x16\x43reatePricePlanRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12(\n\rcurrency_code\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{3}$\x12 \n\nbase_minor\x18\x03 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xc2\xd7/(\x00\x12<\n\x08segments\x18\x04 \x03(\x0b\x32 .freehold.rental.v1.PriceSegmentB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\'\n\x11\x63\x61p_per_day_minor\x18\x05 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xc2\xd7/(\x00\x12&\n\x04name\x18\x06 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12H\n\x11\x64istance_segments\x18\x07 \x03(\x0b\x32#.freehold.rental.v1.DistanceSegmentB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x34\n\x04\x63\x61ps\x18\x08 \x03(\x0b\x32\x1c.freehold.rental.v1.PriceCapB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12%\n\x0ftotal_cap_minor\x18\t \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xc2\xd7/(\x00\x12 \n\x0c\x66ree_minutes\x18\n \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xa0\x0b(\x00\x12\x37\n\x06nights\x18\x0b \x03(\x0b\x32\x1d.freehold.rental.v1.NightRuleB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12\x1a\n\ttime_zone\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x34\n\x04\x66\x65\x65s\x18\r \x03(\x0b\x32\x1c.freehold.rental.v1.PriceFeeB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12>\n\tdiscounts\x18\x0e \x03(\x0b\x32!.freehold.rental.v1.PriceDiscountB\x08\xbaH\x05\x92\x01\x02\x10\x10\"L\n\x17\x43reatePricePlanResponse\x12\x31\n\nprice_plan\x18\x01 \x01(\x0b\x32\x1d.freehold.rental.v1.PricePlan\"\x9c\x03\n\x12\x43reateAssetRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12=\n\nasset_kind\x18\x02 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12*\n\x04\x63ode\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x33\n\rprice_plan_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(pln_[0-9a-v]{26})?$\x12&\n\x04\x63ity\x18\x05 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12-\n\x0b\x61sset_class\x18\x06 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12*\n\x12monthly_rent_minor\x18\x07 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00\x12\x31\n\x0fprice_plan_name\x18\x08 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\"?\n\x13\x43reateAssetResponse\x12(\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x19.freehold.rental.v1.Asset\"\xdf\x01\n\x12StartRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x30\n\nasset_code\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x37\n\x11payment_method_id\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(pmt_[0-9a-v]{28})?$\"A\n\x13StartRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xc8\x02\n\x10\x45ndRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\x12*\n\x0f\x64istance_metres\x18\x03 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\xad\xe2\x04(\x00H\x00\x88\x01\x01\x12\x34\n\tfee_codes\x18\x04 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10\x10\x18\x01\"\x15r\x13\x32\x11^[A-Z0-9_]{1,32}$\x12/\n\rdiscount_code\x18\x05 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[A-Z0-9_]{0,32}$\x12-\n\x0btold_charge\x18\x06 \x01(\x0b\x32\x18.freehold.money.v1.MoneyB\x12\n\x10_distance_metres\"?\n\x11\x45ndRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"u\n\x13\x43\x61ncelRentalRequest\x12\x30\n\nrequest_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\trental_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"B\n\x14\x43\x61ncelRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"@\n\x10GetRentalRequest\x12,\n\trental_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rtl_[0-9a-v]{28}$\"?\n\x11GetRentalResponse\x12*\n\x06rental\x18\x01 \x01(\x0b\x32\x1a.freehold.rental.v1.Rental\"\xce\x03\n\x12ListRentalsRequest\x12/\n\trenter_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^(rnt_[0-9a-v]{28})?$\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\x1f.freehold.rental.v1.RentalStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12;\n\nasset_kind\x18\x05 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\nasset_code\x18\x06 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{0,64}$\x12&\n\x04\x63ity\x18\x07 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^[a-z0-9-]{0,40}$\x12\x32\n\x0erequested_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10requested_before\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07overdue\x18\n \x01(\x08\"[\n\x13ListRentalsResponse\x12+\n\x07rentals\x18\x01 \x03(\x0b\x32\x1a.freehold.rental.v1.Rental\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xfc\x01\n\x0bRentalState\x12\x1c\n\x18RENTAL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RENTAL_STATE_REQUESTED\x10\x01\x12\x17\n\x13RENTAL_STATE_ACTIVE\x10\x02\x12\x19\n\x15RENTAL_STATE_RETURNED\x10\x03\x12\x18\n\x14RENTAL_STATE_SETTLED\x10\x04\x12\x1a\n\x16RENTAL_STATE_CANCELLED\x10\x05\x12\x17\n\x13RENTAL_STATE_PAUSED\x10\x06\x12\x19\n\x15RENTAL_STATE_DISPUTED\x10\x07\x12\x15\n\x11RENTAL_STATE_LOST\x10\x08*\xe6\x01\n\nAssetState\x12\x1b\n\x17\x41SSET_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41SSET_STATE_AVAILABLE\x10\x01\x12\x16\n\x12\x41SSET_STATE_RENTED\x10\x02\x12\x17\n\x13\x41SSET_STATE_MISSING\x10\x03\x12\x18\n\x14\x41SSET_STATE_RESERVED\x10\x04\x12\x1f\n\x1b\x41SSET_STATE_NON_CONTACTABLE\x10\x05\x12\x1b\n\x17\x41SSET_STATE_MAINTENANCE\x10\x06\x12\x17\n\x13\x41SSET_STATE_REMOVED\x10\x07*\xbf\x01\n\x12ReturnDisputeState\x12$\n RETURN_DISPUTE_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19RETURN_DISPUTE_STATE_OPEN\x10\x01\x12!\n\x1dRETURN_DISPUTE_STATE_ACCEPTED\x10\x02\x12 \n\x1cRETURN_DISPUTE_STATE_REFUSED\x10\x03\x12\x1f\n\x1bRETURN_DISPUTE_STATE_LAPSED\x10\x04\x32\xb2\x05\n\rRentalService\x12j\n\x0f\x43reatePricePlan\x12*.freehold.rental.v1.CreatePricePlanRequest\x1a+.freehold.rental.v1.CreatePricePlanResponse\x12^\n\x0b\x43reateAsset\x12&.freehold.rental.v1.CreateAssetRequest\x1a\'.freehold.rental.v1.CreateAssetResponse\x12^\n\x0bStartRental\x12&.freehold.rental.v1.StartRentalRequest\x1a\'.freehold.rental.v1.StartRentalResponse\x12X\n\tEndRental\x12$.freehold.rental.v1.EndRentalRequest\x1a%.freehold.rental.v1.EndRentalResponse\x12\x61\n\x0c\x43\x61ncelRental\x12\'.freehold.rental.v1.CancelRentalRequest\x1a(.freehold.rental.v1.CancelRentalResponse\x12X\n\tGetRental\x12$.freehold.rental.v1.GetRentalRequest\x1a%.freehold.rental.v1.GetRentalResponse\x12^\n\x0bListRentals\x12&.freehold.rental.v1.ListRentalsRequest\x1a\'.freehold.rental.v1.ListRentalsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +55,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['segments']._serialized_options = b'\272H\005\222\001\002\020\020'
   _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['cap_per_day_minor']._loaded_options = None
   _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['cap_per_day_minor']._serialized_options = b'\272H\t\"\007\030\200\302\327/(\000'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['name']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['distance_segments']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['distance_segments']._serialized_options = b'\272H\005\222\001\002\020\020'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['caps']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['caps']._serialized_options = b'\272H\005\222\001\002\020\004'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['total_cap_minor']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['total_cap_minor']._serialized_options = b'\272H\t\"\007\030\200\302\327/(\000'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['free_minutes']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['free_minutes']._serialized_options = b'\272H\007\032\005\030\240\013(\000'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['nights']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['nights']._serialized_options = b'\272H\005\222\001\002\020\004'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['time_zone']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['time_zone']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['fees']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['fees']._serialized_options = b'\272H\005\222\001\002\020\020'
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['discounts']._loaded_options = None
+  _globals['_CREATEPRICEPLANREQUEST'].fields_by_name['discounts']._serialized_options = b'\272H\005\222\001\002\020\020'
   _globals['_CREATEASSETREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATEASSETREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_CREATEASSETREQUEST'].fields_by_name['asset_kind']._loaded_options = None
@@ -61,13 +80,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEASSETREQUEST'].fields_by_name['code']._loaded_options = None
   _globals['_CREATEASSETREQUEST'].fields_by_name['code']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_CREATEASSETREQUEST'].fields_by_name['price_plan_id']._loaded_options = None
-  _globals['_CREATEASSETREQUEST'].fields_by_name['price_plan_id']._serialized_options = b'\272H\026r\0242\022^pln_[0-9a-v]{26}$'
+  _globals['_CREATEASSETREQUEST'].fields_by_name['price_plan_id']._serialized_options = b'\272H\031r\0272\025^(pln_[0-9a-v]{26})?$'
   _globals['_CREATEASSETREQUEST'].fields_by_name['city']._loaded_options = None
   _globals['_CREATEASSETREQUEST'].fields_by_name['city']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
   _globals['_CREATEASSETREQUEST'].fields_by_name['asset_class']._loaded_options = None
   _globals['_CREATEASSETREQUEST'].fields_by_name['asset_class']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
   _globals['_CREATEASSETREQUEST'].fields_by_name['monthly_rent_minor']._loaded_options = None
   _globals['_CREATEASSETREQUEST'].fields_by_name['monthly_rent_minor']._serialized_options = b'\272H\013\"\t\030\200\240\224\245\215\035(\000'
+  _globals['_CREATEASSETREQUEST'].fields_by_name['price_plan_name']._loaded_options = None
+  _globals['_CREATEASSETREQUEST'].fields_by_name['price_plan_name']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
   _globals['_STARTRENTALREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_STARTRENTALREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_STARTRENTALREQUEST'].fields_by_name['renter_id']._loaded_options = None
@@ -80,6 +101,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENDRENTALREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_ENDRENTALREQUEST'].fields_by_name['rental_id']._loaded_options = None
   _globals['_ENDRENTALREQUEST'].fields_by_name['rental_id']._serialized_options = b'\272H\026r\0242\022^rtl_[0-9a-v]{28}$'
+  _globals['_ENDRENTALREQUEST'].fields_by_name['distance_metres']._loaded_options = None
+  _globals['_ENDRENTALREQUEST'].fields_by_name['distance_metres']._serialized_options = b'\272H\t\032\007\030\200\255\342\004(\000'
+  _globals['_ENDRENTALREQUEST'].fields_by_name['fee_codes']._loaded_options = None
+  _globals['_ENDRENTALREQUEST'].fields_by_name['fee_codes']._serialized_options = b'\272H\036\222\001\033\020\020\030\001\"\025r\0232\021^[A-Z0-9_]{1,32}$'
+  _globals['_ENDRENTALREQUEST'].fields_by_name['discount_code']._loaded_options = None
+  _globals['_ENDRENTALREQUEST'].fields_by_name['discount_code']._serialized_options = b'\272H\025r\0232\021^[A-Z0-9_]{0,32}$'
   _globals['_CANCELRENTALREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CANCELRENTALREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_CANCELRENTALREQUEST'].fields_by_name['rental_id']._loaded_options = None
@@ -94,46 +121,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTRENTALSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTRENTALSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTRENTALSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
-  _globals['_RENTALSTATE']._serialized_start=3441
-  _globals['_RENTALSTATE']._serialized_end=3618
-  _globals['_ASSETSTATE']._serialized_start=3621
-  _globals['_ASSETSTATE']._serialized_end=3851
-  _globals['_PRICESEGMENT']._serialized_start=239
-  _globals['_PRICESEGMENT']._serialized_end=394
-  _globals['_PRICEPLAN']._serialized_start=397
-  _globals['_PRICEPLAN']._serialized_end=601
-  _globals['_ASSET']._serialized_start=604
-  _globals['_ASSET']._serialized_end=847
-  _globals['_RENTAL']._serialized_start=850
-  _globals['_RENTAL']._serialized_end=1554
-  _globals['_CREATEPRICEPLANREQUEST']._serialized_start=1557
-  _globals['_CREATEPRICEPLANREQUEST']._serialized_end=1810
-  _globals['_CREATEPRICEPLANRESPONSE']._serialized_start=1812
-  _globals['_CREATEPRICEPLANRESPONSE']._serialized_end=1888
-  _globals['_CREATEASSETREQUEST']._serialized_start=1891
-  _globals['_CREATEASSETREQUEST']._serialized_end=2249
-  _globals['_CREATEASSETRESPONSE']._serialized_start=2251
-  _globals['_CREATEASSETRESPONSE']._serialized_end=2314
-  _globals['_STARTRENTALREQUEST']._serialized_start=2317
-  _globals['_STARTRENTALREQUEST']._serialized_end=2540
-  _globals['_STARTRENTALRESPONSE']._serialized_start=2542
-  _globals['_STARTRENTALRESPONSE']._serialized_end=2607
-  _globals['_ENDRENTALREQUEST']._serialized_start=2610
-  _globals['_ENDRENTALREQUEST']._serialized_end=2771
-  _globals['_ENDRENTALRESPONSE']._serialized_start=2773
-  _globals['_ENDRENTALRESPONSE']._serialized_end=2836
-  _globals['_CANCELRENTALREQUEST']._serialized_start=2838
-  _globals['_CANCELRENTALREQUEST']._serialized_end=2955
-  _globals['_CANCELRENTALRESPONSE']._serialized_start=2957
-  _globals['_CANCELRENTALRESPONSE']._serialized_end=3023
-  _globals['_GETRENTALREQUEST']._serialized_start=3025
-  _globals['_GETRENTALREQUEST']._serialized_end=3089
-  _globals['_GETRENTALRESPONSE']._serialized_start=3091
-  _globals['_GETRENTALRESPONSE']._serialized_end=3154
-  _globals['_LISTRENTALSREQUEST']._serialized_start=3157
-  _globals['_LISTRENTALSREQUEST']._serialized_end=3345
-  _globals['_LISTRENTALSRESPONSE']._serialized_start=3347
-  _globals['_LISTRENTALSRESPONSE']._serialized_end=3438
-  _globals['_RENTALSERVICE']._serialized_start=3854
-  _globals['_RENTALSERVICE']._serialized_end=4544
+  _globals['_LISTRENTALSREQUEST'].fields_by_name['asset_kind']._loaded_options = None
+  _globals['_LISTRENTALSREQUEST'].fields_by_name['asset_kind']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTRENTALSREQUEST'].fields_by_name['asset_code']._loaded_options = None
+  _globals['_LISTRENTALSREQUEST'].fields_by_name['asset_code']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{0,64}$'
+  _globals['_LISTRENTALSREQUEST'].fields_by_name['city']._loaded_options = None
+  _globals['_LISTRENTALSREQUEST'].fields_by_name['city']._serialized_options = b'\272H\025r\0232\021^[a-z0-9-]{0,40}$'
+  _globals['_RENTALSTATE']._serialized_start=5205
+  _globals['_RENTALSTATE']._serialized_end=5457
+  _globals['_ASSETSTATE']._serialized_start=5460
+  _globals['_ASSETSTATE']._serialized_end=5690
+  _globals['_RETURNDISPUTESTATE']._serialized_start=5693
+  _globals['_RETURNDISPUTESTATE']._serialized_end=5884
+  _globals['_PRICESEGMENT']._serialized_start=276
+  _globals['_PRICESEGMENT']._serialized_end=431
+  _globals['_PRICEPLAN']._serialized_start=434
+  _globals['_PRICEPLAN']._serialized_end=988
+  _globals['_ASSET']._serialized_start=991
+  _globals['_ASSET']._serialized_end=1259
+  _globals['_RENTAL']._serialized_start=1262
+  _globals['_RENTAL']._serialized_end=2205
+  _globals['_RETURNDISPUTE']._serialized_start=2208
+  _globals['_RETURNDISPUTE']._serialized_end=2379
+  _globals['_CREATEPRICEPLANREQUEST']._serialized_start=2382
+  _globals['_CREATEPRICEPLANREQUEST']._serialized_end=3079
+  _globals['_CREATEPRICEPLANRESPONSE']._serialized_start=3081
+  _globals['_CREATEPRICEPLANRESPONSE']._serialized_end=3157
+  _globals['_CREATEASSETREQUEST']._serialized_start=3160
+  _globals['_CREATEASSETREQUEST']._serialized_end=3572
+  _globals['_CREATEASSETRESPONSE']._serialized_start=3574
+  _globals['_CREATEASSETRESPONSE']._serialized_end=3637
+  _globals['_STARTRENTALREQUEST']._serialized_start=3640
+  _globals['_STARTRENTALREQUEST']._serialized_end=3863
+  _globals['_STARTRENTALRESPONSE']._serialized_start=3865
+  _globals['_STARTRENTALRESPONSE']._serialized_end=3930
+  _globals['_ENDRENTALREQUEST']._serialized_start=3933
+  _globals['_ENDRENTALREQUEST']._serialized_end=4261
+  _globals['_ENDRENTALRESPONSE']._serialized_start=4263
+  _globals['_ENDRENTALRESPONSE']._serialized_end=4326
+  _globals['_CANCELRENTALREQUEST']._serialized_start=4328
+  _globals['_CANCELRENTALREQUEST']._serialized_end=4445
+  _globals['_CANCELRENTALRESPONSE']._serialized_start=4447
+  _globals['_CANCELRENTALRESPONSE']._serialized_end=4513
+  _globals['_GETRENTALREQUEST']._serialized_start=4515
+  _globals['_GETRENTALREQUEST']._serialized_end=4579
+  _globals['_GETRENTALRESPONSE']._serialized_start=4581
+  _globals['_GETRENTALRESPONSE']._serialized_end=4644
+  _globals['_LISTRENTALSREQUEST']._serialized_start=4647
+  _globals['_LISTRENTALSREQUEST']._serialized_end=5109
+  _globals['_LISTRENTALSRESPONSE']._serialized_start=5111
+  _globals['_LISTRENTALSRESPONSE']._serialized_end=5202
+  _globals['_RENTALSERVICE']._serialized_start=5887
+  _globals['_RENTALSERVICE']._serialized_end=6577
 # @@protoc_insertion_point(module_scope)

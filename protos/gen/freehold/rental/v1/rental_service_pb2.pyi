@@ -7,6 +7,7 @@ from collections import abc as _abc
 from freehold.assets.v1 import asset_kind_pb2 as _asset_kind_pb2
 from freehold.deposits.v1 import deposits_service_pb2 as _deposits_service_pb2
 from freehold.money.v1 import money_pb2 as _money_pb2
+from freehold.rental.v1 import price_plan_pb2 as _price_plan_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -41,6 +42,12 @@ class _RentalStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RentalSta
     """The asset is back and nothing is open."""
     RENTAL_STATE_CANCELLED: _RentalState.ValueType  # 5
     """It did not come about; nobody is billed."""
+    RENTAL_STATE_PAUSED: _RentalState.ValueType  # 6
+    """The renter has the asset and has locked it on the way; the price goes on."""
+    RENTAL_STATE_DISPUTED: _RentalState.ValueType  # 7
+    """The renter says that the asset is back; the clock stands until the partner has answered."""
+    RENTAL_STATE_LOST: _RentalState.ValueType  # 8
+    """The asset did not come back and is bought; if it is found, the purchase is undone."""
 
 class RentalState(_RentalState, metaclass=_RentalStateEnumTypeWrapper):
     """RentalState is where a rental stands."""
@@ -57,6 +64,12 @@ RENTAL_STATE_SETTLED: RentalState.ValueType  # 4
 """The asset is back and nothing is open."""
 RENTAL_STATE_CANCELLED: RentalState.ValueType  # 5
 """It did not come about; nobody is billed."""
+RENTAL_STATE_PAUSED: RentalState.ValueType  # 6
+"""The renter has the asset and has locked it on the way; the price goes on."""
+RENTAL_STATE_DISPUTED: RentalState.ValueType  # 7
+"""The renter says that the asset is back; the clock stands until the partner has answered."""
+RENTAL_STATE_LOST: RentalState.ValueType  # 8
+"""The asset did not come back and is bought; if it is found, the purchase is undone."""
 Global___RentalState: _TypeAlias = RentalState  # noqa: Y015
 
 class _AssetState:
@@ -71,12 +84,12 @@ class _AssetStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssetState
     """It can be rented."""
     ASSET_STATE_RENTED: _AssetState.ValueType  # 2
     """Somebody has it, or is about to."""
-    ASSET_STATE_RESERVED: _AssetState.ValueType  # 3
+    ASSET_STATE_MISSING: _AssetState.ValueType  # 3
+    """Nobody knows where it is, or it was not brought back."""
+    ASSET_STATE_RESERVED: _AssetState.ValueType  # 4
     """It is kept for somebody who is on their way."""
-    ASSET_STATE_NON_CONTACTABLE: _AssetState.ValueType  # 4
+    ASSET_STATE_NON_CONTACTABLE: _AssetState.ValueType  # 5
     """Its device has said nothing for so long that nobody should walk there."""
-    ASSET_STATE_MISSING: _AssetState.ValueType  # 5
-    """Nobody knows where it is."""
     ASSET_STATE_MAINTENANCE: _AssetState.ValueType  # 6
     """Its partner has taken it in, or has to look at it."""
     ASSET_STATE_REMOVED: _AssetState.ValueType  # 7
@@ -91,17 +104,49 @@ ASSET_STATE_AVAILABLE: AssetState.ValueType  # 1
 """It can be rented."""
 ASSET_STATE_RENTED: AssetState.ValueType  # 2
 """Somebody has it, or is about to."""
-ASSET_STATE_RESERVED: AssetState.ValueType  # 3
+ASSET_STATE_MISSING: AssetState.ValueType  # 3
+"""Nobody knows where it is, or it was not brought back."""
+ASSET_STATE_RESERVED: AssetState.ValueType  # 4
 """It is kept for somebody who is on their way."""
-ASSET_STATE_NON_CONTACTABLE: AssetState.ValueType  # 4
+ASSET_STATE_NON_CONTACTABLE: AssetState.ValueType  # 5
 """Its device has said nothing for so long that nobody should walk there."""
-ASSET_STATE_MISSING: AssetState.ValueType  # 5
-"""Nobody knows where it is."""
 ASSET_STATE_MAINTENANCE: AssetState.ValueType  # 6
 """Its partner has taken it in, or has to look at it."""
 ASSET_STATE_REMOVED: AssetState.ValueType  # 7
 """It is no longer, or not yet, part of the fleet."""
 Global___AssetState: _TypeAlias = AssetState  # noqa: Y015
+
+class _ReturnDisputeState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReturnDisputeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReturnDisputeState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RETURN_DISPUTE_STATE_UNSPECIFIED: _ReturnDisputeState.ValueType  # 0
+    """Never sent."""
+    RETURN_DISPUTE_STATE_OPEN: _ReturnDisputeState.ValueType  # 1
+    """The partner has to answer."""
+    RETURN_DISPUTE_STATE_ACCEPTED: _ReturnDisputeState.ValueType  # 2
+    """It was as the renter says."""
+    RETURN_DISPUTE_STATE_REFUSED: _ReturnDisputeState.ValueType  # 3
+    """It was not."""
+    RETURN_DISPUTE_STATE_LAPSED: _ReturnDisputeState.ValueType  # 4
+    """Nobody answered in time: it stands as the renter says."""
+
+class ReturnDisputeState(_ReturnDisputeState, metaclass=_ReturnDisputeStateEnumTypeWrapper):
+    """ReturnDisputeState is what became of a dispute."""
+
+RETURN_DISPUTE_STATE_UNSPECIFIED: ReturnDisputeState.ValueType  # 0
+"""Never sent."""
+RETURN_DISPUTE_STATE_OPEN: ReturnDisputeState.ValueType  # 1
+"""The partner has to answer."""
+RETURN_DISPUTE_STATE_ACCEPTED: ReturnDisputeState.ValueType  # 2
+"""It was as the renter says."""
+RETURN_DISPUTE_STATE_REFUSED: ReturnDisputeState.ValueType  # 3
+"""It was not."""
+RETURN_DISPUTE_STATE_LAPSED: ReturnDisputeState.ValueType  # 4
+"""Nobody answered in time: it stands as the renter says."""
+Global___ReturnDisputeState: _TypeAlias = ReturnDisputeState  # noqa: Y015
 
 @_typing.final
 class PriceSegment(_message.Message):
@@ -151,6 +196,16 @@ class PricePlan(_message.Message):
     SEGMENTS_FIELD_NUMBER: _builtins.int
     CAP_PER_DAY_MINOR_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DISTANCE_SEGMENTS_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
+    TOTAL_CAP_MINOR_FIELD_NUMBER: _builtins.int
+    FREE_MINUTES_FIELD_NUMBER: _builtins.int
+    NIGHTS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    FEES_FIELD_NUMBER: _builtins.int
+    DISCOUNTS_FIELD_NUMBER: _builtins.int
     price_plan_id: _builtins.str
     """Id, `pln_…`."""
     currency_code: _builtins.str
@@ -158,7 +213,21 @@ class PricePlan(_message.Message):
     base_minor: _builtins.int
     """Charged once per ride, minor units."""
     cap_per_day_minor: _builtins.int
-    """Most that each started 24 hours of the ride can cost, minor units; 0 means no cap."""
+    """Most that base and time of each started 24 hours of the ride can cost, minor units; 0 means no cap."""
+    name: _builtins.str
+    """Name, of which this is one version; empty for a plan that stands alone."""
+    version: _builtins.int
+    """Which version of its name, counted from 1."""
+    total_cap_minor: _builtins.int
+    """The most that base, time and distance of a rental cost, however long it lasts; 0 means no cap. Whoever reaches it
+    has paid what the thing costs.
+    """
+    free_minutes: _builtins.int
+    """Minutes at the beginning of each ride that cost nothing; segments and windows are counted from their end. A ride
+    that is over by then does not pay the base price.
+    """
+    time_zone: _builtins.str
+    """IANA time zone of the nights, for example "Europe/Berlin"; empty without nights."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceSegment]:
         """Charged by time, added up."""
@@ -166,6 +235,26 @@ class PricePlan(_message.Message):
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
+
+    @_builtins.property
+    def distance_segments(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.DistanceSegment]:
+        """Charged by distance, added up."""
+
+    @_builtins.property
+    def caps(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceCap]:
+        """More caps, each with a window of its own."""
+
+    @_builtins.property
+    def nights(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.NightRule]:
+        """What time costs at night at most."""
+
+    @_builtins.property
+    def fees(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceFee]:
+        """Fees that EndRental may name."""
+
+    @_builtins.property
+    def discounts(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceDiscount]:
+        """Discounts that EndRental may name, one at a time."""
 
     def __init__(
         self,
@@ -176,10 +265,20 @@ class PricePlan(_message.Message):
         segments: _abc.Iterable[Global___PriceSegment] | None = ...,
         cap_per_day_minor: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        distance_segments: _abc.Iterable[_price_plan_pb2.DistanceSegment] | None = ...,
+        caps: _abc.Iterable[_price_plan_pb2.PriceCap] | None = ...,
+        total_cap_minor: _builtins.int = ...,
+        free_minutes: _builtins.int = ...,
+        nights: _abc.Iterable[_price_plan_pb2.NightRule] | None = ...,
+        time_zone: _builtins.str = ...,
+        fees: _abc.Iterable[_price_plan_pb2.PriceFee] | None = ...,
+        discounts: _abc.Iterable[_price_plan_pb2.PriceDiscount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_minor", b"base_minor", "cap_per_day_minor", b"cap_per_day_minor", "created_at", b"created_at", "currency_code", b"currency_code", "price_plan_id", b"price_plan_id", "segments", b"segments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_minor", b"base_minor", "cap_per_day_minor", b"cap_per_day_minor", "caps", b"caps", "created_at", b"created_at", "currency_code", b"currency_code", "discounts", b"discounts", "distance_segments", b"distance_segments", "fees", b"fees", "free_minutes", b"free_minutes", "name", b"name", "nights", b"nights", "price_plan_id", b"price_plan_id", "segments", b"segments", "time_zone", b"time_zone", "total_cap_minor", b"total_cap_minor", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -200,6 +299,7 @@ class Asset(_message.Message):
     CITY_FIELD_NUMBER: _builtins.int
     ASSET_CLASS_FIELD_NUMBER: _builtins.int
     MONTHLY_RENT_MINOR_FIELD_NUMBER: _builtins.int
+    PRICE_PLAN_NAME_FIELD_NUMBER: _builtins.int
     asset_id: _builtins.str
     """Id, `ast_…`."""
     partner_id: _builtins.str
@@ -209,7 +309,7 @@ class Asset(_message.Message):
     code: _builtins.str
     """The code that people scan, unique for the partner."""
     price_plan_id: _builtins.str
-    """What it costs."""
+    """What it costs; empty when it follows a name."""
     state: Global___AssetState.ValueType
     """Whether it can be rented."""
     city: _builtins.str
@@ -218,6 +318,8 @@ class Asset(_message.Message):
     """What class of its kind it is; decides which policy applies. Empty for none."""
     monthly_rent_minor: _builtins.int
     """Its monthly rent, minor units of the plan's currency, for deposits that are counted in rents; 0 for none."""
+    price_plan_name: _builtins.str
+    """Whose newest version says what it costs; empty when it has a plan of its own."""
     def __init__(
         self,
         *,
@@ -230,10 +332,11 @@ class Asset(_message.Message):
         city: _builtins.str = ...,
         asset_class: _builtins.str = ...,
         monthly_rent_minor: _builtins.int = ...,
+        price_plan_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_id", b"asset_id", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "partner_id", b"partner_id", "price_plan_id", b"price_plan_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_id", b"asset_id", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "partner_id", b"partner_id", "price_plan_id", b"price_plan_id", "price_plan_name", b"price_plan_name", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -264,6 +367,11 @@ class Rental(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     CANCELLED_AT_FIELD_NUMBER: _builtins.int
     CANCEL_REASON_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    OVERDUE_AT_FIELD_NUMBER: _builtins.int
+    PURCHASE_FIELD_NUMBER: _builtins.int
+    DISPUTE_FIELD_NUMBER: _builtins.int
     rental_id: _builtins.str
     """Id, `rtl_…`."""
     partner_id: _builtins.str
@@ -288,6 +396,8 @@ class Rental(_message.Message):
     """The price plan, pinned at the start."""
     cancel_reason: _builtins.str
     """Why it was cancelled: an ErrorReason without its prefix, or CALLER_CANCELLED, NOT_ACTIVE_IN_TIME."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """What is rented."""
     @_builtins.property
     def reason_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why no waiver, up to four codes."""
@@ -316,6 +426,24 @@ class Rental(_message.Message):
     def cancelled_at(self) -> _timestamp_pb2.Timestamp:
         """When it was cancelled."""
 
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when it is due back; absent until it is ACTIVE."""
+
+    @_builtins.property
+    def overdue_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was announced that it is overdue; absent when it never was."""
+
+    @_builtins.property
+    def purchase(self) -> _money_pb2.Money:
+        """What a thing that did not come back costs beside the fare. Until the payment has begun, what is asked for; then what
+        the deposit's limit allowed.
+        """
+
+    @_builtins.property
+    def dispute(self) -> Global___ReturnDispute:
+        """The renter's word that it was back, if there is one."""
+
     def __init__(
         self,
         *,
@@ -338,14 +466,53 @@ class Rental(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         cancelled_at: _timestamp_pb2.Timestamp | None = ...,
         cancel_reason: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        overdue_at: _timestamp_pb2.Timestamp | None = ...,
+        purchase: _money_pb2.Money | None = ...,
+        dispute: Global___ReturnDispute | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "ended_at", b"ended_at", "requested_at", b"requested_at", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "dispute", b"dispute", "due_at", b"due_at", "ended_at", b"ended_at", "overdue_at", b"overdue_at", "purchase", b"purchase", "requested_at", b"requested_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_id", b"asset_id", "cancel_reason", b"cancel_reason", "cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "deposit_id", b"deposit_id", "deposit_state", b"deposit_state", "ended_at", b"ended_at", "outcome", b"outcome", "partner_id", b"partner_id", "payment_status", b"payment_status", "price_plan_id", b"price_plan_id", "reason_codes", b"reason_codes", "rental_id", b"rental_id", "renter_id", b"renter_id", "requested_at", b"requested_at", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_id", b"asset_id", "asset_kind", b"asset_kind", "cancel_reason", b"cancel_reason", "cancelled_at", b"cancelled_at", "charge", b"charge", "deposit_amount", b"deposit_amount", "deposit_id", b"deposit_id", "deposit_state", b"deposit_state", "dispute", b"dispute", "due_at", b"due_at", "ended_at", b"ended_at", "outcome", b"outcome", "overdue_at", b"overdue_at", "partner_id", b"partner_id", "payment_status", b"payment_status", "price_plan_id", b"price_plan_id", "purchase", b"purchase", "reason_codes", b"reason_codes", "rental_id", b"rental_id", "renter_id", b"renter_id", "requested_at", b"requested_at", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Rental: _TypeAlias = Rental  # noqa: Y015
+
+@_typing.final
+class ReturnDispute(_message.Message):
+    """ReturnDispute is a renter's word against a clock that ran on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REPORTED_AT_FIELD_NUMBER: _builtins.int
+    CLAIMED_END_AT_FIELD_NUMBER: _builtins.int
+    state: Global___ReturnDisputeState.ValueType
+    """What became of it."""
+    @_builtins.property
+    def reported_at(self) -> _timestamp_pb2.Timestamp:
+        """When the renter said so; the clock stands there while it is open."""
+
+    @_builtins.property
+    def claimed_end_at(self) -> _timestamp_pb2.Timestamp:
+        """When the asset was back, as the renter says."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___ReturnDisputeState.ValueType = ...,
+        reported_at: _timestamp_pb2.Timestamp | None = ...,
+        claimed_end_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claimed_end_at", b"claimed_end_at", "reported_at", b"reported_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_end_at", b"claimed_end_at", "reported_at", b"reported_at", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnDispute: _TypeAlias = ReturnDispute  # noqa: Y015
 
 @_typing.final
 class CreatePricePlanRequest(_message.Message):
@@ -358,6 +525,15 @@ class CreatePricePlanRequest(_message.Message):
     BASE_MINOR_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
     CAP_PER_DAY_MINOR_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DISTANCE_SEGMENTS_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
+    TOTAL_CAP_MINOR_FIELD_NUMBER: _builtins.int
+    FREE_MINUTES_FIELD_NUMBER: _builtins.int
+    NIGHTS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    FEES_FIELD_NUMBER: _builtins.int
+    DISCOUNTS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command: 1 to 64 letters, digits, "_" or "-"."""
     currency_code: _builtins.str
@@ -365,10 +541,44 @@ class CreatePricePlanRequest(_message.Message):
     base_minor: _builtins.int
     """Charged once per ride, minor units."""
     cap_per_day_minor: _builtins.int
-    """Cap per started 24 hours, minor units; 0 means none."""
+    """Cap of base and time per started 24 hours, minor units; 0 means none."""
+    name: _builtins.str
+    """Name, of which this becomes the next version, in the currency of those before it; empty for a plan that stands
+    alone.
+    """
+    total_cap_minor: _builtins.int
+    """The most that base, time and distance of a rental cost, however long it lasts; 0 means no cap. Whoever reaches it
+    has paid what the thing costs.
+    """
+    free_minutes: _builtins.int
+    """Minutes at the beginning of each ride that cost nothing; segments and windows are counted from their end. A ride
+    that is over by then does not pay the base price.
+    """
+    time_zone: _builtins.str
+    """IANA time zone of the nights, for example "Europe/Berlin"; empty without nights."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceSegment]:
         """Charged by time; at most 16, each with end_minute 0 or after start_minute."""
+
+    @_builtins.property
+    def distance_segments(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.DistanceSegment]:
+        """Charged by distance, added up."""
+
+    @_builtins.property
+    def caps(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceCap]:
+        """More caps, each with a window of its own."""
+
+    @_builtins.property
+    def nights(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.NightRule]:
+        """What time costs at night at most."""
+
+    @_builtins.property
+    def fees(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceFee]:
+        """Fees that EndRental may name."""
+
+    @_builtins.property
+    def discounts(self) -> _containers.RepeatedCompositeFieldContainer[_price_plan_pb2.PriceDiscount]:
+        """Discounts that EndRental may name, one at a time."""
 
     def __init__(
         self,
@@ -378,10 +588,19 @@ class CreatePricePlanRequest(_message.Message):
         base_minor: _builtins.int = ...,
         segments: _abc.Iterable[Global___PriceSegment] | None = ...,
         cap_per_day_minor: _builtins.int = ...,
+        name: _builtins.str = ...,
+        distance_segments: _abc.Iterable[_price_plan_pb2.DistanceSegment] | None = ...,
+        caps: _abc.Iterable[_price_plan_pb2.PriceCap] | None = ...,
+        total_cap_minor: _builtins.int = ...,
+        free_minutes: _builtins.int = ...,
+        nights: _abc.Iterable[_price_plan_pb2.NightRule] | None = ...,
+        time_zone: _builtins.str = ...,
+        fees: _abc.Iterable[_price_plan_pb2.PriceFee] | None = ...,
+        discounts: _abc.Iterable[_price_plan_pb2.PriceDiscount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_minor", b"base_minor", "cap_per_day_minor", b"cap_per_day_minor", "currency_code", b"currency_code", "request_id", b"request_id", "segments", b"segments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_minor", b"base_minor", "cap_per_day_minor", b"cap_per_day_minor", "caps", b"caps", "currency_code", b"currency_code", "discounts", b"discounts", "distance_segments", b"distance_segments", "fees", b"fees", "free_minutes", b"free_minutes", "name", b"name", "nights", b"nights", "request_id", b"request_id", "segments", b"segments", "time_zone", b"time_zone", "total_cap_minor", b"total_cap_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -424,6 +643,7 @@ class CreateAssetRequest(_message.Message):
     CITY_FIELD_NUMBER: _builtins.int
     ASSET_CLASS_FIELD_NUMBER: _builtins.int
     MONTHLY_RENT_MINOR_FIELD_NUMBER: _builtins.int
+    PRICE_PLAN_NAME_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
     asset_kind: _asset_kind_pb2.AssetKind.ValueType
@@ -431,13 +651,15 @@ class CreateAssetRequest(_message.Message):
     code: _builtins.str
     """The code that people scan: 1 to 64 letters, digits, "_" or "-"."""
     price_plan_id: _builtins.str
-    """What it costs, `pln_…`."""
+    """What it costs, `pln_…`, whatever plans are made later; either this or `price_plan_name`."""
     city: _builtins.str
     """Where it is, for policies by city: up to 40 lower-case letters, digits or "-"; empty for nowhere in particular."""
     asset_class: _builtins.str
     """What class of its kind it is, for policies by class: as `city`; empty for none."""
     monthly_rent_minor: _builtins.int
     """Its monthly rent, minor units of the plan's currency, for deposits that are counted in rents; 0 for none."""
+    price_plan_name: _builtins.str
+    """What it costs: at each rental's start, the newest version of this name."""
     def __init__(
         self,
         *,
@@ -448,10 +670,11 @@ class CreateAssetRequest(_message.Message):
         city: _builtins.str = ...,
         asset_class: _builtins.str = ...,
         monthly_rent_minor: _builtins.int = ...,
+        price_plan_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "price_plan_id", b"price_plan_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "asset_kind", b"asset_kind", "city", b"city", "code", b"code", "monthly_rent_minor", b"monthly_rent_minor", "price_plan_id", b"price_plan_id", "price_plan_name", b"price_plan_name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -547,11 +770,22 @@ class EndRentalRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RENTAL_ID_FIELD_NUMBER: _builtins.int
+    DISTANCE_METRES_FIELD_NUMBER: _builtins.int
+    FEE_CODES_FIELD_NUMBER: _builtins.int
+    DISCOUNT_CODE_FIELD_NUMBER: _builtins.int
     TOLD_CHARGE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Client-made id of this command."""
     rental_id: _builtins.str
     """The rental, `rtl_…`."""
+    distance_metres: _builtins.int
+    """How far it went, metres, for plans that charge by distance; absent when nobody measured."""
+    discount_code: _builtins.str
+    """A discount of the plan; empty for none."""
+    @_builtins.property
+    def fee_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fees of the plan that fell due, for example OUT_OF_ZONE."""
+
     @_builtins.property
     def told_charge(self) -> _money_pb2.Money:
         """What it costs, for kinds of which the partner says so (a visit to a shop), in the currency of the asset's plan; absent
@@ -563,13 +797,18 @@ class EndRentalRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         rental_id: _builtins.str = ...,
+        distance_metres: _builtins.int | None = ...,
+        fee_codes: _abc.Iterable[_builtins.str] | None = ...,
+        discount_code: _builtins.str = ...,
         told_charge: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["told_charge", b"told_charge"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "distance_metres", b"distance_metres", "told_charge", b"told_charge"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rental_id", b"rental_id", "request_id", b"request_id", "told_charge", b"told_charge"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "discount_code", b"discount_code", "distance_metres", b"distance_metres", "fee_codes", b"fee_codes", "rental_id", b"rental_id", "request_id", b"request_id", "told_charge", b"told_charge"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__distance_metres: _TypeAlias = _typing.Literal["distance_metres"]  # noqa: Y015
+    _WhichOneofArgType__distance_metres: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__distance_metres) -> _WhichOneofReturnType__distance_metres | None: ...
 
 Global___EndRentalRequest: _TypeAlias = EndRentalRequest  # noqa: Y015
 
@@ -703,6 +942,12 @@ class ListRentalsRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ASSET_KIND_FIELD_NUMBER: _builtins.int
+    ASSET_CODE_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    REQUESTED_FROM_FIELD_NUMBER: _builtins.int
+    REQUESTED_BEFORE_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
     renter_id: _builtins.str
     """Only this renter's; empty for all of the partner's. A renter's token lists its own."""
     state: Global___RentalState.ValueType
@@ -711,6 +956,22 @@ class ListRentalsRequest(_message.Message):
     """At most this many; 0 means 50."""
     page_token: _builtins.str
     """Token of the page to read; empty for the first."""
+    asset_kind: _asset_kind_pb2.AssetKind.ValueType
+    """Only of this kind; unspecified for all."""
+    asset_code: _builtins.str
+    """Only of the asset with this code; empty for all."""
+    city: _builtins.str
+    """Only of assets in this city; empty for all."""
+    overdue: _builtins.bool
+    """Only rentals that run and are overdue."""
+    @_builtins.property
+    def requested_from(self) -> _timestamp_pb2.Timestamp:
+        """Only rentals that were asked for at this time or later."""
+
+    @_builtins.property
+    def requested_before(self) -> _timestamp_pb2.Timestamp:
+        """Only rentals that were asked for before this time."""
+
     def __init__(
         self,
         *,
@@ -718,10 +979,16 @@ class ListRentalsRequest(_message.Message):
         state: Global___RentalState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        asset_kind: _asset_kind_pb2.AssetKind.ValueType = ...,
+        asset_code: _builtins.str = ...,
+        city: _builtins.str = ...,
+        requested_from: _timestamp_pb2.Timestamp | None = ...,
+        requested_before: _timestamp_pb2.Timestamp | None = ...,
+        overdue: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requested_before", b"requested_before", "requested_from", b"requested_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "renter_id", b"renter_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_code", b"asset_code", "asset_kind", b"asset_kind", "city", b"city", "overdue", b"overdue", "page_size", b"page_size", "page_token", b"page_token", "renter_id", b"renter_id", "requested_before", b"requested_before", "requested_from", b"requested_from", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -83,8 +83,9 @@ class RentalServiceServicer:
     """
 
     def CreatePricePlan(self, request, context):
-        """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners,
-        staff (owners, managers). Errors: REQUEST_ID_REUSED.
+        """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. A plan with the name of
+        an earlier one is its next version, for rentals that start from now on; running rentals keep theirs. Callers:
+        partners, staff (owners, managers). Errors: PRICE_PLAN_CURRENCY, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,8 +114,8 @@ class RentalServiceServicer:
     def EndRental(self, request, context):
         """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
         The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
-        Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, CHARGE_REQUIRED,
-        CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN,
+        DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,8 +38,9 @@ class RentalServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RentalServiceAsyncStub: ...
     CreatePricePlan: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.CreatePricePlanRequest, _rental_service_pb2.CreatePricePlanResponse]
-    """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners,
-    staff (owners, managers). Errors: REQUEST_ID_REUSED.
+    """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. A plan with the name of
+    an earlier one is its next version, for rentals that start from now on; running rentals keep theirs. Callers:
+    partners, staff (owners, managers). Errors: PRICE_PLAN_CURRENCY, REQUEST_ID_REUSED.
     """
     CreateAsset: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.CreateAssetRequest, _rental_service_pb2.CreateAssetResponse]
     """CreateAsset makes an asset with the code that people scan. Callers: partners, staff (owners, managers).
@@ -56,8 +57,8 @@ class RentalServiceStub:
     EndRental: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.EndRentalRequest, _rental_service_pb2.EndRentalResponse]
     """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
     The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
-    Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, CHARGE_REQUIRED,
-    CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN,
+    DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     CancelRental: _grpc.UnaryUnaryMultiCallable[_rental_service_pb2.CancelRentalRequest, _rental_service_pb2.CancelRentalResponse]
     """CancelRental undoes a rental that is REQUESTED, or ACTIVE for less than 60 s (the lock did not open): nobody is
@@ -84,8 +85,9 @@ class RentalServiceAsyncStub(RentalServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreatePricePlan: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.CreatePricePlanRequest, _rental_service_pb2.CreatePricePlanResponse]  # type: ignore[assignment]
-    """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners,
-    staff (owners, managers). Errors: REQUEST_ID_REUSED.
+    """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. A plan with the name of
+    an earlier one is its next version, for rentals that start from now on; running rentals keep theirs. Callers:
+    partners, staff (owners, managers). Errors: PRICE_PLAN_CURRENCY, REQUEST_ID_REUSED.
     """
     CreateAsset: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.CreateAssetRequest, _rental_service_pb2.CreateAssetResponse]  # type: ignore[assignment]
     """CreateAsset makes an asset with the code that people scan. Callers: partners, staff (owners, managers).
@@ -102,8 +104,8 @@ class RentalServiceAsyncStub(RentalServiceStub):
     EndRental: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.EndRentalRequest, _rental_service_pb2.EndRentalResponse]  # type: ignore[assignment]
     """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
     The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
-    Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, CHARGE_REQUIRED,
-    CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
+    Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN,
+    DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     CancelRental: _aio.UnaryUnaryMultiCallable[_rental_service_pb2.CancelRentalRequest, _rental_service_pb2.CancelRentalResponse]  # type: ignore[assignment]
     """CancelRental undoes a rental that is REQUESTED, or ACTIVE for less than 60 s (the lock did not open): nobody is
@@ -133,8 +135,9 @@ class RentalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rental_service_pb2.CreatePricePlanRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rental_service_pb2.CreatePricePlanResponse, _abc.Awaitable[_rental_service_pb2.CreatePricePlanResponse]]:
-        """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. Callers: partners,
-        staff (owners, managers). Errors: REQUEST_ID_REUSED.
+        """CreatePricePlan keeps a price plan (after GBFS); plans are never changed, a new one is made. A plan with the name of
+        an earlier one is its next version, for rentals that start from now on; running rentals keep theirs. Callers:
+        partners, staff (owners, managers). Errors: PRICE_PLAN_CURRENCY, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -169,8 +172,8 @@ class RentalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_rental_service_pb2.EndRentalResponse, _abc.Awaitable[_rental_service_pb2.EndRentalResponse]]:
         """EndRental prices the ride, frees the asset and charges: from the hold, or by bill when the deposit was waived.
         The answer is RETURNED (or SETTLED when nothing is owed); payment follows and ends in SETTLED.
-        Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, CHARGE_REQUIRED,
-        CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
+        Callers: partners (their own rentals). Errors: RENTAL_NOT_FOUND, RENTAL_NOT_ACTIVE, FEE_NOT_IN_PLAN,
+        DISCOUNT_NOT_IN_PLAN, DISCOUNT_NOT_VALID, CHARGE_REQUIRED, CHARGE_NOT_ALLOWED, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod

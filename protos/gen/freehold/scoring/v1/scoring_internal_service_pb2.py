@@ -29,7 +29,7 @@ from freehold.scoring.v1 import fact_pb2 as freehold_dot_scoring_dot_v1_dot_fact
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2freehold/scoring/v1/scoring_internal_service.proto\x12\x13\x66reehold.scoring.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1e\x66reehold/scoring/v1/fact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"H\n\x0c\x41\x64mitRequest\x12\x38\n\x05items\x18\x01 \x03(\x0b\x32\x1e.freehold.scoring.v1.AdmitItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\x98\x02\n\tAdmitItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x1e\n\tthreshold\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xb6\x07(\xde\x02\x12-\n\x07purpose\x18\x04 \x01(\x0e\x32\x1c.freehold.scoring.v1.Purpose\x12\x1c\n\x0btraceparent\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12-\n\x11higher_thresholds\x18\x06 \x03(\x05\x42\x12\xbaH\x0f\x92\x01\x0c\x10\x08\"\x08\x1a\x06\x18\xb6\x07(\xde\x02\x12%\n\x12\x63lean_record_years\x18\x07 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x00\"B\n\rAdmitResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .freehold.scoring.v1.AdmitResult\"\xed\x01\n\x0b\x41\x64mitResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12-\n\x07outcome\x18\x03 \x01(\x0e\x32\x1c.freehold.scoring.v1.Outcome\x12\x14\n\x0creason_codes\x18\x04 \x03(\t\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x12\n\x05score\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\rfacts_version\x18\x07 \x01(\x03\x12\x0c\n\x04tier\x18\x08 \x01(\x05\x42\x08\n\x06_score\"P\n\x0e\x44\x65liverRequest\x12>\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.freehold.scoring.v1.ScoringEventB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\xa1\x02\n\x0cScoringEvent\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12)\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x19.freehold.scoring.v1.FactH\x00\x12>\n\x0f\x63onsent_granted\x18\x03 \x01(\x0b\x32#.freehold.scoring.v1.ConsentGrantedH\x00\x12\x42\n\x11\x63onsent_withdrawn\x18\x04 \x01(\x0b\x32%.freehold.scoring.v1.ConsentWithdrawnH\x00\x12\x36\n\x0bscores_used\x18\x05 \x01(\x0b\x32\x1f.freehold.scoring.v1.ScoresUsedH\x00\x42\r\n\x04\x62ody\x12\x05\xbaH\x02\x08\x01\"G\n\nScoresUsed\x12\x39\n\x04uses\x18\x01 \x03(\x0b\x32\x1e.freehold.scoring.v1.ScoreUsedB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\xde\x03\n\tScoreUsed\x12.\n\x06use_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,80}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12-\n\npartner_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ptn_[0-9a-v]{26}$\x12\x31\n\nasset_kind\x18\x04 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x36\n\x04kind\x18\x05 \x01(\x0e\x32\x1c.freehold.scoring.v1.UseKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1e\n\tthreshold\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xb6\x07(\xde\x02\x12-\n\x07outcome\x18\x07 \x01(\x0e\x32\x1c.freehold.scoring.v1.Outcome\x12\x1e\n\x0creason_codes\x18\x08 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12\x1e\n\rmodel_version\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18P\x12\x15\n\rfacts_version\x18\n \x01(\x03\x12\x33\n\x07used_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"w\n\x0e\x43onsentGranted\x12,\n\trenter_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x37\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"y\n\x10\x43onsentWithdrawn\x12,\n\trenter_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x37\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"C\n\x0f\x44\x65liverResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus*m\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_ADMITTED\x10\x01\x12\x18\n\x14OUTCOME_NOT_ADMITTED\x10\x02\x12\x19\n\x15OUTCOME_CANNOT_ASSESS\x10\x03*>\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PURPOSE_DEPOSIT_WAIVER\x10\x01*n\n\x07UseKind\x12\x18\n\x14USE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11USE_KIND_DECISION\x10\x01\x12\x14\n\x10USE_KIND_PREVIEW\x10\x02\x12\x1c\n\x18USE_KIND_DECISION_REMADE\x10\x03\x32\xc2\x01\n\x16ScoringInternalService\x12R\n\x05\x41\x64mit\x12!.freehold.scoring.v1.AdmitRequest\x1a\".freehold.scoring.v1.AdmitResponse(\x01\x30\x01\x12T\n\x07\x44\x65liver\x12#.freehold.scoring.v1.DeliverRequest\x1a$.freehold.scoring.v1.DeliverResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2freehold/scoring/v1/scoring_internal_service.proto\x12\x13\x66reehold.scoring.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#freehold/assets/v1/asset_kind.proto\x1a$freehold/errors/v1/item_status.proto\x1a\x1e\x66reehold/scoring/v1/fact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"H\n\x0c\x41\x64mitRequest\x12\x38\n\x05items\x18\x01 \x03(\x0b\x32\x1e.freehold.scoring.v1.AdmitItemB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"\x98\x02\n\tAdmitItem\x12\x1a\n\x07item_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x1e\n\tthreshold\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xb6\x07(\xde\x02\x12-\n\x07purpose\x18\x04 \x01(\x0e\x32\x1c.freehold.scoring.v1.Purpose\x12\x1c\n\x0btraceparent\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12-\n\x11higher_thresholds\x18\x06 \x03(\x05\x42\x12\xbaH\x0f\x92\x01\x0c\x10\x08\"\x08\x1a\x06\x18\xb6\x07(\xde\x02\x12%\n\x12\x63lean_record_years\x18\x07 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x00\"B\n\rAdmitResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .freehold.scoring.v1.AdmitResult\"\xed\x01\n\x0b\x41\x64mitResult\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0b\x32\x1e.freehold.errors.v1.ItemStatus\x12-\n\x07outcome\x18\x03 \x01(\x0e\x32\x1c.freehold.scoring.v1.Outcome\x12\x14\n\x0creason_codes\x18\x04 \x03(\t\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x12\n\x05score\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\rfacts_version\x18\x07 \x01(\x03\x12\x0c\n\x04tier\x18\x08 \x01(\x05\x42\x08\n\x06_score\"P\n\x0e\x44\x65liverRequest\x12>\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.freehold.scoring.v1.ScoringEventB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\xdf\x02\n\x0cScoringEvent\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18P\x12)\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x19.freehold.scoring.v1.FactH\x00\x12>\n\x0f\x63onsent_granted\x18\x03 \x01(\x0b\x32#.freehold.scoring.v1.ConsentGrantedH\x00\x12\x42\n\x11\x63onsent_withdrawn\x18\x04 \x01(\x0b\x32%.freehold.scoring.v1.ConsentWithdrawnH\x00\x12\x36\n\x0bscores_used\x18\x05 \x01(\x0b\x32\x1f.freehold.scoring.v1.ScoresUsedH\x00\x12<\n\x0e\x66\x61\x63t_withdrawn\x18\x06 \x01(\x0b\x32\".freehold.scoring.v1.FactWithdrawnH\x00\x42\r\n\x04\x62ody\x12\x05\xbaH\x02\x08\x01\"n\n\rFactWithdrawn\x12/\n\x07\x66\x61\x63t_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,80}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\"G\n\nScoresUsed\x12\x39\n\x04uses\x18\x01 \x03(\x0b\x32\x1e.freehold.scoring.v1.ScoreUsedB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\"\xde\x03\n\tScoreUsed\x12.\n\x06use_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,80}$\x12,\n\trenter_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12-\n\npartner_id\x18\x03 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^ptn_[0-9a-v]{26}$\x12\x31\n\nasset_kind\x18\x04 \x01(\x0e\x32\x1d.freehold.assets.v1.AssetKind\x12\x36\n\x04kind\x18\x05 \x01(\x0e\x32\x1c.freehold.scoring.v1.UseKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1e\n\tthreshold\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xb6\x07(\xde\x02\x12-\n\x07outcome\x18\x07 \x01(\x0e\x32\x1c.freehold.scoring.v1.Outcome\x12\x1e\n\x0creason_codes\x18\x08 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12\x1e\n\rmodel_version\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18P\x12\x15\n\rfacts_version\x18\n \x01(\x03\x12\x33\n\x07used_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"w\n\x0e\x43onsentGranted\x12,\n\trenter_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x37\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"y\n\x10\x43onsentWithdrawn\x12,\n\trenter_id\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^rnt_[0-9a-v]{28}$\x12\x37\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"C\n\x0f\x44\x65liverResponse\x12\x30\n\x08statuses\x18\x01 \x03(\x0b\x32\x1e.freehold.errors.v1.ItemStatus*m\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_ADMITTED\x10\x01\x12\x18\n\x14OUTCOME_NOT_ADMITTED\x10\x02\x12\x19\n\x15OUTCOME_CANNOT_ASSESS\x10\x03*>\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PURPOSE_DEPOSIT_WAIVER\x10\x01*n\n\x07UseKind\x12\x18\n\x14USE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11USE_KIND_DECISION\x10\x01\x12\x14\n\x10USE_KIND_PREVIEW\x10\x02\x12\x1c\n\x18USE_KIND_DECISION_REMADE\x10\x03\x32\xc2\x01\n\x16ScoringInternalService\x12R\n\x05\x41\x64mit\x12!.freehold.scoring.v1.AdmitRequest\x1a\".freehold.scoring.v1.AdmitResponse(\x01\x30\x01\x12T\n\x07\x44\x65liver\x12#.freehold.scoring.v1.DeliverRequest\x1a$.freehold.scoring.v1.DeliverResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,6 +56,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCORINGEVENT'].oneofs_by_name['body']._serialized_options = b'\272H\002\010\001'
   _globals['_SCORINGEVENT'].fields_by_name['event_id']._loaded_options = None
   _globals['_SCORINGEVENT'].fields_by_name['event_id']._serialized_options = b'\272H\006r\004\020\001\030P'
+  _globals['_FACTWITHDRAWN'].fields_by_name['fact_id']._loaded_options = None
+  _globals['_FACTWITHDRAWN'].fields_by_name['fact_id']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,80}$'
+  _globals['_FACTWITHDRAWN'].fields_by_name['renter_id']._loaded_options = None
+  _globals['_FACTWITHDRAWN'].fields_by_name['renter_id']._serialized_options = b'\272H\026r\0242\022^rnt_[0-9a-v]{28}$'
   _globals['_SCORESUSED'].fields_by_name['uses']._loaded_options = None
   _globals['_SCORESUSED'].fields_by_name['uses']._serialized_options = b'\272H\010\222\001\005\010\001\020\200\010'
   _globals['_SCOREUSED'].fields_by_name['use_id']._loaded_options = None
@@ -82,12 +86,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONSENTWITHDRAWN'].fields_by_name['renter_id']._serialized_options = b'\272H\026r\0242\022^rnt_[0-9a-v]{28}$'
   _globals['_CONSENTWITHDRAWN'].fields_by_name['occurred_at']._loaded_options = None
   _globals['_CONSENTWITHDRAWN'].fields_by_name['occurred_at']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_OUTCOME']._serialized_start=2150
-  _globals['_OUTCOME']._serialized_end=2259
-  _globals['_PURPOSE']._serialized_start=2261
-  _globals['_PURPOSE']._serialized_end=2323
-  _globals['_USEKIND']._serialized_start=2325
-  _globals['_USEKIND']._serialized_end=2435
+  _globals['_OUTCOME']._serialized_start=2324
+  _globals['_OUTCOME']._serialized_end=2433
+  _globals['_PURPOSE']._serialized_start=2435
+  _globals['_PURPOSE']._serialized_end=2497
+  _globals['_USEKIND']._serialized_start=2499
+  _globals['_USEKIND']._serialized_end=2609
   _globals['_ADMITREQUEST']._serialized_start=244
   _globals['_ADMITREQUEST']._serialized_end=316
   _globals['_ADMITITEM']._serialized_start=319
@@ -99,17 +103,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELIVERREQUEST']._serialized_start=909
   _globals['_DELIVERREQUEST']._serialized_end=989
   _globals['_SCORINGEVENT']._serialized_start=992
-  _globals['_SCORINGEVENT']._serialized_end=1281
-  _globals['_SCORESUSED']._serialized_start=1283
-  _globals['_SCORESUSED']._serialized_end=1354
-  _globals['_SCOREUSED']._serialized_start=1357
-  _globals['_SCOREUSED']._serialized_end=1835
-  _globals['_CONSENTGRANTED']._serialized_start=1837
-  _globals['_CONSENTGRANTED']._serialized_end=1956
-  _globals['_CONSENTWITHDRAWN']._serialized_start=1958
-  _globals['_CONSENTWITHDRAWN']._serialized_end=2079
-  _globals['_DELIVERRESPONSE']._serialized_start=2081
-  _globals['_DELIVERRESPONSE']._serialized_end=2148
-  _globals['_SCORINGINTERNALSERVICE']._serialized_start=2438
-  _globals['_SCORINGINTERNALSERVICE']._serialized_end=2632
+  _globals['_SCORINGEVENT']._serialized_end=1343
+  _globals['_FACTWITHDRAWN']._serialized_start=1345
+  _globals['_FACTWITHDRAWN']._serialized_end=1455
+  _globals['_SCORESUSED']._serialized_start=1457
+  _globals['_SCORESUSED']._serialized_end=1528
+  _globals['_SCOREUSED']._serialized_start=1531
+  _globals['_SCOREUSED']._serialized_end=2009
+  _globals['_CONSENTGRANTED']._serialized_start=2011
+  _globals['_CONSENTGRANTED']._serialized_end=2130
+  _globals['_CONSENTWITHDRAWN']._serialized_start=2132
+  _globals['_CONSENTWITHDRAWN']._serialized_end=2253
+  _globals['_DELIVERRESPONSE']._serialized_start=2255
+  _globals['_DELIVERRESPONSE']._serialized_end=2322
+  _globals['_SCORINGINTERNALSERVICE']._serialized_start=2612
+  _globals['_SCORINGINTERNALSERVICE']._serialized_end=2806
 # @@protoc_insertion_point(module_scope)

@@ -291,6 +291,7 @@ class ScoringEvent(_message.Message):
     CONSENT_GRANTED_FIELD_NUMBER: _builtins.int
     CONSENT_WITHDRAWN_FIELD_NUMBER: _builtins.int
     SCORES_USED_FIELD_NUMBER: _builtins.int
+    FACT_WITHDRAWN_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """Unique; a repeated event is not applied again."""
     @_builtins.property
@@ -309,6 +310,10 @@ class ScoringEvent(_message.Message):
     def scores_used(self) -> Global___ScoresUsed:
         """Scores were used: the people concerned can read by whom. Deposits tells it of what `Admit` answered."""
 
+    @_builtins.property
+    def fact_withdrawn(self) -> Global___FactWithdrawn:
+        """What was told turned out not to be so: a lost thing was found, a late return was in time."""
+
     def __init__(
         self,
         *,
@@ -317,16 +322,45 @@ class ScoringEvent(_message.Message):
         consent_granted: Global___ConsentGranted | None = ...,
         consent_withdrawn: Global___ConsentWithdrawn | None = ...,
         scores_used: Global___ScoresUsed | None = ...,
+        fact_withdrawn: Global___FactWithdrawn | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "consent_granted", b"consent_granted", "consent_withdrawn", b"consent_withdrawn", "fact", b"fact", "scores_used", b"scores_used"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "consent_granted", b"consent_granted", "consent_withdrawn", b"consent_withdrawn", "fact", b"fact", "fact_withdrawn", b"fact_withdrawn", "scores_used", b"scores_used"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "consent_granted", b"consent_granted", "consent_withdrawn", b"consent_withdrawn", "event_id", b"event_id", "fact", b"fact", "scores_used", b"scores_used"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "consent_granted", b"consent_granted", "consent_withdrawn", b"consent_withdrawn", "event_id", b"event_id", "fact", b"fact", "fact_withdrawn", b"fact_withdrawn", "scores_used", b"scores_used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["fact", "consent_granted", "consent_withdrawn", "scores_used"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["fact", "consent_granted", "consent_withdrawn", "scores_used", "fact_withdrawn"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
 Global___ScoringEvent: _TypeAlias = ScoringEvent  # noqa: Y015
+
+@_typing.final
+class FactWithdrawn(_message.Message):
+    """FactWithdrawn takes back a fact that its source has told. One that is not known, or was taken back before, stays as it is;
+    one in dispute is left to the dispute.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACT_ID_FIELD_NUMBER: _builtins.int
+    RENTER_ID_FIELD_NUMBER: _builtins.int
+    fact_id: _builtins.str
+    """The fact."""
+    renter_id: _builtins.str
+    """Whose it is, `rnt_…`."""
+    def __init__(
+        self,
+        *,
+        fact_id: _builtins.str = ...,
+        renter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact_id", b"fact_id", "renter_id", b"renter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FactWithdrawn: _TypeAlias = FactWithdrawn  # noqa: Y015
 
 @_typing.final
 class ScoresUsed(_message.Message):
