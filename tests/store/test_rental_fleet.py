@@ -263,3 +263,17 @@ async def test_pages_hold_every_asset_once(house: House) -> None:
         after = page[-1].asset.asset_id
     assert seen == [f"b{n}" for n in range(7)]
     assert await house.fleet.list_assets(AssetPage(house.partner_id, None, AssetState.REMOVED, None, "", 3)) == []
+
+
+async def test_a_claim_changes_no_indexed_column(house: House) -> None:
+    """Then PostgreSQL writes the row alone (HOT), and the hot path costs no index."""
+    rows = await house.db.fetch(
+        """
+        SELECT DISTINCT c.attname AS name FROM pg_index x
+        JOIN pg_attribute c ON c.attrelid = x.indrelid AND c.attnum = ANY(x.indkey)
+        WHERE x.indrelid = 'assets'::regclass
+        """
+    )
+    indexed = {row["name"] for row in rows}
+    assert "code" in indexed
+    assert not indexed & {"state", "rental_id", "uses", "reservation_id", "reserved_for", "reserved_until"}
