@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.rental.domain import Fact, FactKind, PartnerId, RentalId, RenterId
 from services.rental.operations import FollowingUp, Outgoing, Passing, Reserving, Telling
+from services.rental.operations.fleet import Sightings
 from services.runtime.database import Database
 from services.runtime.outbox import OutboxRow, Relay
 from services.runtime.sweeper import Sweeper
@@ -17,6 +18,11 @@ SCORING = "scoring"
 def follow_up_sweeper(following_up: FollowingUp, every_seconds: float) -> Sweeper:
     """Finishes or undoes what was left between two steps."""
     return Sweeper("rental follow-ups", following_up.sweep, every_seconds)
+
+
+def silence_sweeper(sightings: Sightings, every_seconds: float) -> Sweeper:
+    """Notices what has fallen silent."""
+    return Sweeper("silent assets", sightings.sweep, every_seconds)
 
 
 def passing_sweeper(passing: Passing, every_seconds: float) -> Sweeper:
