@@ -200,6 +200,7 @@ async def test_an_old_hold_goes_back_after_what_was_under_way_on_it(desk: Desk, 
     desk.clock.turn(days=6.5)
     await desk.lapsing.sweep()
     await desk.carry_out()
+    await desk.db.execute("UPDATE deposits SET compensation_limit_minor = $1", 2 * DEPOSIT_MINOR)
     call = getattr(desk.claiming, what)
     await call(partner(desk), "r-1", deposit.deposit_id, Money("CNY", 500), "scratched")
     (unheard,) = desk.launched
