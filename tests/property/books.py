@@ -27,7 +27,8 @@ UNION ALL SELECT 'parts of a hold do not add up: ' || hold_id FROM holds
 WHERE authorized_minor <> captured_minor + released_minor + expired_minor + open_minor
 UNION ALL SELECT 'compensated beyond the limit: ' || deposit_id FROM deposits
 WHERE compensated_minor > compensation_limit_minor
-UNION ALL SELECT 'paid more than was charged: ' || deposit_id FROM deposits WHERE paid_minor > charged_minor
+UNION ALL SELECT 'paid or given up more than was charged: ' || deposit_id FROM deposits
+WHERE paid_minor + written_off_minor > charged_minor
 UNION ALL SELECT 'paid back more than was paid: ' || deposit_id FROM deposits WHERE refunded_minor > paid_minor
 UNION ALL SELECT 'the exposure is not what is open: ' || renter_id FROM (
     SELECT renter_id, sum(n) AS n FROM (
@@ -38,6 +39,11 @@ WHERE n <> 0
 UNION ALL SELECT o.operation_id FROM processor_operations o
 JOIN bills b ON b.bucket = o.bucket AND b.deposit_id = o.deposit_id
 WHERE b.state = 'DISPUTED' AND o.kind IN ('CHARGE', 'CAPTURE')"""
+
+_FORGOTTEN = """
+SELECT d.deposit_id FROM deposits d JOIN holds h ON h.bucket = d.bucket AND h.deposit_id = d.deposit_id
+WHERE h.open_minor > 0 GROUP BY d.deposit_id, d.state, d.settled_at
+HAVING count(*) > CASE WHEN d.state = 'HELD' AND d.settled_at IS NULL THEN 1 ELSE 0 END"""
 
 _SNAPSHOT = """
 SELECT (SELECT count(*) FROM ledger_entries) AS entries, (SELECT count(*) FROM processor_operations) AS operations,
@@ -87,6 +93,10 @@ class Books:
     async def quiet(self) -> bool:
         """Whether nothing is asked of a processor any more."""
         return not await self._db.fetchval("SELECT count(*) FROM processor_operations WHERE state = 'WANTED'")
+
+    async def forgotten(self) -> list[str]:
+        """Deposits with holds that nobody needs; while nothing is under way, there is nobody to give them back."""
+        return [row["deposit_id"] for row in await self._db.fetch(_FORGOTTEN)]
 
     async def compare(self, processors: Sequence[ScriptedProcessor]) -> tuple[dict[str, int], dict[str, int]]:
         """Our sums and the processors'."""

@@ -68,6 +68,7 @@ class Business(RuleBasedStateMachine):
         self.asked: dict[str, object] = {}
         self.collected_before: set[str] = set()
         self.on_its_way: list[Operation] = []
+        self.claimed: list[tuple[str, str, int, int]] = []
 
     async def _open(self) -> Desk:
         await self.db.execute(CLEAR if Business.examples % EMPTIED_EVERY else EMPTY)
@@ -282,11 +283,22 @@ class Business(RuleBasedStateMachine):
     def claim(self, which: int, what: str, amount: int, request: int, done: bool) -> None:
         deposit_id = self._deposit(which)
         self.run(self.desk.store.close_bills())  # as the sweeper does every few seconds
-        call = getattr(self.desk.claiming, what)
-        request_id = f"{what}-{request}".replace("_", "-")
-        claimed = call(self.partner, request_id, deposit_id, Money("CNY", amount), "a test")
-        self.ask(f"{what} {deposit_id} {request}", amount, claimed)
+        outcome = self._claim(what, deposit_id, request, amount)
+        if isinstance(outcome, Deposit):
+            self.claimed.append((what, deposit_id, request, amount))
         self.prompt(done)
+
+    def _claim(self, what: str, deposit_id: str, request: int, amount: int) -> Deposit | Refusal:
+        call, request_id = getattr(self.desk.claiming, what), f"{what}-{request}".replace("_", "-")
+        claimed = call(self.partner, request_id, deposit_id, Money("CNY", amount), "a test")
+        outcome: Deposit | Refusal = self.ask(f"{what} {deposit_id} {request}", amount, claimed)
+        return outcome
+
+    @precondition(lambda self: self.claimed)
+    @rule(which=RECENT)
+    def claim_again(self, which: int) -> None:
+        what, deposit_id, request, amount = self.claimed[which % len(self.claimed)]
+        self._claim(what, deposit_id, request, amount)
 
     def _deposit(self, which: int) -> str:
         ids = list(self.deposit_ids.values())
@@ -298,9 +310,10 @@ class Business(RuleBasedStateMachine):
         renter=st.sampled_from([1, 1, 0]),
         commands=st.lists(st.tuples(st.sampled_from(COMMANDS), st.sampled_from([0, 1, 100]), DONE), max_size=4),
         fare=st.sampled_from(AMOUNTS[1:]),
+        claimed=st.sampled_from([0, 0, 150]),
     )
-    def owing(self, renter: int, commands: list[tuple[str, int, bool]], fare: int) -> None:
-        """A rental whose fare is declined, and what is done about its bill."""
+    def owing(self, renter: int, commands: list[tuple[str, int, bool]], fare: int, claimed: int) -> None:
+        """A rental whose fare is declined, what is done about its bill, and perhaps a claim more."""
         if not self._rents(renter, True, True):
             return
         self.processors[0].mood = self.processors[1].mood = "decline"
@@ -308,6 +321,8 @@ class Business(RuleBasedStateMachine):
         self.processors[0].mood = self.processors[1].mood = "ok"
         for number, (what, amount, done) in enumerate(commands):
             self.bill(-1, what, amount, number, done)
+        if claimed:
+            self.claim(-1, "capture", claimed, 400, True)
 
     @precondition(lambda self: self.deposit_ids)
     @rule(
@@ -449,6 +464,8 @@ class Business(RuleBasedStateMachine):
         self.run(self.desk.sweep())
         if self.run(self.books.quiet()):
             self.tally["quiet after a sweep"] += 1
+            forgotten = self.run(self.books.forgotten())
+            assert not forgotten, forgotten
             ours, theirs = self.run(self.books.compare(self.processors))
             for part in ("authorized", "captured", "released", "charged", "refunded"):
                 assert ours[part] == theirs[part], (part, ours, theirs)
