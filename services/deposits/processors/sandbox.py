@@ -27,8 +27,8 @@ from services.deposits.domain import (
     Result,
     Seen,
 )
-from services.deposits.operations.ports import NOT_DONE, Attached
-from services.values.errors import Category, Refusal
+from services.deposits.operations.ports import Attached
+from services.deposits.processors.answers import declined, not_done, rejected, unavailable
 
 log = structlog.get_logger(__name__)
 ANSWER_SECONDS = 4.0
@@ -53,12 +53,10 @@ class HttpProcessor:
         """A lasting reference for a token; raises PAYMENT_METHOD_REJECTED or PROCESSOR_UNAVAILABLE."""
         answered = await self._call("POST", "/v1/payment_methods", {"token": token}, idempotency_key)
         if answered is None or answered[0] >= 500 or answered[0] == 401:
-            raise Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", "the processor did not answer; retry later")
+            raise unavailable()
         status, body = answered
         if status != 200:
-            raise Refusal(
-                Category.FAILED_PRECONDITION, "PAYMENT_METHOD_REJECTED", "the processor does not accept this token"
-            )
+            raise rejected()
         return Attached(str(body["id"]), str(body["brand"]), str(body["last4"]))
 
     async def perform(self, operation: Operation) -> Result | None:
@@ -74,7 +72,7 @@ class HttpProcessor:
         log.warning(
             "processor_refused", operation_id=operation.operation_id, operation_kind=operation.kind, reason=code
         )
-        return Result(operation.operation_id, OperationState.DECLINED, decline_code=code)
+        return declined(operation, code)
 
     async def query(self, operation: Operation) -> Result | None:
         """What became of the operation; `NOT_DONE` when the processor has no trace of it, None when it is unclear."""
@@ -84,7 +82,7 @@ class HttpProcessor:
             return None
         status, answer = answered
         if status == 404:
-            return Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
+            return not_done(operation)
         if status != 200:
             return None
         found = answer["answer"]
@@ -99,7 +97,7 @@ class HttpProcessor:
         if answered is None or answered[0] != 200:
             return None
         if answered[1]["status"] == _VOIDED:
-            return Result(operation.operation_id, OperationState.DECLINED, decline_code="withdrawn")
+            return declined(operation, "withdrawn")
         return _result(operation, answered[1])
 
     async def inspect(self, hold: Hold) -> Seen | None:
@@ -117,7 +115,7 @@ class HttpProcessor:
         while after is not None:
             answered = await self._call("GET", f"/v1/report?after={after}&limit=1000", None, None)
             if answered is None or answered[0] != 200:
-                raise Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", "the processor gives no report; retry")
+                raise unavailable("the processor gives no report; retry")
             page, after = answered[1]["payments"], answered[1]["next_after"]
             found = [line for payment in page for line in _lines(payment)]
             lines.extend(line for line in found if since <= line.created_at < until)
@@ -167,7 +165,7 @@ def _request(operation: Operation) -> tuple[str, dict[str, Any]]:
 
 def _result(operation: Operation, answer: dict[str, Any]) -> Result:
     if answer["status"] == _DECLINED:
-        return Result(operation.operation_id, OperationState.DECLINED, decline_code=str(answer["decline_code"] or ""))
+        return declined(operation, str(answer["decline_code"] or ""))
     if answer["status"] == _PENDING:
         return Result(operation.operation_id, OperationState.WANTED, renter_action=f"confirm:{answer['id']}")
     expires_at = answer.get("expires_at")

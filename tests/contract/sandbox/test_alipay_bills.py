@@ -11,12 +11,12 @@ from alipay_house import House, Now, start_alipay
 from stand_ins import StandIn
 
 from services.deposits.domain import LineKind, OperationKind, ReportLine
-from services.deposits.processors.alipay.client import SHANGHAI
+from services.deposits.processors.days import CHINA
 from services.values.errors import Refusal
 
-EVENING = datetime(2026, 11, 23, 23, 0, tzinfo=SHANGHAI)
-MIDNIGHT = datetime(2026, 11, 24, tzinfo=SHANGHAI)
-MORNING = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
+EVENING = datetime(2026, 11, 23, 23, 0, tzinfo=CHINA)
+MIDNIGHT = datetime(2026, 11, 24, tzinfo=CHINA)
+MORNING = datetime(2026, 11, 24, 10, 0, tzinfo=CHINA)
 DAY = timedelta(days=1)
 
 

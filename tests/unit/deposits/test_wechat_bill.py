@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.deposits.processors.wechat.bill import Trade, days_of, read_bill
+from services.deposits.processors.days import days_of
+from services.deposits.processors.wechat.bill import Trade, read_bill
 
 TITLES = (
     "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,应结订单金额,代金券金额,"

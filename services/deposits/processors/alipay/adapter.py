@@ -15,9 +15,9 @@ from services.deposits.processors.alipay.freezes import Freezes
 from services.deposits.processors.alipay.notices import read_notice
 from services.deposits.processors.alipay.payments import Payments
 from services.deposits.processors.alipay.requests import APP, Terms, scanned
-from services.deposits.processors.alipay.results import Asking, declined
+from services.deposits.processors.alipay.results import Asking
+from services.deposits.processors.answers import declined, rejected
 from services.values.clock import Clock
-from services.values.errors import Category, Refusal
 
 NAME = "alipay"
 _APP_TOKEN = "alipay_app"  # noqa: S105 (says how the renter confirms, and is no secret)
@@ -64,7 +64,7 @@ class AlipayProcessor:
         """
         code = _SCAN_TOKEN.fullmatch(token)
         if token != _APP_TOKEN and code is None:
-            raise Refusal(Category.FAILED_PRECONDITION, "PAYMENT_METHOD_REJECTED", "no token of Alipay's")
+            raise rejected()
         return Attached(APP if code is None else scanned(code[1]), NAME, "")
 
     async def perform(self, operation: Operation) -> Result | None:

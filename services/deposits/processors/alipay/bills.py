@@ -14,14 +14,16 @@ import structlog
 from services.deposits.domain import LineKind, ReportLine
 from services.deposits.processors.alipay import requests
 from services.deposits.processors.alipay.amounts import CURRENCY, fen
-from services.deposits.processors.alipay.client import SHANGHAI, Client, time_of
+from services.deposits.processors.alipay.client import Client, time_of
 from services.deposits.processors.alipay.results import Asking
+from services.deposits.processors.answers import unavailable
+from services.deposits.processors.days import CHINA, days_of
 from services.values.clock import Clock
-from services.values.errors import Category, Refusal
 from services.values.ids import is_id
 
 log = structlog.get_logger(__name__)
 _READY = time(10)
+_NOT_YET = "Alipay has no bill for this window yet; retry later"
 """When the bill of a day is there, on the next one."""
 _NO_BILL = frozenset({"BILL_NOT_EXIST", "NO_BILL_DATA", "isp.bill_not_exist"})
 _TITLE = "#支付宝业务明细查询"
@@ -43,7 +45,7 @@ class Bills:
 
         A bill names payments; what is compared is the authorization that they were taken from, as it stands now.
         """
-        rows = [row for day in _days(since, until) for row in await self._day(day) if since <= row.at < until]
+        rows = [row for day in days_of(since, until) for row in await self._day(day) if since <= row.at < until]
         taken: dict[str, list[Row]] = {}
         for row in rows:
             hold_id, _, _ = requests.paid_from(row.body)
@@ -57,7 +59,7 @@ class Bills:
         order = await self._asking.call(requests.DETAIL, requests.frozen(hold_id))
         frozen_at = order.time("gmt_trans") if order is not None and order.done else None
         if order is None or frozen_at is None or not order.text("rest_amount"):
-            raise _unavailable()
+            raise unavailable(_NOT_YET)
         authorized, captured = order.fen("total_freeze_amount"), order.fen("total_pay_amount")
         still_open = order.fen("rest_amount")
         gone = authorized - captured - still_open
@@ -68,20 +70,20 @@ class Bills:
         return ReportLine(*named, CURRENCY, authorized, *parts, payments[0].at)
 
     async def _day(self, day: date) -> Sequence[Row]:
-        ready = datetime.combine(day + timedelta(days=1), _READY, SHANGHAI)
+        ready = datetime.combine(day + timedelta(days=1), _READY, CHINA)
         if self._clock.now() < ready:
-            raise _unavailable()
+            raise unavailable(_NOT_YET)
         answer = await self._asking.call(requests.BILL, {"bill_type": "trade", "bill_date": day.isoformat()})
         if answer is not None and answer.sub_code in _NO_BILL:
             return []
         content = await self._client.download(answer.text("bill_download_url")) if answer and answer.done else None
         if content is None:
-            raise _unavailable()
+            raise unavailable(_NOT_YET)
         try:
             return list(read_bill(content))
         except (ValueError, KeyError, csv.Error, zipfile.BadZipFile, NotImplementedError) as error:
             log.error("bill_unreadable", peer="alipay", error_type=type(error).__name__)
-            raise _unavailable() from None
+            raise unavailable(_NOT_YET) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +133,3 @@ def _alone(row: Row) -> ReportLine:
     operation_id = row.number if is_id(row.number, "opn", routed=True) else ""
     refund = (row.number, LineKind.REFUND, operation_id, requests.paid_from(row.body)[1], CURRENCY)
     return ReportLine(*refund, row.amount_minor, row.amount_minor, 0, 0, 0, row.at)
-
-
-def _days(since: datetime, until: datetime) -> Iterator[date]:
-    day, last = since.astimezone(SHANGHAI).date(), (until - timedelta(microseconds=1)).astimezone(SHANGHAI).date()
-    while day <= last:
-        yield day
-        day += timedelta(days=1)
-
-
-def _unavailable() -> Refusal:
-    return Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", "Alipay has no bill for this window yet; retry later")

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,9 +19,9 @@ import structlog
 
 from services.deposits.processors.alipay.amounts import fen
 from services.deposits.processors.alipay.signatures import Keys, signed_content
+from services.deposits.processors.days import CHINA
 
 log = structlog.get_logger(__name__)
-SHANGHAI = timezone(timedelta(hours=8))
 """Alipay's times; China has one time zone and no summer time."""
 ANSWER_SECONDS = 6.0
 _BILL_SECONDS = 60.0
@@ -159,9 +159,9 @@ def _safe(code: object) -> str:
 
 def time_text(at: datetime) -> str:
     """A time as Alipay writes it."""
-    return at.astimezone(SHANGHAI).strftime(_TIME)
+    return at.astimezone(CHINA).strftime(_TIME)
 
 
 def time_of(text: str) -> datetime:
     """A time that Alipay wrote, to the second; raises ValueError."""
-    return datetime.strptime(text[:19], _TIME).replace(tzinfo=SHANGHAI).astimezone(UTC)
+    return datetime.strptime(text[:19], _TIME).replace(tzinfo=CHINA).astimezone(UTC)

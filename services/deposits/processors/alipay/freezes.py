@@ -13,16 +13,8 @@ from services.deposits.domain import Hold, Operation, OperationState, Result, Se
 from services.deposits.processors.alipay import requests
 from services.deposits.processors.alipay.client import Answer, time_of
 from services.deposits.processors.alipay.requests import APP, Terms
-from services.deposits.processors.alipay.results import (
-    UNKNOWN_ORDER,
-    Asking,
-    declined,
-    done,
-    not_done,
-    refused,
-    unless_unknown,
-    waiting,
-)
+from services.deposits.processors.alipay.results import UNKNOWN_ORDER, Asking, done, refused, unless_unknown, waiting
+from services.deposits.processors.answers import declined, not_done
 
 _LATE = timedelta(minutes=1)
 """So long after the end of its time a freeze that was confirmed at the last moment may still appear."""

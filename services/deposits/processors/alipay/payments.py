@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from services.deposits.domain import Operation, Result
 from services.deposits.processors.alipay import requests
-from services.deposits.processors.alipay.results import (
-    Asking,
-    declined,
-    done,
-    not_done,
-    refused,
-    unless_unknown,
-    waiting,
-)
+from services.deposits.processors.alipay.results import Asking, done, refused, unless_unknown, waiting
+from services.deposits.processors.answers import declined, not_done
 
 _UNKNOWN_TRADE = frozenset({"ACQ.TRADE_NOT_EXIST", "TRADE_NOT_EXIST"})
 _ALREADY = "ACQ.TRADE_HAS_SUCCESS"

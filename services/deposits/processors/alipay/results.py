@@ -11,6 +11,7 @@ from services.deposits.domain import Operation, OperationState, Result
 from services.deposits.operations.ports import NOT_DONE
 from services.deposits.processors.alipay import requests
 from services.deposits.processors.alipay.client import Answer, Client
+from services.deposits.processors.answers import declined
 from services.values.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -66,16 +67,6 @@ def done(operation: Operation, reference: str) -> Result:
 def waiting(operation: Operation, renter_action: str = "") -> Result:
     """It waits: for the renter, or for money on an account."""
     return Result(operation.operation_id, OperationState.WANTED, renter_action=renter_action)
-
-
-def declined(operation: Operation, code: str) -> Result:
-    """It will not be carried out."""
-    return Result(operation.operation_id, OperationState.DECLINED, decline_code=code)
-
-
-def not_done(operation: Operation) -> Result:
-    """There is no trace of it so far."""
-    return Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
 
 
 def unless_unknown(result: Result | None) -> Result | None:

@@ -24,19 +24,17 @@ from services.deposits.domain import (
     NoticeRejected,
     Operation,
     OperationKind,
-    OperationState,
     ReportLine,
     Result,
     Seen,
 )
-from services.deposits.operations.ports import NOT_DONE, Attached
+from services.deposits.operations.ports import Attached
+from services.deposits.processors.answers import declined, not_done, rejected, unavailable
 from services.deposits.processors.stripe import asking, reading
 from services.deposits.processors.stripe.amounts import representable
 from services.deposits.processors.stripe.gateway import Gateway, Json, Refused, Unclear
-from services.deposits.processors.stripe.reading import declined
 from services.deposits.processors.stripe.settings import Features
 from services.values.clock import Clock
-from services.values.errors import Category, Refusal
 from services.values.ids import is_id, made_at
 
 log = structlog.get_logger(__name__)
@@ -83,17 +81,17 @@ class StripeProcessor:
         One that belongs to a customer already is rejected: it may be another person's.
         """
         if not _TOKEN.fullmatch(token):
-            raise _rejected()
+            raise rejected()
         named = {"metadata": {"payment_method_id": idempotency_key}}
         try:
             customer = (await self._gateway.customer(named, f"{idempotency_key}-customer"))["id"]
             method = await self._gateway.attach(token, customer, idempotency_key)
         except Unclear:
-            raise _unavailable() from None
+            raise unavailable() from None
         except Refused:
-            raise _rejected() from None
+            raise rejected() from None
         if method["type"] != "card":
-            raise _rejected()
+            raise rejected()
         card = method["card"]
         return Attached(f"{customer}:{method['id']}", str(card["brand"]), str(card["last4"]))
 
@@ -113,11 +111,11 @@ class StripeProcessor:
         try:
             if operation.kind in _PAYMENTS:
                 found = await _first(self._payments_of(operation), operation)
-                return _nothing(operation) if found is None else await self._told(operation, found)
+                return not_done(operation) if found is None else await self._told(operation, found)
             if operation.kind is OperationKind.REFUND:
                 refunds = self._gateway.refunds(payment_intent=operation.reference)
                 found = await _first(refunds, operation)
-                return _nothing(operation) if found is None else reading.of_refund(operation, found)
+                return not_done(operation) if found is None else reading.of_refund(operation, found)
             return reading.of_hold(operation, await self._gateway.intent(operation.reference))
         except Unclear:
             return None
@@ -139,7 +137,7 @@ class StripeProcessor:
             lines = [reading.payment_line(intent) async for intent in self._gateway.intents(**window)]
             refunds = [reading.refund_line(refund) async for refund in self._gateway.refunds(**window)]
         except (Unclear, Refused):
-            raise _unavailable() from None
+            raise unavailable() from None
         lines += [line for line in refunds if line is not None]
         return [line for line in lines if since <= line.created_at < until]
 
@@ -229,19 +227,6 @@ async def _first(things: AsyncIterator[Json], operation: Operation) -> Json | No
     return None
 
 
-def _nothing(operation: Operation) -> Result:
-    return Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
-
-
 def _log(operation: Operation, refused: Refused) -> None:
     names = {"operation_id": operation.operation_id, "operation_kind": operation.kind}
     log.warning("processor_refused", reason=refused.code, **names)
-
-
-def _unavailable() -> Refusal:
-    return Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", "the processor did not answer; retry later")
-
-
-def _rejected() -> Refusal:
-    text = "the processor does not accept this token"
-    return Refusal(Category.FAILED_PRECONDITION, "PAYMENT_METHOD_REJECTED", text)

@@ -22,6 +22,7 @@ from services.deposits.domain import (
     Seen,
 )
 from services.deposits.operations.ports import NOT_DONE
+from services.deposits.processors.answers import declined, not_done
 from services.deposits.processors.stripe.amounts import from_stripe, to_stripe
 from services.deposits.processors.stripe.settings import Features
 from services.values.money import Money
@@ -66,7 +67,7 @@ def of_hold(operation: Operation, intent: Json) -> Result | None:
     if operation.kind is OperationKind.VOID and not still_open:
         return declined(operation, "authorization_expired") if _has_lapsed(intent) else _done(operation, intent)
     if still_open:
-        return Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
+        return not_done(operation)
     if intent["status"] == "canceled" or operation.kind is OperationKind.INCREMENT:
         return declined(operation, "authorization_expired" if _has_lapsed(intent) else "authorization_closed")
     alone = not _marks(intent) and intent["amount_received"] == to_stripe(operation.amount)
@@ -81,11 +82,6 @@ def of_refund(operation: Operation, refund: Json) -> Result:
     if status in ("failed", "canceled"):
         return declined(operation, str(refund.get("failure_reason") or status))
     return Result(operation.operation_id, OperationState.WANTED)
-
-
-def declined(operation: Operation, code: str) -> Result:
-    """The operation was refused."""
-    return Result(operation.operation_id, OperationState.DECLINED, decline_code=code)
 
 
 def is_not_done(result: Result | None) -> bool:

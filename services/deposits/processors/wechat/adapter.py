@@ -26,12 +26,12 @@ from services.deposits.domain import (
     Seen,
 )
 from services.deposits.operations.ports import Attached
+from services.deposits.processors.answers import declined, not_done, rejected, unavailable
 from services.deposits.processors.wechat import orders
 from services.deposits.processors.wechat.gateway import Answered, Gateway
 from services.deposits.processors.wechat.merchant import Merchant
-from services.deposits.processors.wechat.reports import report, unavailable
+from services.deposits.processors.wechat.reports import report
 from services.deposits.processors.wechat.service import CURRENCY, Service
-from services.values.errors import Category, Refusal
 
 log = structlog.get_logger(__name__)
 NAME = "wechat"
@@ -64,15 +64,13 @@ class WeChatProcessor:
         if token == ASK_PERMISSION:
             return Attached(f"{PERMISSION}{idempotency_key}", NAME, "")
         if token != CONFIRM and not await self._is_permitted(token):
-            raise Refusal(
-                Category.FAILED_PRECONDITION, "PAYMENT_METHOD_REJECTED", "the processor does not accept this token"
-            )
+            raise rejected()
         return Attached(token, NAME, "")
 
     async def perform(self, operation: Operation) -> Result | None:
         """Asks for the operation; None when it is unclear what became of it."""
         if operation.amount.currency != CURRENCY:
-            return orders.declined(operation, "currency_not_supported")
+            return declined(operation, "currency_not_supported")
         if operation.kind is OperationKind.AUTHORIZE:
             return await self._authorize(operation)
         if operation.kind is OperationKind.REFUND:
@@ -82,7 +80,7 @@ class WeChatProcessor:
             return await self._outcome(operation, completed)
         if operation.kind is OperationKind.VOID:
             return await self._outcome(operation, await self._service.cancel(operation.reference))
-        return orders.declined(operation, "not_supported")
+        return declined(operation, "not_supported")
 
     async def query(self, operation: Operation) -> Result | None:
         """What became of the operation; `NOT_DONE` when there is no trace of it, None when it is unclear."""
@@ -96,9 +94,9 @@ class WeChatProcessor:
             return result
         if operation.attempts >= LOOKS or operation.given_up:
             cancelled = await self._service.cancel(operation.operation_id)
-            return orders.declined(operation, "not_confirmed") if cancelled and not cancelled.code else None
+            return declined(operation, "not_confirmed") if cancelled and not cancelled.code else None
         # Only the answer to an order's creation says what the app needs; creating it once more says it again.
-        return result if result.renter_action else orders.not_done(operation)
+        return result if result.renter_action else not_done(operation)
 
     async def inspect(self, hold: Hold) -> Seen | None:
         """The order as it stands at WeChat."""
@@ -127,7 +125,7 @@ class WeChatProcessor:
             return False
         openid = await self._service.permitted_by(code)
         if openid is None:
-            raise unavailable("the processor did not answer; retry later")
+            raise unavailable()
         return bool(openid)
 
     async def _authorize(self, operation: Operation) -> Result | None:
@@ -143,14 +141,14 @@ class WeChatProcessor:
     async def _ask_permission(self, operation: Operation) -> Result | None:
         """Once: the token stays good while the renter decides, and another would make the app open another page."""
         if operation.attempts >= LOOKS:
-            return orders.declined(operation, "no_permission")
+            return declined(operation, "no_permission")
         if operation.renter_action:
             return orders.waiting(operation)
         asked = await self._service.ask_permission(operation.reference.removeprefix(PERMISSION))
         if asked is None:
             return None
         if asked.code:
-            return orders.declined(operation, asked.code.lower())
+            return declined(operation, asked.code.lower())
         action = f"{PERMISSION}{asked.body['apply_permissions_token']}"
         return Result(operation.operation_id, OperationState.WANTED, renter_action=action)
 
@@ -158,12 +156,12 @@ class WeChatProcessor:
         """Pays back of the transaction that paid the captured order."""
         found = await self._service.order(operation.reference)
         if found is not None and found.code in _UNKNOWN:
-            return orders.declined(operation, "not_an_order_of_ours")
+            return declined(operation, "not_an_order_of_ours")
         if found is None or found.code:
             return None
         payment = orders.payment_of(found.body)
         if payment is None:
-            return orders.declined(operation, "not_paid_through_wechat")
+            return declined(operation, "not_paid_through_wechat")
         return await self._outcome(operation, await self._service.refund(operation, *payment))
 
     async def _outcome(self, operation: Operation, answered: Answered | None) -> Result | None:
@@ -181,7 +179,7 @@ class WeChatProcessor:
             return result
         if operation.kind in _ON_HOLD or answered.code in _NOT_YET:
             return orders.waiting(operation)
-        return orders.declined(operation, answered.code.lower())
+        return declined(operation, answered.code.lower())
 
 
 def _read(
@@ -191,4 +189,4 @@ def _read(
         return None
     if not found.code:
         return reading(operation, found.body)
-    return orders.not_done(operation) if found.code in _UNKNOWN else None
+    return not_done(operation) if found.code in _UNKNOWN else None

@@ -10,12 +10,12 @@ import gzip
 import hashlib
 import hmac
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 
-BEIJING = timezone(timedelta(hours=8))
+from services.deposits.processors.days import CHINA
+
 _SUMMARY = "总交易单数"
 
 
@@ -31,14 +31,6 @@ class Trade:
     out_refund_no: str
     refunded_minor: int
     at: datetime
-
-
-def days_of(since: datetime, until: datetime) -> Iterator[date]:
-    """The days of Beijing that a window from `since` to before `until` touches."""
-    day, last = since.astimezone(BEIJING).date(), (until - timedelta(microseconds=1)).astimezone(BEIJING).date()
-    while day <= last:
-        yield day
-        day += timedelta(days=1)
 
 
 def read_bill(zipped: bytes, sha1: str) -> list[Trade]:
@@ -63,7 +55,7 @@ def read_bill(zipped: bytes, sha1: str) -> list[Trade]:
 
 
 def _trade(fields: dict[str, str]) -> Trade:
-    at = datetime.strptime(fields["交易时间"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING)
+    at = datetime.strptime(fields["交易时间"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)
     refund = fields["交易状态"] == "REFUND"
     return Trade(
         fields["微信订单号"],

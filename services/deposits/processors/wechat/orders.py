@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.deposits.domain import Operation, OperationState, Result, Seen
-from services.deposits.operations.ports import NOT_DONE
+from services.deposits.processors.answers import declined, not_done
 
 Order = Mapping[str, Any]
 
@@ -94,16 +94,6 @@ def payment_of(order: Order) -> tuple[str, int] | None:
         if detail.get("transaction_id"):
             return detail["transaction_id"], int(detail["amount"])
     return None
-
-
-def declined(operation: Operation, code: str) -> Result:
-    """It will not happen."""
-    return Result(operation.operation_id, OperationState.DECLINED, decline_code=code)
-
-
-def not_done(operation: Operation) -> Result:
-    """There is no trace of it. Only `query` may say so."""
-    return Result(operation.operation_id, OperationState.CANCELLED, result_ref=NOT_DONE)
 
 
 def waiting(operation: Operation) -> Result:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.deposits.domain import LineKind, ReportLine
+from services.deposits.processors.answers import unavailable
+from services.deposits.processors.days import days_of
 from services.deposits.processors.wechat import orders
-from services.deposits.processors.wechat.bill import Trade, days_of, read_bill
+from services.deposits.processors.wechat.bill import Trade, read_bill
 from services.deposits.processors.wechat.service import Service
-from services.values.errors import Category, Refusal
 
 _AT_ONCE = 8
 
@@ -59,8 +60,3 @@ async def _line(service: Service, trade: Trade) -> ReportLine:
     parts = (trade.paid_minor, stands.released_minor, stands.expired_minor, stands.open_minor)
     ours = (order_no, LineKind.AUTHORIZATION, order_no, deposit_id, trade.currency)
     return ReportLine(*ours, stands.authorized_minor, *parts, trade.at)
-
-
-def unavailable(text: str) -> Refusal:
-    """The refusal while WeChat does not answer."""
-    return Refusal(Category.UNAVAILABLE, "PROCESSOR_UNAVAILABLE", text)
