@@ -239,3 +239,17 @@ async def test_what_was_captured_from_the_hold_before_counts_when_the_next_is_ra
     assert refused.value.reason == "COMPENSATION_LIMIT_EXCEEDED"
     deposit = await claim(desk, "raise_hold", deposit, DEPOSIT_MINOR - 1000 - 3950)
     assert deposit.captured_minor + deposit.open_minor == DEPOSIT_MINOR
+
+
+async def test_what_lapses_is_what_no_capture_on_its_way_has_taken(desk: Desk) -> None:
+    """Of two captures the first is taken and not heard of, the second finds that the rest has lapsed."""
+    deposit = await held(desk)
+    desk.processor.silent = OperationKind.CAPTURE
+    await claim(desk, "capture", deposit, 500)
+    desk.processor.silent = None
+    desk.processor.lapse()
+    deposit = await settle(desk, deposit, 150)
+    assert (deposit.captured_minor, deposit.expired_minor, deposit.open_minor) == (0, 4450, 500)
+    deposit = await swept(desk, deposit)
+    assert (deposit.state, deposit.authorized_minor, deposit.captured_minor) == (DepositState.CLOSED, 4950, 500)
+    assert (deposit.paid_minor, desk.processor.charged_minor) == (650, 150)

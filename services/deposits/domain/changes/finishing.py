@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.deposits.domain.changes.change import Change, HoldEvent, Moment
-from services.deposits.domain.changes.collecting import authorize, collect, on_hold, surplus, wanted_of
+from services.deposits.domain.changes.collecting import (
+    acting_on,
+    authorize,
+    collect,
+    on_hold,
+    surplus,
+    under_way,
+    wanted_of,
+)
 from services.deposits.domain.changes.standing import news, standing
 from services.deposits.domain.deposits import (
     Deposit,
@@ -90,11 +98,11 @@ def _not_authorized(deposit: Deposit, operation: Operation, result: Result, othe
 
 
 def _captured(
-    deposit: Deposit, operation: Operation, result: Result, _others: Sequence[Operation], _moment: Moment
+    deposit: Deposit, operation: Operation, result: Result, others: Sequence[Operation], _moment: Moment
 ) -> Outcome:
     hold = deposit.hold(operation.hold_id)
     if result.state is not OperationState.DONE:
-        return _lapsed(deposit, hold)
+        return _lapsed(deposit, hold, others)
     taken = operation.amount.amount_minor
     beyond = max(0, taken - hold.open_minor)
     rest = hold.open_minor + beyond - taken if operation.final else 0
@@ -111,20 +119,24 @@ def _captured(
 
 
 def _voided(
-    deposit: Deposit, operation: Operation, result: Result, _others: Sequence[Operation], _moment: Moment
+    deposit: Deposit, operation: Operation, result: Result, others: Sequence[Operation], _moment: Moment
 ) -> Outcome:
     hold = deposit.hold(operation.hold_id)
     if result.state is not OperationState.DONE:
-        return _lapsed(deposit, hold)
+        return _lapsed(deposit, hold, others)
     changed = deposit.with_hold(hold.but(released_minor=hold.released_minor + hold.open_minor, open_minor=0))
     return Outcome(changed, (), _transfers(deposit, [(TransferKind.RELEASED, hold.open_minor)]))
 
 
-def _lapsed(deposit: Deposit, hold: Hold) -> Outcome:
-    """The processor does not hold the rest any more: its authorization has expired."""
-    changed = deposit.with_hold(hold.but(expired_minor=hold.expired_minor + hold.open_minor, open_minor=0))
-    event = HoldEvent.EXPIRED if hold.open_minor else None
-    return Outcome(changed, (), _transfers(deposit, [(TransferKind.EXPIRED, hold.open_minor)]), event)
+def _lapsed(deposit: Deposit, hold: Hold, others: Sequence[Operation]) -> Outcome:
+    """The processor does not hold the rest any more: its authorization has expired.
+
+    The rest is what no other capture has taken: one that is not answered yet may have been in time.
+    """
+    rest = hold.open_minor - min(hold.open_minor, under_way(acting_on(hold.hold_id, others)))
+    changed = deposit.with_hold(hold.but(expired_minor=hold.expired_minor + rest, open_minor=hold.open_minor - rest))
+    event = HoldEvent.EXPIRED if rest else None
+    return Outcome(changed, (), _transfers(deposit, [(TransferKind.EXPIRED, rest)]), event)
 
 
 def _charged(
