@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from datetime import timedelta
 
 import aiohttp
 import asyncpg
@@ -14,10 +15,10 @@ from freehold.deposits.v1 import deposits_service_pb2 as deposits
 from freehold.deposits.v1 import reconciliation_service_pb2 as pb
 from services.runtime.postgres import EmbeddedPostgres
 
-_AGE = (
-    "UPDATE processor_operations SET created_at = created_at - interval '1 hour' WHERE deposit_id = $1",
-    "UPDATE ledger_transfers SET occurred_at = occurred_at - interval '1 hour' WHERE deposit_id = $1",
-)
+_AGE = "UPDATE processor_operations SET created_at = created_at - interval '1 hour' WHERE deposit_id = $1"
+_SHIFT = """
+UPDATE ledger_transfers SET occurred_at = occurred_at + $2::interval
+WHERE deposit_id = $1 AND kind = 'AUTHORIZED' RETURNING transfer_id"""
 
 
 async def reconcile(town: Town, *more: str) -> tuple[int, str]:
@@ -34,8 +35,8 @@ async def reconcile(town: Town, *more: str) -> tuple[int, str]:
 async def by_hand(town: Town, deposit_id: str) -> None:
     """An hour passes for a deposit, then somebody voids its hold on the processor's dashboard."""
     connection = await asyncpg.connect(EmbeddedPostgres(town.ready.home.path).dsn("deposits"))
-    for statement in _AGE:
-        await connection.execute(statement, deposit_id)
+    await connection.execute(_AGE, deposit_id)
+    await connection.execute(_SHIFT, deposit_id, timedelta(hours=-1))
     reference = await connection.fetchval("SELECT reference FROM holds WHERE deposit_id = $1", deposit_id)
     await connection.close()
     headers = {"Authorization": f"Bearer {town.ready.home.sandbox_secret.read_text().strip()}"}
@@ -43,6 +44,13 @@ async def by_hand(town: Town, deposit_id: str) -> None:
     url = f"{town.ready.sandbox['processor']}/v1/authorizations/{reference}/void"
     async with aiohttp.ClientSession(headers=headers) as session, session.post(url, json={}) as response:
         assert response.status == 200
+
+
+async def put_back(town: Town, deposit_id: str) -> None:
+    """The ledger as it was written: it is audited by whoever shares the house."""
+    connection = await asyncpg.connect(EmbeddedPostgres(town.ready.home.path).dsn("deposits"))
+    assert len(await connection.fetch(_SHIFT, deposit_id, timedelta(hours=1))) == 1
+    await connection.close()
 
 
 async def difference_of(town: Town, deposit_id: str) -> str:
@@ -75,6 +83,7 @@ async def test_a_hold_that_was_released_by_hand_is_found_taken_over_and_gone(tow
     assert (code, "DIFFERENCE_NOT_OPEN" in said) == (1, True), said
     assert (await town.ledger()).balanced
     await town.end(rental.rental_id)
+    await put_back(town, rental.deposit_id)
 
 
 async def test_a_request_names_one_run_and_a_run_has_a_window(town: Town) -> None:

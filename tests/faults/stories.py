@@ -28,6 +28,8 @@ from services.values.errors import Refusal
 PATIENCE_SECONDS = 120.0
 REACHED_SECONDS, SLOW_SECONDS = 15.0, 60.0
 CLAIM_MINOR, REFUND_MINOR, RAISE_MINOR = 1000, 100, 500
+TIER = 560
+"""Scores above this and up to the threshold pay half of the deposit."""
 UNRAISED = ("COMPENSATION_LIMIT_EXCEEDED", "DEPOSIT_NOT_OPEN")
 """The claim went to the old hold while a new one was asked for whole; or the hold has lapsed meanwhile."""
 ENDED = (dep.DEPOSIT_STATE_CLOSED, dep.DEPOSIT_STATE_CANCELLED, dep.DEPOSIT_STATE_DECLINED)
@@ -295,8 +297,8 @@ async def refunded(story: Story) -> None:
 
 
 async def renewed(story: Story) -> None:
-    """The hold comes near its end and is made anew, for what is left of it; then it is raised."""
-    await story.person((SECOND, "tok_visa"))
+    """A hold of half the deposit comes near its end and is made anew, for what is left of it; then it is raised."""
+    await story.person((SECOND, "tok_visa"), score=TIER + 20)
     await story.start()
     await _compensate(story)
     _, first = await story.until(lambda r, d: d.captured_minor == CLAIM_MINOR or not d.open_minor)

@@ -20,10 +20,11 @@ from typing import Any
 
 import pytest
 from mortal_house import ENDING, Scythe, a_mortal_town
-from stories import ENDED, PATIENCE_SECONDS, Kill, Story, subject_of
+from stories import ENDED, PATIENCE_SECONDS, TIER, Kill, Story, subject_of
 from town import Town, new_id
 
 from freehold.deposits.v1 import deposits_service_pb2 as dep
+from freehold.money.v1 import money_pb2
 from freehold.rental.v1 import rental_service_pb2 as rental
 from services.values.errors import Refusal
 
@@ -106,6 +107,11 @@ async def live(scythe: Scythe, town: Town) -> list[Story]:
     free_plan = (await town.api.call(town.api.rental.CreatePricePlan, plan, town.key)).price_plan.price_plan_id
     order = dep.SetProcessorOrderRequest(request_id=new_id(), processors=["gone", "second"])
     await town.api.call(town.api.deposits.SetProcessorOrder, order, town.key)
+    half = dep.PolicyTier(above=TIER, percent=50)
+    deposit = money_pb2.Money(currency_code="CNY", amount_minor=9900)
+    policy = dep.SetPolicyRequest(request_id=new_id(), asset_kind="ASSET_KIND_BIKE", threshold=600, deposit=deposit)
+    policy.MergeFrom(dep.SetPolicyRequest(tiers=[half], reason="half a deposit leaves room to raise it"))
+    await town.api.call(town.api.deposits.SetPolicy, policy, town.key)
     places, told = asyncio.Semaphore(AT_ONCE), list[Story]()
 
     async def tell(kill: Kill) -> None:
