@@ -32,7 +32,7 @@ bench: .venv/.dev ## StartRental per second beside pgbench and a plain build
 	@$(python) -m benchmarks
 
 soak: .venv/.dev ## the fault tests in full; writes docs/results/
-	@FREEHOLD_SOAK=1 $(python) -m pytest tests/faults tests/property/test_deposits.py
+	@FREEHOLD_SOAK=1 $(python) -m pytest tests/faults tests/property/test_deposits.py tests/store/test_asset_search.py
 
 protos: .venv/.dev ## protos/gen from protos/freehold
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" buf format -w

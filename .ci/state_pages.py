@@ -1,10 +1,11 @@
-"""Writes docs/states, one page per kind of asset, from the state machines in the code; `--check` only compares."""
+"""Writes docs/states, a page per kind of asset and one of assets, from the machines in the code; `--check` compares."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from services.rental.domain.fleet.page import fleet_page
 from services.rental.domain.kinds import KINDS
 from services.rental.domain.kinds.page import page_of
 
@@ -14,6 +15,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "states"
 def main(check: bool) -> int:
     """Answers 1 when a page is not what the code says, or belongs to no kind."""
     pages = {FOLDER / f"{kind.lower()}.md": page_of(KINDS[kind]) for kind in KINDS}
+    pages[FOLDER / "assets.md"] = fleet_page()
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     stale += [path for path in FOLDER.glob("*.md") if path not in pages]
     if check:

@@ -23,7 +23,10 @@ from freehold.deposits.v1.reconciliation_service_pb2_grpc import ReconciliationS
 from freehold.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from freehold.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from freehold.identity.v1.staff_service_pb2_grpc import StaffServiceStub
+from freehold.rental.v1.asset_service_pb2_grpc import AssetServiceStub
+from freehold.rental.v1.feed_service_pb2_grpc import FeedServiceStub
 from freehold.rental.v1.life_service_pb2_grpc import LifeServiceStub
+from freehold.rental.v1.place_service_pb2_grpc import PlaceServiceStub
 from freehold.rental.v1.pricing_service_pb2_grpc import PricingServiceStub
 from freehold.rental.v1.rental_service_pb2_grpc import RentalServiceStub
 from freehold.rental.v1.reservation_service_pb2_grpc import ReservationServiceStub
@@ -79,6 +82,9 @@ class Api:
         self.reservations = ReservationServiceStub(self._channels["rental"])
         self.lives = LifeServiceStub(self._channels["rental"])
         self.pricing = PricingServiceStub(self._channels["rental"])
+        self.assets = AssetServiceStub(self._channels["rental"])
+        self.places = PlaceServiceStub(self._channels["rental"])
+        self.feeds = FeedServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -13,13 +14,19 @@ from pydantic_settings import SettingsConfigDict
 
 from freehold.identity.v1 import identity_internal_service_pb2_grpc as identity_rpc
 from freehold.rental.v1 import (
+    asset_service_pb2,
+    feed_service_pb2,
     life_service_pb2,
+    place_service_pb2,
     pricing_service_pb2,
     rental_internal_service_pb2,
     rental_service_pb2,
     reservation_service_pb2,
 )
+from freehold.rental.v1 import asset_service_pb2_grpc as asset_rpc
+from freehold.rental.v1 import feed_service_pb2_grpc as feed_rpc
 from freehold.rental.v1 import life_service_pb2_grpc as life_rpc
+from freehold.rental.v1 import place_service_pb2_grpc as place_rpc
 from freehold.rental.v1 import pricing_service_pb2_grpc as pricing_rpc
 from freehold.rental.v1 import rental_internal_service_pb2_grpc as internal_rpc
 from freehold.rental.v1 import rental_service_pb2_grpc as public_rpc
@@ -45,21 +52,35 @@ from services.rental.operations import (
     Wakes,
     Watching,
 )
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Listening, Places, Searching
 from services.rental.servicer import (
     ACCESS,
+    ASSET_ACCESS,
+    FEED_ACCESS,
     LIFE_ACCESS,
     LIMITS,
+    PLACE_ACCESS,
     PRICING_ACCESS,
     RESERVATION_ACCESS,
     RESERVATION_LIMITS,
+    AssetServicer,
+    FeedServicer,
     LifeServicer,
+    PlaceServicer,
     PricingServicer,
     RentalInternalServicer,
     RentalServicer,
     ReservationServicer,
 )
 from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals, PostgresReservations
-from services.rental.sweeper import fact_relay, follow_up_sweeper, passing_sweeper, reservation_sweeper
+from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresImports, PostgresPlaces, PostgresWatch
+from services.rental.sweeper import (
+    fact_relay,
+    follow_up_sweeper,
+    passing_sweeper,
+    reservation_sweeper,
+    silence_sweeper,
+)
 from services.runtime import migrations, service
 from services.runtime.authenticators import RemoteCredentials
 from services.runtime.batching import Batcher
@@ -84,6 +105,8 @@ INTERNAL_CALLERS = {"Deliver": frozenset({"deposits"})}
 
 _PACKAGE = "services.rental"
 _PROBE_SECONDS = 1.0
+_CODE_BYTES = 12
+"""A public code is not to be guessed: 96 random bits."""
 
 Answer = tuple[RentalId, Security]
 
@@ -126,6 +149,13 @@ class _Rooms:
         self.watching = Watching(store, self.reading, wakes, clock)
         self.prices = Prices(PostgresPricing(db), self.reading, clock)
         self.passes = Passes(PostgresPricing(db), self.identity, clock)
+        fleet_store = PostgresFleet(db)
+        self.fleet = Fleet(fleet_store, clock, lambda: secrets.token_hex(_CODE_BYTES))
+        self.listening = Listening(PostgresWatch(db), clock)
+        self.searching = Searching(fleet_store, self.fleet)
+        self.places = Places(PostgresPlaces(db), clock)
+        self.importing = Importing(PostgresImports(db), clock)
+        self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, clock)
 
     async def close(self) -> None:
         """Ends the streams."""
@@ -188,6 +218,7 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         background.spawn(follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(), "follow-ups")
         background.spawn(passing_sweeper(rooms.passing, settings.sweep_seconds).run(), "passing time")
         background.spawn(reservation_sweeper(rooms.reserving, settings.sweep_seconds).run(), "reservations")
+        background.spawn(silence_sweeper(rooms.listening, settings.sweep_seconds).run(), "silent assets")
         yield server
 
 
@@ -234,6 +265,7 @@ def _server(
                 PricingServicer(rooms.prices, rooms.passes),
                 PRICING_ACCESS,
             ),
+            *_fleet(rooms),
         ],
         [
             InternalService(
@@ -246,6 +278,30 @@ def _server(
         ],
         tracer,
     )
+
+
+def _fleet(rooms: _Rooms) -> list[PublicService]:
+    assets = AssetServicer(rooms.fleet, rooms.feeds, rooms.listening, rooms.searching, rooms.importing)
+    return [
+        PublicService(
+            asset_service_pb2.DESCRIPTOR.services_by_name["AssetService"],
+            asset_rpc.add_AssetServiceServicer_to_server,
+            assets,
+            ASSET_ACCESS,
+        ),
+        PublicService(
+            place_service_pb2.DESCRIPTOR.services_by_name["PlaceService"],
+            place_rpc.add_PlaceServiceServicer_to_server,
+            PlaceServicer(rooms.places),
+            PLACE_ACCESS,
+        ),
+        PublicService(
+            feed_service_pb2.DESCRIPTOR.services_by_name["FeedService"],
+            feed_rpc.add_FeedServiceServicer_to_server,
+            FeedServicer(rooms.feeds),
+            FEED_ACCESS,
+        ),
+    ]
 
 
 def _addresses(settings: Settings) -> dict[str, str]:

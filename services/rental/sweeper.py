@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.rental.domain import Fact, FactKind, PartnerId, RentalId, RenterId
 from services.rental.operations import FollowingUp, Outgoing, Passing, Reserving, Telling
+from services.rental.operations.fleet import Listening
 from services.runtime.database import Database
 from services.runtime.outbox import OutboxRow, Relay
 from services.runtime.sweeper import Sweeper
@@ -27,6 +28,11 @@ def passing_sweeper(passing: Passing, every_seconds: float) -> Sweeper:
 def reservation_sweeper(reserving: Reserving, every_seconds: float) -> Sweeper:
     """Frees what was kept for long enough."""
     return Sweeper("rental reservations", reserving.sweep, every_seconds)
+
+
+def silence_sweeper(listening: Listening, every_seconds: float) -> Sweeper:
+    """Notices what has fallen silent."""
+    return Sweeper("silent assets", listening.sweep, every_seconds)
 
 
 def fact_relay(db: Database, telling: Telling) -> Relay:

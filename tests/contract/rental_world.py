@@ -324,7 +324,7 @@ async def rental_world(dsn: str, folder: Path, **settings: Any) -> AsyncIterator
             stack.push_async_callback(neighbour.down)
         db = await Database.connect(dsn, pool_size=2)
         stack.push_async_callback(db.close)
-        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox, passes")
+        await db.execute("TRUNCATE price_plans, assets, rentals, requests, outbox, passes CASCADE")
         ports = {f"{door}_port": 0 for door in ("public", "internal", "health", "metrics")}
         addresses = {f"{name}_address": f"127.0.0.1:{n.port}" for name, n in neighbours.items()}
         own = app.Settings(dsn=SecretStr(dsn), tls_dir=tls_dir, drain_seconds=2, **ports, **addresses, **settings)

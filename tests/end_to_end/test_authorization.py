@@ -25,6 +25,8 @@ from freehold.deposits.v1 import policy_service_pb2 as policies
 from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.money.v1 import money_pb2
+from freehold.rental.v1 import asset_service_pb2 as assets
+from freehold.rental.v1 import feed_service_pb2 as feeds
 from freehold.rental.v1 import life_service_pb2 as lives
 from freehold.rental.v1 import pricing_service_pb2 as pricing
 from freehold.rental.v1 import rental_service_pb2 as rental
@@ -53,6 +55,7 @@ class Cast:
     mine: Renter
     theirs: Renter
     other_key: str
+    asset_id: str
     rental_id: str
     deposit_id: str
     reservation_id: str
@@ -93,7 +96,8 @@ async def cast(town: Town) -> Cast:
         request_id=new_id(), renter_id=mine.renter_id, asset_code=await town.new_bike()
     )
     kept = (await town.api.call(town.api.reservations.ReserveAsset, keep, town.key)).reservation
-    rental_and_more = (started.rental_id, started.deposit_id, kept.reservation_id, policy_id, export_id, erasure_id)
+    rental = (started.asset_id, started.rental_id, started.deposit_id, kept.reservation_id)
+    rental_and_more = (*rental, policy_id, export_id, erasure_id)
     return Cast(town, mine, theirs, other, *rental_and_more, *at_scoring)
 
 
@@ -180,6 +184,15 @@ REACHING: dict[str, Callable[[Cast], Any]] = {
     "CreateAsset": lambda c: rental.CreateAssetRequest(
         request_id=new_id(), asset_kind=BIKE, code=f"M-{new_id()}", price_plan_id=c.town.city.price_plan_id
     ),
+    "GetAsset": lambda c: assets.GetAssetRequest(asset_id=c.asset_id),
+    "UpdateAsset": lambda c: assets.UpdateAssetRequest(request_id=new_id(), asset_id=c.asset_id, city="matrix"),
+    "SetAssetState": lambda c: assets.SetAssetStateRequest(
+        request_id=new_id(), asset_id=c.asset_id, state="ASSET_STATE_MAINTENANCE"
+    ),
+    "GetAssetCode": lambda c: assets.GetAssetCodeRequest(asset_id=c.asset_id, format="LABEL_FORMAT_SVG"),
+    "GetGbfsFeed": lambda c: feeds.GetGbfsFeedRequest(
+        partner_id=c.town.city.partner_id, feed="GBFS_FEED_SYSTEM_INFORMATION"
+    ),
     "GetDeposit": lambda c: deposits.GetDepositRequest(deposit_id=c.deposit_id),
     "CaptureDeposit": lambda c: deposits.CaptureDepositRequest(**claim(c.deposit_id)),
     "IncrementDeposit": lambda c: deposits.IncrementDepositRequest(**claim(c.deposit_id)),
@@ -227,6 +240,8 @@ OF_THE_CALLER = {
     "LinkBureau", "UnlinkBureau", "ListMyBureaus",
     "SetPolicy", "GetPolicy", "ListPolicies", "SimulatePolicy", "SetProcessorOrder",
     "GetStatement", "ListEntries", "ExportLedger",
+    "ImportAssets", "ListAssets", "ReportAssetSeen", "SearchAssets", "SetStation", "ListStations", "SearchStations",
+    "SetZone", "ListZones", "GetReturnZone", "SetFleetProfile", "GetFleetProfile",
     "ListDeposits", "ListBills", "CreatePricePlan", "ListRentals", "ListPasses", "ExportMyData", "EraseMe",
 }  # fmt: skip
 """RPCs that are about the caller and name nobody else; SendRenterCode answers alike for everybody, by design."""

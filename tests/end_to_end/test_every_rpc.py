@@ -20,7 +20,10 @@ from freehold.identity.v1 import identity_service_pb2 as identity
 from freehold.identity.v1 import privacy_service_pb2 as privacy
 from freehold.identity.v1 import staff_service_pb2 as staff
 from freehold.money.v1 import money_pb2
+from freehold.rental.v1 import asset_service_pb2 as assets
+from freehold.rental.v1 import feed_service_pb2 as feeds
 from freehold.rental.v1 import life_service_pb2 as lives
+from freehold.rental.v1 import place_service_pb2 as places
 from freehold.rental.v1 import pricing_service_pb2 as pricing
 from freehold.rental.v1 import rental_service_pb2 as rental
 from freehold.rental.v1 import reservation_service_pb2 as reservations
@@ -35,7 +38,14 @@ from services.deposits.servicer import BILLING_ACCESS, LEDGER_ACCESS, POLICY_ACC
 from services.identity.servicer import ACCESS as IDENTITY
 from services.identity.servicer import PRIVACY_ACCESS, STAFF_ACCESS
 from services.rental.servicer import ACCESS as RENTAL
-from services.rental.servicer import LIFE_ACCESS, PRICING_ACCESS, RESERVATION_ACCESS
+from services.rental.servicer import (
+    ASSET_ACCESS,
+    FEED_ACCESS,
+    LIFE_ACCESS,
+    PLACE_ACCESS,
+    PRICING_ACCESS,
+    RESERVATION_ACCESS,
+)
 from services.scoring.servicer import ACCESS as SCORING
 from services.scoring.servicer import BUREAU_ACCESS, DISPUTE_ACCESS, ENDORSEMENT_ACCESS, PROOF_ACCESS, SCORECARD_ACCESS
 from services.values.access import Reach, Rule
@@ -43,7 +53,7 @@ from services.values.callers import Role
 from services.values.errors import Category
 
 READS = ("Get", "List", "Compare", "Preview", "Show", "Download", "CheckRenters", "Explain", "Simulate", "ExportLedger",
-         "Quote", "Estimate", "Watch")  # fmt: skip
+         "Quote", "Estimate", "Watch", "Search")  # fmt: skip
 NEED_NOTHING = {
     "GetMyScore",
     "ListMyScores",
@@ -61,6 +71,10 @@ NEED_NOTHING = {
     "GetProofKeys",
     "CompareChallenger",
     "ListRentals",
+    "ListAssets",
+    "ListStations",
+    "ListZones",
+    "GetFleetProfile",
     "ListDeposits",
     "ListBills",
     "ListPolicies",
@@ -88,6 +102,9 @@ SERVICES = [
     ("rental", lives.DESCRIPTOR.services_by_name["LifeService"], LIFE_ACCESS),
     ("rental", reservations.DESCRIPTOR.services_by_name["ReservationService"], RESERVATION_ACCESS),
     ("rental", pricing.DESCRIPTOR.services_by_name["PricingService"], PRICING_ACCESS),
+    ("rental", assets.DESCRIPTOR.services_by_name["AssetService"], ASSET_ACCESS),
+    ("rental", places.DESCRIPTOR.services_by_name["PlaceService"], PLACE_ACCESS),
+    ("rental", feeds.DESCRIPTOR.services_by_name["FeedService"], FEED_ACCESS),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""
 

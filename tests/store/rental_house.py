@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -41,7 +42,9 @@ from services.rental.operations import (
     Wakes,
     Watching,
 )
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Listening, Places, Searching
 from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals, PostgresReservations
+from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresImports, PostgresPlaces, PostgresWatch
 from services.runtime.database import Database
 from services.values.callers import Caller, Role
 from services.values.errors import Refusal
@@ -79,6 +82,12 @@ class House:
         self.watching = Watching(self.store, self.reading, self.wakes, hands)
         self.prices = Prices(PostgresPricing(db), self.reading, hands)
         self.passes = Passes(PostgresPricing(db), identity, hands)
+        self.fleet = Fleet(PostgresFleet(db), hands, lambda: secrets.token_hex(12))
+        self.listening = Listening(PostgresWatch(db), hands)
+        self.searching = Searching(PostgresFleet(db), self.fleet)
+        self.places = Places(PostgresPlaces(db), hands)
+        self.importing = Importing(PostgresImports(db), hands)
+        self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, hands)
         self.partner_id = PartnerId(new_id("ptn"))
 
     def another(self, deposits: Any = None, store: Any = None, wall: Hands | None = None) -> House:
@@ -180,7 +189,7 @@ async def open_house(dsn: str) -> AsyncIterator[House]:
     db = await CountingDatabase.connect(dsn, pool_size=4)
     try:
         tables = "price_plans, assets, rentals, rental_events, reservations, requests, outbox, passes"
-        await db.execute(f"TRUNCATE {tables}")
+        await db.execute(f"TRUNCATE {tables}, stations, zones, fleet_profiles CASCADE")
         yield House(db, FakeIdentity(), FakeDeposits(), Hands(), Hands())
     finally:
         await db.close()

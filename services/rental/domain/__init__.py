@@ -37,6 +37,8 @@ from services.rental.domain.ids import (
     RentalId,
     RenterId,
     ReservationId,
+    StationId,
+    ZoneId,
 )
 from services.rental.domain.kinds import KINDS, Kind, PricedBy
 from services.rental.domain.losing import found, lost, time_passed
@@ -150,9 +152,11 @@ __all__ = [
     "Settlement",
     "Standing",
     "StartRental",
+    "StationId",
     "Step",
     "Timing",
     "Usage",
+    "ZoneId",
     "caller_cancelled",
     "cancelled",
     "changed",

@@ -20,12 +20,15 @@ class AssetKind(StrEnum):
 
 
 class AssetState(StrEnum):
-    """Whether an asset can be rented."""
+    """Where an asset stands, after MDS; only an AVAILABLE one can be rented. The steps are in `fleet/states.py`."""
 
     AVAILABLE = "AVAILABLE"
     RESERVED = "RESERVED"
     RENTED = "RENTED"
+    NON_CONTACTABLE = "NON_CONTACTABLE"
     MISSING = "MISSING"
+    MAINTENANCE = "MAINTENANCE"
+    REMOVED = "REMOVED"
 
 
 @dataclass(frozen=True, slots=True)

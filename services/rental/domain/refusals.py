@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from services.rental.domain.assets import AssetState
 from services.rental.domain.states import RentalState
 from services.values.errors import Category, Refusal
 
@@ -69,12 +70,32 @@ def renter_not_linked() -> Refusal:
 
 def asset_not_found() -> Refusal:
     """ASSET_NOT_FOUND."""
-    return Refusal(Category.NOT_FOUND, "ASSET_NOT_FOUND", "no asset of this partner has that code")
+    return Refusal(Category.NOT_FOUND, "ASSET_NOT_FOUND", "no such asset of this partner")
 
 
 def asset_not_available() -> Refusal:
     """ASSET_NOT_AVAILABLE."""
     return Refusal(Category.FAILED_PRECONDITION, "ASSET_NOT_AVAILABLE", "the asset is rented")
+
+
+def asset_state_not_allowed(state: AssetState) -> Refusal:
+    """ASSET_STATE_NOT_ALLOWED, with the state in which the asset is."""
+    return Refusal(
+        Category.FAILED_PRECONDITION,
+        "ASSET_STATE_NOT_ALLOWED",
+        "from the state in which the asset is that one cannot be reached",
+        metadata={"state": state},
+    )
+
+
+def station_not_found() -> Refusal:
+    """STATION_NOT_FOUND."""
+    return Refusal(Category.NOT_FOUND, "STATION_NOT_FOUND", "no station of this partner has that code")
+
+
+def fleet_profile_not_set() -> Refusal:
+    """FLEET_PROFILE_NOT_SET."""
+    return Refusal(Category.FAILED_PRECONDITION, "FLEET_PROFILE_NOT_SET", "the partner has no fleet profile yet")
 
 
 def asset_code_taken() -> Refusal:

@@ -2,8 +2,8 @@
 -- Makes a REQUESTED rental of each free asset that is asked for, locking assets in their order. Of two that want one
 -- asset the first has it; what is kept for somebody is free for them alone, and their reservation is used up. A request
 -- that made a rental before makes none. One row per place: what was claimed, and whether the asset exists. The plan is
--- pinned here: the asset's own, or its name's newest version. LIMIT keeps the planner to one look-up per item, however it
--- sees the tables.
+-- pinned here: the asset's own, or its name's newest version. The asset is asked for by its fixed code, or by its public
+-- one, which the claim ends. LIMIT keeps the planner to one look-up per item, however it sees the tables.
 WITH wanted AS (
     SELECT w.place, w.bucket, w.rental_id, w.partner_id, w.renter_id, w.asset_code, w.payment_method_id, w.request_id,
            w.fingerprint, w.requested_at, w.activate_by, w.follow_up_at
@@ -20,6 +20,10 @@ found AS (
     CROSS JOIN LATERAL (
         SELECT q.partner_id, q.asset_id, q.state, q.reservation_id, q.reserved_for, q.reserved_until FROM assets q
         WHERE q.partner_id = w.partner_id AND q.code = w.asset_code
+        UNION ALL
+        SELECT q.partner_id, q.asset_id, q.state, q.reservation_id, q.reserved_for, q.reserved_until FROM asset_codes c
+        JOIN assets q ON q.partner_id = c.partner_id AND q.asset_id = c.asset_id AND q.uses = c.uses
+        WHERE c.partner_id = w.partner_id AND c.public_code = w.asset_code
         LIMIT 1) a
 ),
 first AS (
@@ -42,7 +46,8 @@ locked AS (
 ),
 claimed AS (
     UPDATE assets a
-    SET state = 'RENTED', rental_id = w.rental_id, reservation_id = NULL, reserved_for = NULL, reserved_until = NULL
+    SET state = 'RENTED', rental_id = w.rental_id, uses = a.uses + 1, reservation_id = NULL, reserved_for = NULL,
+        reserved_until = NULL
     FROM locked l JOIN wanted w ON w.place = l.place
     WHERE a.partner_id = l.partner_id AND a.asset_id = l.asset_id
     RETURNING w.place, a.partner_id, a.asset_id, a.asset_kind, a.price_plan_id, a.price_plan_name, a.city,

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from asyncpg import ForeignKeyViolationError, UniqueViolationError
 
-from services.rental.domain import Asset, CatalogueCommand, CreateAsset, CreatePricePlan, PricePlan
-from services.rental.domain.refusals import (
-    asset_code_taken,
-    price_plan_currency,
-    price_plan_not_found,
-    request_id_reused,
-)
+from services.rental.domain import Asset, CreateAsset, CreatePricePlan, PricePlan
+from services.rental.domain.refusals import asset_code_taken, price_plan_currency, price_plan_not_found
+from services.rental.store.once import Made, once
 from services.rental.store.price_rows import plan_of, rules_json, segments_json
 from services.rental.store.rows import asset_of
-from services.runtime.database import CommitUnknown, Database
+from services.runtime.database import Database
 from services.runtime.queries import load_queries
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +31,11 @@ class PostgresCatalogue:
         async def look(c: Any, plan_id: str) -> PricePlan:
             return plan_of(await c.fetchrow(_SQL.read_plan, plan.partner_id, plan_id))
 
-        made = _Made(command, fingerprint, plan.price_plan_id, plan.created_at)
+        made = Made(command, fingerprint, plan.price_plan_id, plan.created_at)
         try:
-            return await self._once(made, make, look)
+            return await once(self.db, made, make, look)
         except UniqueViolationError:
-            return await self._once(made, make, look)
+            return await once(self.db, made, make, look)
 
     async def create_asset(self, command: CreateAsset, fingerprint: bytes, asset: Asset) -> Asset:
         """One transaction. The partner's plan and the free code are the schema's to check."""
@@ -61,41 +53,11 @@ class PostgresCatalogue:
             return asset_of(await c.fetchrow(_SQL.read_asset, asset.partner_id, asset_id))
 
         try:
-            return await self._once(_Made(command, fingerprint, asset.asset_id, asset.created_at), make, look)
+            return await once(self.db, Made(command, fingerprint, asset.asset_id, asset.created_at), make, look)
         except UniqueViolationError:
             raise asset_code_taken() from None
         except ForeignKeyViolationError:
             raise price_plan_not_found() from None
-
-    async def _once(
-        self, made: _Made, make: Callable[[Any], Awaitable[T]], look: Callable[[Any, str], Awaitable[T]]
-    ) -> T:
-        """What the command makes, or made before; a commit that nobody confirmed is looked for by the same request."""
-
-        async def work(c: Any) -> T:
-            name, command = type(made.command).__name__, made.command
-            request = (command.by, name, command.request_id)
-            if await c.fetchval(_SQL.record_request, *request, made.fingerprint, made.subject_id, made.at) is not None:
-                return await make(c)
-            row = await c.fetchrow(_SQL.find_request, *request)
-            if row["fingerprint"] != made.fingerprint:
-                raise request_id_reused()
-            return await look(c, row["subject_id"])
-
-        try:
-            return await self.db.transaction(work)
-        except CommitUnknown:
-            return await self.db.transaction(work)
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """What a command is about to make, and when."""
-
-    command: CatalogueCommand
-    fingerprint: bytes
-    subject_id: str
-    at: datetime
 
 
 async def _next_version(c: Any, plan: PricePlan) -> PricePlan:

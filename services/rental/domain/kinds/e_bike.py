@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.rental.domain.assets import AssetKind
-from services.rental.domain.kinds.kind import Kind, ReturnPlace, Silence
+from services.rental.domain.kinds.kind import Contact, Kind, ReturnPlace, Silence, Vehicle
 from services.rental.domain.kinds.machines import DISPUTING, LOSING, PAUSING, RENTING
 from services.rental.domain.states import Step
 
@@ -18,4 +18,6 @@ E_BIKE = Kind(
     silence=Silence(timedelta(days=14), Step.LOSE),
     total_minor=300_000,
     reserve_for=timedelta(minutes=10),
+    contact=Contact(silent_after=timedelta(hours=12), missing_after=timedelta(days=3)),
+    vehicle=Vehicle("bicycle", "electric_assist", max_range_meters=60_000),
 )

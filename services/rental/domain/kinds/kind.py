@@ -41,13 +41,34 @@ class Silence:
     then: Step
 
 
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How long a device that has ever reported may say nothing: then it is not contactable, and in the end missing.
+
+    Both are counted from when it was last seen.
+    """
+
+    silent_after: timedelta
+    missing_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """What maps draw, in the words of GBFS; `max_range_meters` with a full battery, None for what needs no charge."""
+
+    form_factor: str
+    propulsion_type: str
+    max_range_meters: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One kind. Who may rent it is identity's matter, the bounds of its deposit are deposits'.
 
     `late_after`: a thing that is out for longer is overdue, and late when it comes back. `total_minor` is the most that
     fare and purchase come to together, in minor units of whichever currency: whoever has paid so much has bought the
-    thing. `reserve_for` is how long one can be kept for somebody who is on their way; None for not at all.
+    thing. `reserve_for` is how long one can be kept for somebody who is on their way; None for not at all. `contact` is
+    None for what has no device that could report, `vehicle` for what is none.
     """
 
     asset_kind: AssetKind
@@ -59,3 +80,5 @@ class Kind:
     total_minor: int
     priced_by: PricedBy = PricedBy.PLAN
     reserve_for: timedelta | None = None
+    contact: Contact | None = None
+    vehicle: Vehicle | None = None

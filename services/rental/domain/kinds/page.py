@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.rental.domain.kinds.kind import Kind
+from services.rental.domain.kinds.kind import Contact, Kind
 from services.rental.domain.states import RentalState, Step
 
 
@@ -31,7 +31,12 @@ def _rules(kind: Kind) -> list[tuple[str, str]]:
         (f"{silent}, after", _span(kind.silence.after)),
         ("costs at most, fare and purchase together", f"{kind.total_minor / 100:,.2f}"),
         ("can be reserved for", _span(kind.reserve_for) if kind.reserve_for else "no time"),
+        ("a silent device is not contactable, then missing, after", _patience(kind.contact)),
     ]
+
+
+def _patience(contact: Contact | None) -> str:
+    return f"{_span(contact.silent_after)}, {_span(contact.missing_after)}" if contact else "(it has none)"
 
 
 def _span(time: timedelta) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.rental.domain.assets import AssetKind
-from services.rental.domain.kinds.kind import Kind, ReturnPlace, Silence
+from services.rental.domain.kinds.kind import Contact, Kind, ReturnPlace, Silence
 from services.rental.domain.kinds.machines import DISPUTING, LOSING, RENTING
 from services.rental.domain.states import Step
 
@@ -17,4 +17,5 @@ POWER_BANK = Kind(
     late_after=timedelta(hours=24),
     silence=Silence(timedelta(days=5), Step.LOSE),
     total_minor=9_900,
+    contact=Contact(silent_after=timedelta(hours=24), missing_after=timedelta(days=7)),
 )

@@ -527,6 +527,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
     Example: CancelReservation after StartRental has used it up.
     """
+    ERROR_REASON_ASSET_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 450
+    """[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
+    Example: SetAssetState of a bike that somebody is riding.
+    """
+    ERROR_REASON_STATION_NOT_FOUND: _ErrorReason.ValueType  # 451
+    """[NOT_FOUND] No station of this partner has that code.
+    Example: ReportAssetSeen at a station that nobody has set.
+    """
+    ERROR_REASON_FLEET_PROFILE_NOT_SET: _ErrorReason.ValueType  # 452
+    """[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
+    Example: GetGbfsFeed of a new partner.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names every reason that `google.rpc.ErrorInfo.reason` can carry, with domain "freehold".
@@ -1037,5 +1049,17 @@ Example: CancelReservation with a mistyped id.
 ERROR_REASON_RESERVATION_NOT_HELD: ErrorReason.ValueType  # 440
 """[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
 Example: CancelReservation after StartRental has used it up.
+"""
+ERROR_REASON_ASSET_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 450
+"""[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
+Example: SetAssetState of a bike that somebody is riding.
+"""
+ERROR_REASON_STATION_NOT_FOUND: ErrorReason.ValueType  # 451
+"""[NOT_FOUND] No station of this partner has that code.
+Example: ReportAssetSeen at a station that nobody has set.
+"""
+ERROR_REASON_FLEET_PROFILE_NOT_SET: ErrorReason.ValueType  # 452
+"""[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
+Example: GetGbfsFeed of a new partner.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

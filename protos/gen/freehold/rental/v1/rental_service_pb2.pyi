@@ -79,29 +79,41 @@ class _AssetState:
 class _AssetStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssetState.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ASSET_STATE_UNSPECIFIED: _AssetState.ValueType  # 0
-    """Never sent."""
+    """Never sent; in a request: any."""
     ASSET_STATE_AVAILABLE: _AssetState.ValueType  # 1
     """It can be rented."""
     ASSET_STATE_RENTED: _AssetState.ValueType  # 2
     """Somebody has it, or is about to."""
     ASSET_STATE_MISSING: _AssetState.ValueType  # 3
-    """It was not brought back."""
+    """It was not brought back, or nobody knows where it is."""
     ASSET_STATE_RESERVED: _AssetState.ValueType  # 4
     """It is kept for somebody who is on their way."""
+    ASSET_STATE_NON_CONTACTABLE: _AssetState.ValueType  # 5
+    """Its device has said nothing for so long that nobody should walk there."""
+    ASSET_STATE_MAINTENANCE: _AssetState.ValueType  # 6
+    """Its partner has taken it in, or has to look at it."""
+    ASSET_STATE_REMOVED: _AssetState.ValueType  # 7
+    """It is no longer, or not yet, part of the fleet."""
 
 class AssetState(_AssetState, metaclass=_AssetStateEnumTypeWrapper):
-    """AssetState is whether an asset can be rented."""
+    """AssetState is whether an asset can be rented, after MDS."""
 
 ASSET_STATE_UNSPECIFIED: AssetState.ValueType  # 0
-"""Never sent."""
+"""Never sent; in a request: any."""
 ASSET_STATE_AVAILABLE: AssetState.ValueType  # 1
 """It can be rented."""
 ASSET_STATE_RENTED: AssetState.ValueType  # 2
 """Somebody has it, or is about to."""
 ASSET_STATE_MISSING: AssetState.ValueType  # 3
-"""It was not brought back."""
+"""It was not brought back, or nobody knows where it is."""
 ASSET_STATE_RESERVED: AssetState.ValueType  # 4
 """It is kept for somebody who is on their way."""
+ASSET_STATE_NON_CONTACTABLE: AssetState.ValueType  # 5
+"""Its device has said nothing for so long that nobody should walk there."""
+ASSET_STATE_MAINTENANCE: AssetState.ValueType  # 6
+"""Its partner has taken it in, or has to look at it."""
+ASSET_STATE_REMOVED: AssetState.ValueType  # 7
+"""It is no longer, or not yet, part of the fleet."""
 Global___AssetState: _TypeAlias = AssetState  # noqa: Y015
 
 class _ReturnDisputeState:
