@@ -79,12 +79,12 @@ class Api:
         self.reconciliation = ReconciliationServiceStub(self._channels["deposits"])
         self.ledger = LedgerServiceStub(self._channels["deposits"])
         self.rental = RentalServiceStub(self._channels["rental"])
-        self.reservations = ReservationServiceStub(self._channels["rental"])
-        self.lives = LifeServiceStub(self._channels["rental"])
-        self.pricing = PricingServiceStub(self._channels["rental"])
         self.assets = AssetServiceStub(self._channels["rental"])
         self.places = PlaceServiceStub(self._channels["rental"])
         self.feeds = FeedServiceStub(self._channels["rental"])
+        self.reservations = ReservationServiceStub(self._channels["rental"])
+        self.lives = LifeServiceStub(self._channels["rental"])
+        self.pricing = PricingServiceStub(self._channels["rental"])
 
     async def __aenter__(self) -> Api:
         return self

@@ -52,7 +52,7 @@ from services.rental.operations import (
     Wakes,
     Watching,
 )
-from services.rental.operations.fleet import Feeds, Fleet, Importing, Listening, Places, Searching
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Places, Searching, Sightings
 from services.rental.servicer import (
     ACCESS,
     ASSET_ACCESS,
@@ -145,17 +145,17 @@ class _Rooms:
         self.telling = Telling(self.identity, ScoringClient(channels["scoring"], seconds))
         self.catalogue = Catalogue(PostgresCatalogue(db), clock)
         self.reading = Reading(store)
-        self.reserving = Reserving(PostgresReservations(db), self.identity, changing)
-        self.watching = Watching(store, self.reading, wakes, clock)
-        self.prices = Prices(PostgresPricing(db), self.reading, clock)
-        self.passes = Passes(PostgresPricing(db), self.identity, clock)
         fleet_store = PostgresFleet(db)
         self.fleet = Fleet(fleet_store, clock, lambda: secrets.token_hex(_CODE_BYTES))
-        self.listening = Listening(PostgresWatch(db), clock)
+        self.sightings = Sightings(PostgresWatch(db), clock)
         self.searching = Searching(fleet_store, self.fleet)
         self.places = Places(PostgresPlaces(db), clock)
         self.importing = Importing(PostgresImports(db), clock)
         self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, clock)
+        self.reserving = Reserving(PostgresReservations(db), self.identity, changing)
+        self.watching = Watching(store, self.reading, wakes, clock)
+        self.prices = Prices(PostgresPricing(db), self.reading, clock)
+        self.passes = Passes(PostgresPricing(db), self.identity, clock)
 
     async def close(self) -> None:
         """Ends the streams."""
@@ -216,9 +216,9 @@ async def build(settings: Settings, tracer: Tracer) -> AsyncIterator[Server]:
         background.spawn(holder.relay.run(), "relay to identity")
         background.spawn(fact_relay(db, rooms.telling).run(), "fact relay")
         background.spawn(follow_up_sweeper(rooms.following_up, settings.sweep_seconds).run(), "follow-ups")
+        background.spawn(silence_sweeper(rooms.sightings, settings.sweep_seconds).run(), "silent assets")
         background.spawn(passing_sweeper(rooms.passing, settings.sweep_seconds).run(), "passing time")
         background.spawn(reservation_sweeper(rooms.reserving, settings.sweep_seconds).run(), "reservations")
-        background.spawn(silence_sweeper(rooms.listening, settings.sweep_seconds).run(), "silent assets")
         yield server
 
 
@@ -246,6 +246,7 @@ def _server(
         credentials.authenticate,
         [
             PublicService(public_descriptor, public_rpc.add_RentalServiceServicer_to_server, public, ACCESS, LIMITS),
+            *_fleet(rooms),
             PublicService(
                 life_service_pb2.DESCRIPTOR.services_by_name["LifeService"],
                 life_rpc.add_LifeServiceServicer_to_server,
@@ -265,7 +266,6 @@ def _server(
                 PricingServicer(rooms.prices, rooms.passes),
                 PRICING_ACCESS,
             ),
-            *_fleet(rooms),
         ],
         [
             InternalService(
@@ -281,7 +281,7 @@ def _server(
 
 
 def _fleet(rooms: _Rooms) -> list[PublicService]:
-    assets = AssetServicer(rooms.fleet, rooms.feeds, rooms.listening, rooms.searching, rooms.importing)
+    assets = AssetServicer(rooms.fleet, rooms.feeds, rooms.sightings, rooms.searching, rooms.importing)
     return [
         PublicService(
             asset_service_pb2.DESCRIPTOR.services_by_name["AssetService"],

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.rental.domain import Fact, FactKind, PartnerId, RentalId, RenterId
 from services.rental.operations import FollowingUp, Outgoing, Passing, Reserving, Telling
-from services.rental.operations.fleet import Listening
+from services.rental.operations.fleet import Sightings
 from services.runtime.database import Database
 from services.runtime.outbox import OutboxRow, Relay
 from services.runtime.sweeper import Sweeper
@@ -20,6 +20,11 @@ def follow_up_sweeper(following_up: FollowingUp, every_seconds: float) -> Sweepe
     return Sweeper("rental follow-ups", following_up.sweep, every_seconds)
 
 
+def silence_sweeper(sightings: Sightings, every_seconds: float) -> Sweeper:
+    """Notices what has fallen silent."""
+    return Sweeper("silent assets", sightings.sweep, every_seconds)
+
+
 def passing_sweeper(passing: Passing, every_seconds: float) -> Sweeper:
     """Announces what is overdue, sells what is lost, and lets disputes lapse."""
     return Sweeper("rental time", passing.sweep, every_seconds)
@@ -28,11 +33,6 @@ def passing_sweeper(passing: Passing, every_seconds: float) -> Sweeper:
 def reservation_sweeper(reserving: Reserving, every_seconds: float) -> Sweeper:
     """Frees what was kept for long enough."""
     return Sweeper("rental reservations", reserving.sweep, every_seconds)
-
-
-def silence_sweeper(listening: Listening, every_seconds: float) -> Sweeper:
-    """Notices what has fallen silent."""
-    return Sweeper("silent assets", listening.sweep, every_seconds)
 
 
 def fact_relay(db: Database, telling: Telling) -> Relay:

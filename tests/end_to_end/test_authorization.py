@@ -96,8 +96,8 @@ async def cast(town: Town) -> Cast:
         request_id=new_id(), renter_id=mine.renter_id, asset_code=await town.new_bike()
     )
     kept = (await town.api.call(town.api.reservations.ReserveAsset, keep, town.key)).reservation
-    rental = (started.asset_id, started.rental_id, started.deposit_id, kept.reservation_id)
-    rental_and_more = (*rental, policy_id, export_id, erasure_id)
+    ride = (started.asset_id, started.rental_id, started.deposit_id)
+    rental_and_more = (*ride, kept.reservation_id, policy_id, export_id, erasure_id)
     return Cast(town, mine, theirs, other, *rental_and_more, *at_scoring)
 
 

@@ -99,12 +99,12 @@ SERVICES = [
     ("deposits", reconciliation.DESCRIPTOR.services_by_name["ReconciliationService"], RECONCILIATION_ACCESS),
     ("deposits", ledger.DESCRIPTOR.services_by_name["LedgerService"], LEDGER_ACCESS),
     ("rental", rental.DESCRIPTOR.services_by_name["RentalService"], RENTAL),
-    ("rental", lives.DESCRIPTOR.services_by_name["LifeService"], LIFE_ACCESS),
-    ("rental", reservations.DESCRIPTOR.services_by_name["ReservationService"], RESERVATION_ACCESS),
-    ("rental", pricing.DESCRIPTOR.services_by_name["PricingService"], PRICING_ACCESS),
     ("rental", assets.DESCRIPTOR.services_by_name["AssetService"], ASSET_ACCESS),
     ("rental", places.DESCRIPTOR.services_by_name["PlaceService"], PLACE_ACCESS),
     ("rental", feeds.DESCRIPTOR.services_by_name["FeedService"], FEED_ACCESS),
+    ("rental", lives.DESCRIPTOR.services_by_name["LifeService"], LIFE_ACCESS),
+    ("rental", reservations.DESCRIPTOR.services_by_name["ReservationService"], RESERVATION_ACCESS),
+    ("rental", pricing.DESCRIPTOR.services_by_name["PricingService"], PRICING_ACCESS),
 ]
 """Which service's port, what is served there, and its rows of the matrix."""
 

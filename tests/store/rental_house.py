@@ -42,7 +42,7 @@ from services.rental.operations import (
     Wakes,
     Watching,
 )
-from services.rental.operations.fleet import Feeds, Fleet, Importing, Listening, Places, Searching
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Places, Searching, Sightings
 from services.rental.store import PostgresCatalogue, PostgresPricing, PostgresRentals, PostgresReservations
 from services.rental.store.fleet import PostgresFeeds, PostgresFleet, PostgresImports, PostgresPlaces, PostgresWatch
 from services.runtime.database import Database
@@ -79,15 +79,15 @@ class House:
         self.reserving = Reserving(PostgresReservations(db), identity, self.changing)
         self.catalogue = Catalogue(PostgresCatalogue(db), hands)
         self.reading = Reading(self.store)
-        self.watching = Watching(self.store, self.reading, self.wakes, hands)
-        self.prices = Prices(PostgresPricing(db), self.reading, hands)
-        self.passes = Passes(PostgresPricing(db), identity, hands)
         self.fleet = Fleet(PostgresFleet(db), hands, lambda: secrets.token_hex(12))
-        self.listening = Listening(PostgresWatch(db), hands)
+        self.sightings = Sightings(PostgresWatch(db), hands)
         self.searching = Searching(PostgresFleet(db), self.fleet)
         self.places = Places(PostgresPlaces(db), hands)
         self.importing = Importing(PostgresImports(db), hands)
         self.feeds = Feeds(PostgresFeeds(db), self.fleet, self.places, hands)
+        self.watching = Watching(self.store, self.reading, self.wakes, hands)
+        self.prices = Prices(PostgresPricing(db), self.reading, hands)
+        self.passes = Passes(PostgresPricing(db), identity, hands)
         self.partner_id = PartnerId(new_id("ptn"))
 
     def another(self, deposits: Any = None, store: Any = None, wall: Hands | None = None) -> House:

@@ -51,7 +51,7 @@ async def put(house: House, asset_id: AssetId, state: AssetState, request_id: st
 
 async def report(house: House, code: str, point: Point | None = HERE, **more: Any) -> None:
     """One report of now."""
-    assert await house.listening.report(house.partner_id, [Sighting(code, house.hands.now(), point, **more)]) == [None]
+    assert await house.sightings.report(house.partner_id, [Sighting(code, house.hands.now(), point, **more)]) == [None]
 
 
 async def search(house: House, radius: int = 500, limit: int = 50, **more: Any) -> list[tuple[AssetId, str, float]]:
@@ -106,7 +106,7 @@ async def test_silence_goes_its_way_and_a_report_brings_back(house: House) -> No
     for day in range(1, 9):
         house.hands.turn(days=1)
         await report(house, "talks")
-        await house.listening.sweep()
+        await house.sightings.sweep()
         expected = "NON_CONTACTABLE" if day < 7 else "MISSING"
         assert await house.asset_states() == {
             "talks": "AVAILABLE",
@@ -116,7 +116,7 @@ async def test_silence_goes_its_way_and_a_report_brings_back(house: House) -> No
         }
     await house.end(rental.rental_id)
     house.hands.turn(days=1)
-    await house.listening.sweep()
+    await house.sightings.sweep()
     await report(house, "silent")
     states = await house.asset_states()
     assert (states["out"], states["silent"]) == ("NON_CONTACTABLE", "MAINTENANCE")
@@ -124,17 +124,42 @@ async def test_silence_goes_its_way_and_a_report_brings_back(house: House) -> No
     assert (await house.asset_states())["out"] == "AVAILABLE"
 
 
+async def test_what_a_renter_has_lost_belongs_to_the_rental_until_it_is_found(house: House) -> None:
+    (bike,) = await house.bikes("f1")
+    await report(house, "f1")
+    rental = await house.riding("f1")
+    house.hands.turn(days=31)
+    while await house.passing.sweep():
+        pass
+    assert await house.asset_states() == {"f1": "MISSING"}
+    await report(house, "f1")
+    assert await put(house, bike.asset_id, AssetState.AVAILABLE) == "ASSET_STATE_NOT_ALLOWED"
+    assert (await house.asset_states(), (await house.now(rental.rental_id)).state) == ({"f1": "MISSING"}, "LOST")
+
+
+async def test_a_reserved_bike_is_found_by_nobody_and_rented_by_its_public_code(house: House) -> None:
+    (bike,) = await house.bikes("f1")
+    await report(house, "f1")
+    ((_, code, _),) = await search(house)
+    renter = a_renter()
+    await house.reserving.reserve(house.partner_id, "keep-1", renter, code)
+    assert await search(house) == []
+    assert await put(house, bike.asset_id, AssetState.MAINTENANCE) == "ASSET_STATE_NOT_ALLOWED"
+    assert reasons([await house.start(a_renter(), code)]) == ["ASSET_NOT_AVAILABLE"]
+    assert isinstance(await house.start(renter, code), Rental)
+
+
 async def test_what_is_put_in_service_is_watched_again(house: House) -> None:
     (bike,) = await house.bikes("f1")
     await report(house, "f1")
     await put(house, bike.asset_id, AssetState.MAINTENANCE)
     house.hands.turn(days=2)
-    assert await house.listening.sweep() == 1
+    assert await house.sightings.sweep() == 1
     await put(house, bike.asset_id, AssetState.AVAILABLE)
     house.hands.turn(hours=23)
-    assert await house.listening.sweep() == 0
+    assert await house.sightings.sweep() == 0
     house.hands.turn(hours=1)
-    assert await house.listening.sweep() == 1
+    assert await house.sightings.sweep() == 1
     assert (await house.asset_states())["f1"] == "NON_CONTACTABLE"
 
 
@@ -145,13 +170,13 @@ async def test_an_old_report_and_a_clock_that_runs_ahead_change_nothing(house: H
     late = Sighting("f1", NOON - timedelta(hours=1), far)
     ahead = Sighting("f1", NOON + timedelta(days=1), far)
     unknown = Sighting("nope", NOON)
-    outcomes = await house.listening.report(house.partner_id, [late, ahead, unknown])
+    outcomes = await house.sightings.report(house.partner_id, [late, ahead, unknown])
     assert [outcome and outcome.reason for outcome in outcomes] == [None, None, "ASSET_NOT_FOUND"]
     known = (await house.fleet.get(house.partner_id, bike.asset_id)).whereabouts
     assert known is not None
     assert (known.seen_at, known.point, known.battery_percent) == (NOON, HERE, 40)
     house.hands.turn(minutes=1)
-    await house.listening.report(house.partner_id, [Sighting("f1", house.hands.now(), None, 39)])
+    await house.sightings.report(house.partner_id, [Sighting("f1", house.hands.now(), None, 39)])
     known = (await house.fleet.get(house.partner_id, bike.asset_id)).whereabouts
     assert known is not None
     assert (known.point, known.battery_percent) == (HERE, 39), "what a report leaves out stays"
@@ -238,3 +263,17 @@ async def test_pages_hold_every_asset_once(house: House) -> None:
         after = page[-1].asset.asset_id
     assert seen == [f"b{n}" for n in range(7)]
     assert await house.fleet.list_assets(AssetPage(house.partner_id, None, AssetState.REMOVED, None, "", 3)) == []
+
+
+async def test_a_claim_changes_no_indexed_column(house: House) -> None:
+    """Then PostgreSQL writes the row alone (HOT), and the hot path costs no index."""
+    rows = await house.db.fetch(
+        """
+        SELECT DISTINCT c.attname AS name FROM pg_index x
+        JOIN pg_attribute c ON c.attrelid = x.indrelid AND c.attnum = ANY(x.indkey)
+        WHERE x.indrelid = 'assets'::regclass
+        """
+    )
+    indexed = {row["name"] for row in rows}
+    assert "code" in indexed
+    assert not indexed & {"state", "rental_id", "uses", "reservation_id", "reserved_for", "reserved_until"}

@@ -18,6 +18,7 @@ from services.rental.domain import (
     AssetState,
     CreateAsset,
     CreatePricePlan,
+    DistanceSegment,
     PriceSegment,
     PriceTerms,
 )
@@ -71,7 +72,7 @@ async def station(house: House, code: str, *kinds: AssetKind, point: Point = HER
 async def at(house: House, code: str, **where: Any) -> None:
     """Something is seen somewhere, a second after whatever was before."""
     house.hands.turn(seconds=1)
-    assert await house.listening.report(house.partner_id, [Sighting(code, house.hands.now(), **where)]) == [None]
+    assert await house.sightings.report(house.partner_id, [Sighting(code, house.hands.now(), **where)]) == [None]
 
 
 async def near(house: House, kind: AssetKind = AssetKind.UMBRELLA) -> dict[str, tuple[int, int | None]]:
@@ -100,7 +101,7 @@ async def test_slots_fill_and_empty(house: House) -> None:
     await station(house, "stand", AssetKind.UMBRELLA, is_open=False)
     assert "stand" not in await near(house)
     told = [Sighting("u1", house.hands.now() + timedelta(seconds=1), station_code="nowhere")]
-    (outcome,) = await house.listening.report(house.partner_id, told)
+    (outcome,) = await house.sightings.report(house.partner_id, told)
     assert outcome is not None
     assert outcome.reason == "STATION_NOT_FOUND"
 
@@ -152,7 +153,7 @@ def profile(house: House, **other: str) -> SetFleetProfile:
 async def town(house: House) -> None:
     """Every kind of thing, in every state, with and without stations, batteries, classes and zones."""
     terms = PriceTerms("CNY", 100, (PriceSegment(0, 60, 150, 30), PriceSegment(60, 0, 300, 30)), 2_000)
-    yen = PriceTerms("JPY", 0, (PriceSegment(0, 0, 70, 0),), 0)
+    yen = PriceTerms("JPY", 0, (PriceSegment(0, 0, 70, 0),), 0, (DistanceSegment(2_000, 0, 30, 1_000),), free_minutes=5)
     plans = [
         await house.catalogue.create_plan(CreatePricePlan(house.partner_id, new_id("req"), house.partner_id, each))
         for each in (TERMS, terms, yen)
@@ -213,6 +214,9 @@ async def test_the_feeds_of_a_town_pass_a_validator_that_is_not_ours(house: Hous
     plans = documents[Feed.SYSTEM_PRICING_PLANS]["plans"]
     rates = {(plan["currency"], plan["per_min_pricing"][0]["rate"]) for plan in plans}
     assert rates == {("CNY", 1.5), ("JPY", 70)}, "whole units of each currency"
+    (yen,) = [plan for plan in plans if plan["currency"] == "JPY"]
+    assert (yen["per_min_pricing"][0]["start"], yen["per_km_pricing"]) == (5, [{"start": 2, "rate": 30, "interval": 1}])
+    assert yen["description"][0]["text"] == "0 JPY (≤ 5 min); 70.0 JPY (> 5 min); 30.0 JPY / 1000 m (> 2000 m)"
     broken = tmp_path / "vehicle_types.json"
     broken.write_text(broken.read_text().replace('"electric_assist"', '"by magic"'))
     assert set(complaints(tmp_path)) == {"vehicle_types.json"}, "the validator would see it"

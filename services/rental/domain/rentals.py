@@ -170,7 +170,7 @@ class Change:
         if before in HAS_ASSET and after not in HAS_ASSET:
             step = AssetStep.LOSE if after is RentalState.LOST else AssetStep.GIVE_BACK
             return STEPS[step][AssetState.RENTED]
-        return STEPS[AssetStep.BE_FOUND][AssetState.MISSING] if before is RentalState.LOST is not after else None
+        return STEPS[AssetStep.FIND][AssetState.MISSING] if before is RentalState.LOST is not after else None
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -36,10 +36,9 @@ ON CONFLICT (partner_id, asset_id) DO UPDATE
 SET condition = COALESCE($3, d.condition), photo_refs = COALESCE($4::text[], d.photo_refs), rotates = COALESCE($5, d.rotates);
 
 -- name: set_asset_state
--- Puts an asset into a state, from one of those that lead there. What is no longer missing is no longer the rental's that
--- lost it.
-UPDATE assets a SET state = $3, rental_id = CASE $3::text WHEN 'MISSING' THEN a.rental_id END
-WHERE a.partner_id = $1 AND a.asset_id = $2 AND a.state = ANY($4::text[])
+-- Puts an asset into a state, from one of those that lead there, unless it belongs to a rental.
+UPDATE assets a SET state = $3
+WHERE a.partner_id = $1 AND a.asset_id = $2 AND a.state = ANY($4::text[]) AND a.rental_id IS NULL
 RETURNING a.asset_id;
 
 -- name: watch_asset
@@ -97,8 +96,8 @@ WHERE p.partner_id = w.partner_id AND p.asset_id = w.asset_id AND p.seen_at = w.
 RETURNING p.asset_id;
 
 -- name: move_assets
--- Puts assets into the states that were decided, in their order, where they still are in those that it was decided on. As
--- `set_asset_state`.
+-- Puts assets into the states that were decided, in their order, where they still are in those that it was decided on and
+-- belong to no rental: what was lost is bought, and found by ReportFound.
 WITH wanted AS (
     SELECT w.partner_id, w.asset_id, w.before, w.after
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (partner_id, asset_id, before, after)
@@ -106,11 +105,11 @@ WITH wanted AS (
 locked AS (
     SELECT a.partner_id, a.asset_id
     FROM wanted w JOIN assets a ON a.partner_id = w.partner_id AND a.asset_id = w.asset_id
-    WHERE a.state = w.before
+    WHERE a.state = w.before AND a.rental_id IS NULL
     ORDER BY a.partner_id, a.asset_id
     FOR UPDATE OF a
 )
-UPDATE assets a SET state = w.after, rental_id = CASE w.after WHEN 'MISSING' THEN a.rental_id END
+UPDATE assets a SET state = w.after
 FROM locked l JOIN wanted w ON w.partner_id = l.partner_id AND w.asset_id = l.asset_id
 WHERE a.partner_id = l.partner_id AND a.asset_id = l.asset_id
 RETURNING a.asset_id;
@@ -118,7 +117,7 @@ RETURNING a.asset_id;
 -- name: search_assets
 -- Available assets within a distance of a point, nearest first. The cells find what may be near, the great circle says how
 -- near; only as many assets as are answered, and those that are not available among them, are looked at one by one.
--- Each is told with the plan that it costs by now: its own, or the newest version of its name. OFFSET 0 keeps the planner to one walk of the index per cell, however it sees the table.
+-- OFFSET 0 keeps the planner to one walk of the index per cell, however it sees the table.
 WITH near AS (
     SELECT p.partner_id, p.asset_id, p.asset_kind, p.lat_microdegrees, p.lon_microdegrees, p.station_id,
            p.battery_percent, p.range_meters, p.seen_at,
@@ -141,10 +140,11 @@ FROM (SELECT m.partner_id, m.asset_id, m.asset_kind, m.lat_microdegrees, m.lon_m
              m.battery_percent, m.range_meters, m.seen_at, m.meters
       FROM near m WHERE m.meters <= $4 ORDER BY m.meters, m.asset_id) n
 CROSS JOIN LATERAL (
-    SELECT q.asset_class, q.uses, COALESCE(q.price_plan_id, (
-               SELECT v.price_plan_id FROM price_plans v
-               WHERE v.partner_id = q.partner_id AND v.name = q.price_plan_name AND v.name <> ''
-               ORDER BY v.version DESC
+    SELECT q.asset_class, q.uses,
+           COALESCE(q.price_plan_id, (
+               SELECT n.price_plan_id FROM price_plans n
+               WHERE n.partner_id = q.partner_id AND n.name = q.price_plan_name AND n.name <> ''
+               ORDER BY n.version DESC
                LIMIT 1)) AS price_plan_id
     FROM assets q
     WHERE q.partner_id = n.partner_id AND q.asset_id = n.asset_id AND q.state = 'AVAILABLE'

@@ -123,10 +123,11 @@ FROM (SELECT q.partner_id, q.asset_id, q.asset_kind, q.lat_microdegrees, q.lon_m
       ORDER BY q.asset_id
       LIMIT $4) p
 CROSS JOIN LATERAL (
-    SELECT q.asset_class, q.state, q.uses, COALESCE(q.price_plan_id, (
-               SELECT v.price_plan_id FROM price_plans v
-               WHERE v.partner_id = q.partner_id AND v.name = q.price_plan_name AND v.name <> ''
-               ORDER BY v.version DESC
+    SELECT q.asset_class, q.state, q.uses,
+           COALESCE(q.price_plan_id, (
+               SELECT n.price_plan_id FROM price_plans n
+               WHERE n.partner_id = q.partner_id AND n.name = q.price_plan_name AND n.name <> ''
+               ORDER BY n.version DESC
                LIMIT 1)) AS price_plan_id
     FROM assets q
     WHERE q.partner_id = p.partner_id AND q.asset_id = p.asset_id
@@ -134,21 +135,21 @@ CROSS JOIN LATERAL (
 ORDER BY p.asset_id;
 
 -- name: feed_types
--- Which kinds and classes of vehicles a partner has, and by which plans they are rented now.
-SELECT DISTINCT a.asset_kind, a.asset_class, COALESCE(a.price_plan_id, (
-    SELECT v.price_plan_id FROM price_plans v
-    WHERE v.partner_id = $1 AND v.name = a.price_plan_name AND v.name <> ''
-    ORDER BY v.version DESC
-    LIMIT 1)) AS price_plan_id
-FROM (SELECT DISTINCT q.asset_kind, q.asset_class, q.price_plan_id, q.price_plan_name
-      FROM assets q
-      WHERE q.partner_id = $1 AND q.asset_kind = ANY($2::text[]) AND q.state <> 'REMOVED') a
-ORDER BY a.asset_kind, a.asset_class, price_plan_id;
+-- Which kinds and classes of vehicles a partner has, and by which plans they are rented.
+SELECT DISTINCT t.asset_kind, t.asset_class, COALESCE(t.price_plan_id, p.price_plan_id) AS price_plan_id
+FROM (SELECT DISTINCT a.asset_kind, a.asset_class, a.price_plan_id, a.price_plan_name FROM assets a
+      WHERE a.partner_id = $1 AND a.asset_kind = ANY($2::text[]) AND a.state <> 'REMOVED') t
+LEFT JOIN LATERAL (
+    SELECT n.price_plan_id FROM price_plans n
+    WHERE n.partner_id = $1 AND n.name = t.price_plan_name AND n.name <> ''
+    ORDER BY n.version DESC
+    LIMIT 1) p ON true
+ORDER BY t.asset_kind, t.asset_class, price_plan_id;
 
 -- name: feed_plans
 -- These price plans of a partner.
-SELECT p.partner_id, p.price_plan_id, p.name, p.version, p.currency, p.base_minor, p.segments, p.cap_per_day_minor, p.rules,
-       p.created_at
+SELECT p.partner_id, p.price_plan_id, p.name, p.version, p.currency, p.base_minor, p.segments, p.cap_per_day_minor,
+       p.rules, p.created_at
 FROM price_plans p
 WHERE p.partner_id = $1 AND p.price_plan_id = ANY($2::text[])
 ORDER BY p.price_plan_id;

@@ -1,9 +1,9 @@
 -- name: claim_rentals
 -- Makes a REQUESTED rental of each free asset that is asked for, locking assets in their order. Of two that want one
 -- asset the first has it; what is kept for somebody is free for them alone, and their reservation is used up. A request
--- that made a rental before makes none. One row per place: what was claimed, and whether the asset exists. The plan is
--- pinned here: the asset's own, or its name's newest version. The asset is asked for by its fixed code, or by its public
--- one, which the claim ends. LIMIT keeps the planner to one look-up per item, however it sees the tables.
+-- that made a rental before makes none. The asset is asked for by its fixed code, or by its public one, which the claim
+-- ends. One row per place: what was claimed, and whether the asset exists. The plan is pinned here: the asset's own, or its
+-- name's newest version. LIMIT keeps the planner to one look-up per item, however it sees the tables.
 WITH wanted AS (
     SELECT w.place, w.bucket, w.rental_id, w.partner_id, w.renter_id, w.asset_code, w.payment_method_id, w.request_id,
            w.fingerprint, w.requested_at, w.activate_by, w.follow_up_at

@@ -1,4 +1,4 @@
-"""The proto services of rental: those for apps and people, about rentals and about fleets, and deposits' own."""
+"""The proto services of rental: the public ones for apps and people, the internal one for deposits."""
 
 from services.rental.servicer.assets import (
     ASSET_ACCESS,

@@ -8,7 +8,11 @@ from typing import Any
 from asyncpg import ForeignKeyViolationError, UniqueViolationError
 
 from services.rental.domain import Asset, CreateAsset, CreatePricePlan, PricePlan
-from services.rental.domain.refusals import asset_code_taken, price_plan_currency, price_plan_not_found
+from services.rental.domain.refusals import (
+    asset_code_taken,
+    price_plan_currency,
+    price_plan_not_found,
+)
 from services.rental.store.once import Made, once
 from services.rental.store.price_rows import plan_of, rules_json, segments_json
 from services.rental.store.rows import asset_of

@@ -1,7 +1,7 @@
 """The states of an asset, after MDS (the Mobility Data Specification), and every step between them, as data.
 
-RESERVE, RELEASE and RENT are taken by the statements that keep, free and claim an asset; the others by whoever is named
-beside them.
+Those of rentals and reservations are taken by their own statements, which write rental and asset together; the others
+by whoever is named beside them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ class AssetStep(StrEnum):
     """What happens to an asset; beside it the event of MDS."""
 
     RESERVE = "RESERVE"  # reservation_start
-    RELEASE = "RELEASE"  # reservation_cancel: also by the sweeper, in time
+    LET_GO = "LET_GO"  # reservation_cancel, reservation_stop
     RENT = "RENT"  # trip_start
-    GIVE_BACK = "GIVE_BACK"  # trip_end, trip_cancel: by its rental
-    LOSE = "LOSE"  # not_located: its rental became a purchase
-    BE_FOUND = "BE_FOUND"  # located: the purchase was undone
+    GIVE_BACK = "GIVE_BACK"  # trip_end
+    LOSE = "LOSE"  # not_located: its rental was never ended
+    FIND = "FIND"  # located: what was lost with a rental
     FALL_SILENT = "FALL_SILENT"  # comms_lost, by the sweeper
     GO_MISSING = "GO_MISSING"  # not_located, by the sweeper
     BE_SEEN = "BE_SEEN"  # comms_restored, located: its device reports
@@ -39,11 +39,11 @@ def _from_all_but(after: S) -> dict[S, S]:
 
 STEPS: Mapping[AssetStep, Mapping[S, S]] = {
     AssetStep.RESERVE: {S.AVAILABLE: S.RESERVED},
-    AssetStep.RELEASE: {S.RESERVED: S.AVAILABLE},
+    AssetStep.LET_GO: {S.RESERVED: S.AVAILABLE},
     AssetStep.RENT: {S.AVAILABLE: S.RENTED, S.RESERVED: S.RENTED},
     AssetStep.GIVE_BACK: {S.RENTED: S.AVAILABLE},
     AssetStep.LOSE: {S.RENTED: S.MISSING},
-    AssetStep.BE_FOUND: {S.MISSING: S.AVAILABLE},
+    AssetStep.FIND: {S.MISSING: S.AVAILABLE},
     AssetStep.FALL_SILENT: {S.AVAILABLE: S.NON_CONTACTABLE},
     AssetStep.GO_MISSING: {S.NON_CONTACTABLE: S.MISSING},
     AssetStep.BE_SEEN: {S.NON_CONTACTABLE: S.AVAILABLE, S.MISSING: S.MAINTENANCE},
@@ -52,10 +52,7 @@ STEPS: Mapping[AssetStep, Mapping[S, S]] = {
     AssetStep.CALL_MISSING: _from_all_but(S.MISSING),
     AssetStep.REMOVE: _from_all_but(S.REMOVED),
 }
-"""Every step, and where it leads from which state.
-
-What was missing and reports again is looked at before anybody rents it; what its partner has in its hands is not.
-"""
+"""Every step, and where it leads from which state. What was missing is looked at before anybody rents it again."""
 
 COMMANDED: Mapping[S, AssetStep] = {
     S.AVAILABLE: AssetStep.PUT_IN_SERVICE,

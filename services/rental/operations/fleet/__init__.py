@@ -3,7 +3,6 @@
 from services.rental.operations.fleet.assets import Fleet
 from services.rental.operations.fleet.feeds import Feeds, Made
 from services.rental.operations.fleet.importing import Importing
-from services.rental.operations.fleet.listening import Listening
 from services.rental.operations.fleet.places import Places
 from services.rental.operations.fleet.ports import (
     AssetKey,
@@ -15,6 +14,7 @@ from services.rental.operations.fleet.ports import (
     WatchStore,
 )
 from services.rental.operations.fleet.searching import Searching
+from services.rental.operations.fleet.sightings import Sightings
 
 __all__ = [
     "AssetKey",
@@ -24,11 +24,11 @@ __all__ = [
     "FleetStore",
     "ImportStore",
     "Importing",
-    "Listening",
     "Made",
     "PlaceStore",
     "Places",
     "Searching",
     "SeenVehicle",
+    "Sightings",
     "WatchStore",
 ]

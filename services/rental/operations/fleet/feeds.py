@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.rental.domain import AssetId, PartnerId, fingerprint
+from services.rental.domain import PartnerId, fingerprint
 from services.rental.domain.fleet import Profile, SetFleetProfile, Stock, check_profile, gbfs
 from services.rental.domain.fleet.gbfs import Feed, MapVehicle
 from services.rental.domain.fleet.tariffs import Document
@@ -19,9 +19,9 @@ from services.rental.operations.fleet.places import Places
 from services.rental.operations.fleet.ports import FeedStore, SeenVehicle
 from services.values.clock import Clock
 
-PAGE = 1_000
+PAGE = 500
 _MOST_KEPT = 64
-_VEHICLES = '"vehicles": []'
+_NO_VEHICLES = b'"vehicles": []'
 
 _Key = tuple[PartnerId, Feed, str]
 
@@ -87,10 +87,10 @@ class Feeds:
         if profile is None:
             raise fleet_profile_not_set()
         if feed is Feed.VEHICLE_STATUS:
-            frame = json.dumps(gbfs.document(gbfs.vehicle_status([]), at))
-            return Made(
-                frame.replace(_VEHICLES, f'"vehicles": [{await self._vehicles(partner_id, profile)}]').encode(), at
-            )
+            frame = json.dumps(gbfs.document(gbfs.vehicle_status([]), at)).encode()
+            before, _, after = frame.partition(_NO_VEHICLES)
+            pages = b", ".join(await self._vehicles(partner_id, profile))
+            return Made(b"".join((before, _NO_VEHICLES[:-1], pages, b"]", after)), at)
         data = await self._data(partner_id, feed, base_url, profile)
         return Made(json.dumps(gbfs.document(data, at), ensure_ascii=False).encode(), at)
 
@@ -122,24 +122,25 @@ class Feeds:
             after = page[-1].station.station_id
         return [stock for stock in found if any(KINDS[kind].vehicle for kind in stock.station.asset_kinds)]
 
-    async def _vehicles(self, partner_id: PartnerId, profile: Profile) -> str:
-        """The entries of all vehicles as JSON, page after page, so that nobody waits for the whole of a large fleet."""
-        pieces: list[str] = []
+    async def _vehicles(self, partner_id: PartnerId, profile: Profile) -> list[bytes]:
+        """The entries of all vehicles as JSON, a piece a page, so that nobody waits for the whole of a large fleet."""
+        pieces: list[bytes] = []
         after = ""
         while page := await self._store.vehicles_after(partner_id, after, PAGE):
-            pieces += await self._entries(partner_id, profile, page)
+            entries = await self._entries(partner_id, profile, page)
+            pieces += [json.dumps(entries)[1:-1].encode()] if entries else []
             after = page[-1].asset_id
-        return ", ".join(pieces)
+        return pieces
 
-    async def _entries(self, partner_id: PartnerId, profile: Profile, page: Sequence[SeenVehicle]) -> list[str]:
-        codes = await self._fleet.public_codes([(partner_id, AssetId(seen.asset_id)) for seen in page])
+    async def _entries(self, partner_id: PartnerId, profile: Profile, page: Sequence[SeenVehicle]) -> list[Document]:
+        codes = await self._fleet.public_codes([(partner_id, seen.asset_id) for seen in page])
         known = ((seen, codes.get((partner_id, seen.asset_id))) for seen in page)
         entries = (
             gbfs.vehicle(_on_the_map(seen, code.code), profile)
             for seen, code in known
             if code and code.uses == seen.uses
         )
-        return [json.dumps(entry) for entry in entries if entry is not None]
+        return [entry for entry in entries if entry is not None]
 
 
 def _on_the_map(seen: SeenVehicle, code: str) -> MapVehicle:

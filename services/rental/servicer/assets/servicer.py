@@ -17,7 +17,7 @@ from services.rental.domain.fleet import (
     draw,
 )
 from services.rental.domain.fleet.importing import ImportAssets, decoded
-from services.rental.operations.fleet import Feeds, Fleet, Importing, Listening, Searching
+from services.rental.operations.fleet import Feeds, Fleet, Importing, Searching, Sightings
 from services.rental.servicer.assets.encoding import (
     CONDITIONS,
     LABEL_FORMATS,
@@ -56,12 +56,12 @@ class AssetServicer(rpc.AssetServiceServicer):
     """A partner's fleet, and what of it others find."""
 
     def __init__(
-        self, fleet: Fleet, feeds: Feeds, listening: Listening, searching: Searching, importing: Importing
+        self, fleet: Fleet, feeds: Feeds, sightings: Sightings, searching: Searching, importing: Importing
     ) -> None:
         self._fleet = fleet
         self._importing = importing
         self._feeds = feeds
-        self._listening = listening
+        self._sightings = sightings
         self._searching = searching
 
     async def GetAsset(self, request: pb.GetAssetRequest, _: _Context) -> pb.GetAssetResponse:
@@ -110,7 +110,7 @@ class AssetServicer(rpc.AssetServiceServicer):
 
     async def ReportAssetSeen(self, request: pb.ReportAssetSeenRequest, _: _Context) -> pb.ReportAssetSeenResponse:
         """Takes what devices report."""
-        outcomes = await self._listening.report(calling_partner(), [decode_report(one) for one in request.reports])
+        outcomes = await self._sightings.report(calling_partner(), [decode_report(one) for one in request.reports])
         return pb.ReportAssetSeenResponse(statuses=[to_item_status(outcome) for outcome in outcomes])
 
     async def SearchAssets(self, request: pb.SearchAssetsRequest, _: _Context) -> pb.SearchAssetsResponse:

@@ -528,7 +528,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: CancelReservation after StartRental has used it up.
     """
     ERROR_REASON_ASSET_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 450
-    """[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
+    """[FAILED_PRECONDITION] The asset is rented, reserved, or lost with a rental, which alone moves it. `state` is in the metadata.
     Example: SetAssetState of a bike that somebody is riding.
     """
     ERROR_REASON_STATION_NOT_FOUND: _ErrorReason.ValueType  # 451
@@ -1051,7 +1051,7 @@ ERROR_REASON_RESERVATION_NOT_HELD: ErrorReason.ValueType  # 440
 Example: CancelReservation after StartRental has used it up.
 """
 ERROR_REASON_ASSET_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 450
-"""[FAILED_PRECONDITION] From the state in which the asset is, that one cannot be reached. `state` is in the metadata.
+"""[FAILED_PRECONDITION] The asset is rented, reserved, or lost with a rental, which alone moves it. `state` is in the metadata.
 Example: SetAssetState of a bike that somebody is riding.
 """
 ERROR_REASON_STATION_NOT_FOUND: ErrorReason.ValueType  # 451

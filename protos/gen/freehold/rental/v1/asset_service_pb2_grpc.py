@@ -115,7 +115,7 @@ class AssetServiceServicer:
 
     def SetAssetState(self, request, context):
         """SetAssetState puts an asset in service (AVAILABLE), takes it in (MAINTENANCE), calls it MISSING, or removes it (REMOVED),
-        unless it is rented or reserved. Setting the state that it is in changes nothing. Callers: as for UpdateAsset.
+        unless it is rented, reserved, or lost with a rental (ReportFound). Setting the state that it is in changes nothing. Callers: as for UpdateAsset.
         Errors: ASSET_NOT_FOUND, ASSET_STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

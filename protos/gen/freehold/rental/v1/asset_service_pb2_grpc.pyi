@@ -52,7 +52,7 @@ class AssetServiceStub:
     """
     SetAssetState: _grpc.UnaryUnaryMultiCallable[_asset_service_pb2.SetAssetStateRequest, _asset_service_pb2.SetAssetStateResponse]
     """SetAssetState puts an asset in service (AVAILABLE), takes it in (MAINTENANCE), calls it MISSING, or removes it (REMOVED),
-    unless it is rented or reserved. Setting the state that it is in changes nothing. Callers: as for UpdateAsset.
+    unless it is rented, reserved, or lost with a rental (ReportFound). Setting the state that it is in changes nothing. Callers: as for UpdateAsset.
     Errors: ASSET_NOT_FOUND, ASSET_STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     ReportAssetSeen: _grpc.UnaryUnaryMultiCallable[_asset_service_pb2.ReportAssetSeenRequest, _asset_service_pb2.ReportAssetSeenResponse]
@@ -102,7 +102,7 @@ class AssetServiceAsyncStub(AssetServiceStub):
     """
     SetAssetState: _aio.UnaryUnaryMultiCallable[_asset_service_pb2.SetAssetStateRequest, _asset_service_pb2.SetAssetStateResponse]  # type: ignore[assignment]
     """SetAssetState puts an asset in service (AVAILABLE), takes it in (MAINTENANCE), calls it MISSING, or removes it (REMOVED),
-    unless it is rented or reserved. Setting the state that it is in changes nothing. Callers: as for UpdateAsset.
+    unless it is rented, reserved, or lost with a rental (ReportFound). Setting the state that it is in changes nothing. Callers: as for UpdateAsset.
     Errors: ASSET_NOT_FOUND, ASSET_STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     ReportAssetSeen: _aio.UnaryUnaryMultiCallable[_asset_service_pb2.ReportAssetSeenRequest, _asset_service_pb2.ReportAssetSeenResponse]  # type: ignore[assignment]
@@ -173,7 +173,7 @@ class AssetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_asset_service_pb2.SetAssetStateResponse, _abc.Awaitable[_asset_service_pb2.SetAssetStateResponse]]:
         """SetAssetState puts an asset in service (AVAILABLE), takes it in (MAINTENANCE), calls it MISSING, or removes it (REMOVED),
-        unless it is rented or reserved. Setting the state that it is in changes nothing. Callers: as for UpdateAsset.
+        unless it is rented, reserved, or lost with a rental (ReportFound). Setting the state that it is in changes nothing. Callers: as for UpdateAsset.
         Errors: ASSET_NOT_FOUND, ASSET_STATE_NOT_ALLOWED, REQUEST_ID_REUSED.
         """
 

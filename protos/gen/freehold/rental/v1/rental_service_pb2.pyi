@@ -85,7 +85,7 @@ class _AssetStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssetState
     ASSET_STATE_RENTED: _AssetState.ValueType  # 2
     """Somebody has it, or is about to."""
     ASSET_STATE_MISSING: _AssetState.ValueType  # 3
-    """It was not brought back, or nobody knows where it is."""
+    """Nobody knows where it is, or it was not brought back."""
     ASSET_STATE_RESERVED: _AssetState.ValueType  # 4
     """It is kept for somebody who is on their way."""
     ASSET_STATE_NON_CONTACTABLE: _AssetState.ValueType  # 5
@@ -105,7 +105,7 @@ ASSET_STATE_AVAILABLE: AssetState.ValueType  # 1
 ASSET_STATE_RENTED: AssetState.ValueType  # 2
 """Somebody has it, or is about to."""
 ASSET_STATE_MISSING: AssetState.ValueType  # 3
-"""It was not brought back, or nobody knows where it is."""
+"""Nobody knows where it is, or it was not brought back."""
 ASSET_STATE_RESERVED: AssetState.ValueType  # 4
 """It is kept for somebody who is on their way."""
 ASSET_STATE_NON_CONTACTABLE: AssetState.ValueType  # 5

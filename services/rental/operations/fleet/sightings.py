@@ -16,7 +16,7 @@ from services.values.errors import Refusal
 BATCH = 500
 
 
-class Listening:
+class Sightings:
     """Keeps when and where assets were last seen."""
 
     def __init__(self, store: WatchStore, clock: Clock) -> None:
