@@ -216,7 +216,7 @@ async def test_the_feeds_of_a_town_pass_a_validator_that_is_not_ours(house: Hous
     assert rates == {("CNY", 1.5), ("JPY", 70)}, "whole units of each currency"
     (yen,) = [plan for plan in plans if plan["currency"] == "JPY"]
     assert (yen["per_min_pricing"][0]["start"], yen["per_km_pricing"]) == (5, [{"start": 2, "rate": 30, "interval": 1}])
-    assert yen["description"][0]["text"] == "5 min: 0; 70.0 JPY; 30.0 JPY / 1000 m (> 2000 m)"
+    assert yen["description"][0]["text"] == "0 JPY (≤ 5 min); 70.0 JPY (> 5 min); 30.0 JPY / 1000 m (> 2000 m)"
     broken = tmp_path / "vehicle_types.json"
     broken.write_text(broken.read_text().replace('"electric_assist"', '"by magic"'))
     assert set(complaints(tmp_path)) == {"vehicle_types.json"}, "the validator would see it"

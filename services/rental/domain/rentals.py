@@ -11,6 +11,7 @@ from typing import Any
 from services.rental.domain.assets import AssetKind, AssetState
 from services.rental.domain.events import Event, EventKind, state_event
 from services.rental.domain.facts import Fact, FactKind
+from services.rental.domain.fleet.states import STEPS, AssetStep
 from services.rental.domain.ids import (
     AssetId,
     DepositId,
@@ -167,8 +168,9 @@ class Change:
         """How the asset stands from here on; None when nothing changes about that."""
         before, after = self.before.state, self.after.state
         if before in HAS_ASSET and after not in HAS_ASSET:
-            return AssetState.MISSING if after is RentalState.LOST else AssetState.AVAILABLE
-        return AssetState.AVAILABLE if before is RentalState.LOST is not after else None
+            step = AssetStep.LOSE if after is RentalState.LOST else AssetStep.GIVE_BACK
+            return STEPS[step][AssetState.RENTED]
+        return STEPS[AssetStep.FIND][AssetState.MISSING] if before is RentalState.LOST is not after else None
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -177,11 +177,12 @@ WHERE c.uses <> excluded.uses;
 
 -- name: import_assets
 -- Makes assets; one whose code exists is left as it is.
-INSERT INTO assets (partner_id, asset_id, asset_kind, code, price_plan_id, state, created_at, city, asset_class,
-                    monthly_rent_minor)
-SELECT $1, w.asset_id, w.asset_kind, w.code, w.price_plan_id, 'AVAILABLE', $2, w.city, w.asset_class, w.rent
-FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[])
-    AS w (asset_id, asset_kind, code, price_plan_id, city, asset_class, rent)
+INSERT INTO assets (partner_id, asset_id, asset_kind, code, price_plan_id, price_plan_name, state, created_at, city,
+                    asset_class, monthly_rent_minor)
+SELECT $1, w.asset_id, w.asset_kind, w.code, NULLIF(w.price_plan_id, ''), w.price_plan_name, 'AVAILABLE', $2, w.city,
+       w.asset_class, w.rent
+FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[])
+    AS w (asset_id, asset_kind, code, price_plan_id, price_plan_name, city, asset_class, rent)
 ON CONFLICT (partner_id, code) DO NOTHING
 RETURNING asset_id;
 

@@ -153,3 +153,11 @@ SELECT p.partner_id, p.price_plan_id, p.name, p.version, p.currency, p.base_mino
 FROM price_plans p
 WHERE p.partner_id = $1 AND p.price_plan_id = ANY($2::text[])
 ORDER BY p.price_plan_id;
+
+-- name: plans_to_import
+-- Which of these ids and names are of plans of a partner.
+SELECT p.price_plan_id AS plan FROM price_plans p
+WHERE p.partner_id = $1 AND p.price_plan_id = ANY($2::text[])
+UNION ALL
+SELECT p.name FROM price_plans p
+WHERE p.partner_id = $1 AND p.name = ANY($3::text[]) AND p.name <> '' AND p.version = 1;

@@ -1,14 +1,19 @@
 -- name: plan_of_asset
--- The plan that the asset with a code costs by: its own, or the newest version of its name; and its kind.
+-- The plan that the asset with a code, fixed or public, costs by: its own, or the newest version of its name; and its kind.
 SELECT p.partner_id, p.price_plan_id, p.name, p.version, p.currency, p.base_minor, p.segments, p.cap_per_day_minor,
        p.rules, p.created_at, a.asset_kind
-FROM assets a
+FROM (SELECT q.partner_id, q.asset_kind, q.price_plan_id, q.price_plan_name FROM assets q
+      WHERE q.partner_id = $1 AND q.code = $2
+      UNION ALL
+      SELECT q.partner_id, q.asset_kind, q.price_plan_id, q.price_plan_name FROM asset_codes c
+      JOIN assets q ON q.partner_id = c.partner_id AND q.asset_id = c.asset_id AND q.uses = c.uses
+      WHERE c.partner_id = $1 AND c.public_code = $2
+      LIMIT 1) a
 JOIN price_plans p ON p.partner_id = a.partner_id AND p.price_plan_id = COALESCE(a.price_plan_id, (
     SELECT n.price_plan_id FROM price_plans n
     WHERE n.partner_id = a.partner_id AND n.name = a.price_plan_name AND n.name <> ''
     ORDER BY n.version DESC
-    LIMIT 1))
-WHERE a.partner_id = $1 AND a.code = $2;
+    LIMIT 1));
 
 -- name: usable_passes
 -- What the passes of a renter at a partner give a ride of a kind (NULL: of no kind in particular) that starts at $5:

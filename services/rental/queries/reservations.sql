@@ -1,9 +1,9 @@
 -- name: asset_to_reserve
 -- What an asset of a partner is, by its fixed code or its public one.
-SELECT a.asset_id, a.asset_kind, a.state FROM assets a
+SELECT a.asset_id, a.asset_kind FROM assets a
 WHERE a.partner_id = $1 AND a.code = $2
 UNION ALL
-SELECT a.asset_id, a.asset_kind, a.state FROM asset_codes c
+SELECT a.asset_id, a.asset_kind FROM asset_codes c
 JOIN assets a ON a.partner_id = c.partner_id AND a.asset_id = c.asset_id AND a.uses = c.uses
 WHERE c.partner_id = $1 AND c.public_code = $2
 LIMIT 1;

@@ -10,26 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 from services.rental.domain.assets import AssetKind, AssetState
 from services.rental.domain.fleet.assets import Whereabouts
 from services.rental.domain.fleet.labels import deep_link
 from services.rental.domain.fleet.profiles import Profile
 from services.rental.domain.fleet.stations import Stock
+from services.rental.domain.fleet.tariffs import Document, plan_entry, text_in
 from services.rental.domain.fleet.zones import Zone, coordinates_of
 from services.rental.domain.ids import PartnerId
 from services.rental.domain.kinds import KINDS
-from services.rental.domain.pricing import DistanceSegment, PricePlan, PriceSegment, PriceTerms
+from services.rental.domain.pricing import PricePlan
 
 VERSION = "3.0"
 TTL_SECONDS = 60
 VEHICLE_KINDS = tuple(kind for kind in KINDS if KINDS[kind].vehicle is not None)
-
-_KILOMETRE = 1_000
-
-Document = dict[str, Any]
-Text = list[dict[str, str]]
 
 
 class Feed(StrEnum):
@@ -77,7 +72,7 @@ def system_information(partner_id: PartnerId, profile: Profile) -> Document:
     return {
         "system_id": partner_id,
         "languages": [profile.language],
-        "name": _text(profile, profile.name),
+        "name": text_in(profile.language, profile.name),
         "opening_hours": profile.opening_hours,
         "feed_contact_email": profile.contact_email,
         "timezone": profile.time_zone,
@@ -130,8 +125,8 @@ def vehicle_status(vehicles: Sequence[Document]) -> Document:
 
 
 def system_pricing_plans(profile: Profile, plans: Sequence[PricePlan]) -> Document:
-    """What it costs. Caps are told in words: GBFS 3.0 has no field for them."""
-    return {"plans": [_plan(profile, plan) for plan in plans]}
+    """What it costs."""
+    return {"plans": [plan_entry(profile.language, plan) for plan in plans]}
 
 
 def geofencing_zones(profile: Profile, zones: Sequence[Zone]) -> Document:
@@ -185,7 +180,8 @@ def _with_range(told: Document, seen: MapVehicle) -> Document | None:
 def _station(profile: Profile, stock: Stock) -> Document:
     station = stock.station
     lat, lon = station.point.degrees
-    told: Document = {"station_id": station.station_id, "name": _text(profile, station.name), "lat": lat, "lon": lon}
+    name = text_in(profile.language, station.name)
+    told: Document = {"station_id": station.station_id, "name": name, "lat": lat, "lon": lon}
     if station.slots:
         told["capacity"] = station.slots
     else:
@@ -212,74 +208,10 @@ def _stock(stock: Stock) -> Document:
     return told
 
 
-def _plan(profile: Profile, plan: PricePlan) -> Document:
-    terms = plan.terms
-    told: Document = {
-        "plan_id": plan.price_plan_id,
-        "name": _text(profile, plan.name or plan.price_plan_id),
-        "currency": terms.currency,
-        "price": _major(terms.base_minor, terms.currency),
-        "is_taxable": False,
-        "description": _text(profile, _in_words(terms)),
-        "per_min_pricing": [_by_minute(segment, terms) for segment in terms.segments],
-    }
-    if terms.distance_segments and all(_in_kilometres(segment) for segment in terms.distance_segments):
-        told["per_km_pricing"] = [_by_kilometre(segment, terms.currency) for segment in terms.distance_segments]
-    return told
-
-
-def _by_minute(segment: PriceSegment, terms: PriceTerms) -> Document:
-    """A segment by the clock of the ride: ours begins after the free minutes."""
-    free = terms.free_minutes
-    told: Document = {
-        "start": segment.start_minute + free,
-        "rate": _major(segment.rate_minor, terms.currency),
-        "interval": segment.interval_minutes,
-    }
-    return told | ({"end": segment.end_minute + free} if segment.end_minute else {})
-
-
-def _by_kilometre(segment: DistanceSegment, currency: str) -> Document:
-    told: Document = {
-        "start": segment.start_metre // _KILOMETRE,
-        "rate": _major(segment.rate_minor, currency),
-        "interval": segment.interval_metres // _KILOMETRE,
-    }
-    return told | ({"end": segment.end_metre // _KILOMETRE} if segment.end_metre else {})
-
-
-def _in_kilometres(segment: DistanceSegment) -> bool:
-    """GBFS has whole kilometres only."""
-    lengths = (segment.start_metre, segment.end_metre, segment.interval_metres)
-    return all(length % _KILOMETRE == 0 for length in lengths)
-
-
-def _in_words(terms: PriceTerms) -> str:
-    """Figures and signs, which need no language: what GBFS has fields for, and what it has none for."""
-    parts = [f"{terms.free_minutes} min: 0"] if terms.free_minutes else []
-    parts += [_amount(terms.base_minor, terms)] if terms.base_minor else []
-    for each in terms.segments:
-        parts.append(_step(each.rate_minor, each.interval_minutes, each.start_minute, "min", terms))
-    for far in terms.distance_segments:
-        parts.append(_step(far.rate_minor, far.interval_metres, far.start_metre, "m", terms))
-    parts += [f"≤ {_amount(cap.cap_minor, terms)} / {cap.window_minutes} min" for cap in terms.window_caps]
-    parts += [f"≤ {_amount(terms.total_cap_minor, terms)}"] if terms.total_cap_minor else []
-    return "; ".join(parts) or _amount(0, terms)
-
-
-def _step(rate_minor: int, interval: int, start: int, unit: str, terms: PriceTerms) -> str:
-    every = f" / {interval} {unit}" if interval else ""
-    return f"{_amount(rate_minor, terms)}{every}" + (f" (> {start} {unit})" if start else "")
-
-
-def _amount(minor: int, terms: PriceTerms) -> str:
-    return f"{_major(minor, terms.currency)} {terms.currency}"
-
-
 def _zone(profile: Profile, zone: Zone) -> Document:
     return {
         "type": "Feature",
-        "properties": {"name": _text(profile, zone.name), "rules": [_rule(may_end=True)]},
+        "properties": {"name": text_in(profile.language, zone.name), "rules": [_rule(may_end=True)]},
         "geometry": {"type": "MultiPolygon", "coordinates": coordinates_of(zone.polygons)},
     }
 
@@ -288,19 +220,5 @@ def _rule(*, may_end: bool) -> Document:
     return {"ride_start_allowed": True, "ride_end_allowed": may_end, "ride_through_allowed": True}
 
 
-def _text(profile: Profile, text: str) -> Text:
-    return [{"text": text, "language": profile.language}]
-
-
 def _time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-_NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
-
-
-def _major(amount_minor: int, currency: str) -> float:
-    """An amount as GBFS has it, in whole units with decimals (ISO 4217); nothing is counted with it here."""
-    decimals = 0 if currency in _NO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
-    return amount_minor / (1, 10, 100, 1000)[decimals]

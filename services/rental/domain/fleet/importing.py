@@ -43,12 +43,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class ImportedLine:
-    """A line that is well-formed."""
+    """A line that is well-formed. It has a plan's id or name; the other is empty."""
 
     line: int
     code: str
     asset_kind: AssetKind
     price_plan_id: str
+    price_plan_name: str
     city: str
     asset_class: str
     monthly_rent_minor: int
@@ -113,7 +114,9 @@ def _rows(content: str) -> Iterator[tuple[int, Mapping[str, str]]]:
 def _check_header(header: Sequence[str]) -> None:
     if set(header) - set(_COLUMNS) or len(set(header)) < len(header):
         raise invalid("csv", f"must have a header of these, each once: {', '.join(_COLUMNS)}")
-    missing = [name for name in ("code", "asset_kind", "price_plan_id") if name not in header]
+    missing = [name for name in ("code", "asset_kind") if name not in header]
+    if not {"price_plan_id", "price_plan_name"} & set(header):
+        missing.append("price_plan_id or price_plan_name")
     if missing:
         raise invalid("csv", f"must have a header with {', '.join(missing)}")
 
@@ -130,6 +133,8 @@ def _read(line: int, cells: Mapping[str, str]) -> tuple[ImportedLine | None, lis
             faults.append(Fault(line, name, "INVALID_FIELD", rule))
     if not faults and (values["latitude"] is None) is not (values["longitude"] is None):
         faults.append(Fault(line, "longitude", "INVALID_FIELD", "must be given together with latitude"))
+    if not faults and bool(values["price_plan_id"]) is bool(values["price_plan_name"]):
+        faults.append(Fault(line, "price_plan_id", "INVALID_FIELD", "must be given, or price_plan_name, and not both"))
     if faults:
         return None, faults
     lat, lon = values.pop("latitude"), values.pop("longitude")
@@ -172,7 +177,8 @@ _CONDITIONS = {"": Condition.GOOD, **{condition.value: condition for condition i
 _COLUMNS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "code": (_matching("[A-Za-z0-9_-]{1,64}"), 'must be 1 to 64 letters, digits, "_" or "-"'),
     "asset_kind": (lambda cell: _KINDS[cell.upper()], f"must be one of {', '.join(_KINDS)}"),
-    "price_plan_id": (_matching("pln_[0-9a-v]{26}"), "must be the id of a price plan"),
+    "price_plan_id": (_matching("(pln_[0-9a-v]{26})?"), "must be the id of a price plan, or empty"),
+    "price_plan_name": (_NAME, _NAME_RULE),
     "city": (_NAME, _NAME_RULE),
     "asset_class": (_NAME, _NAME_RULE),
     "monthly_rent_minor": (_rent, f"must be whole minor units, at most {_LARGEST_RENT}"),

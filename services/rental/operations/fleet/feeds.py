@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from services.rental.domain import PartnerId, fingerprint
 from services.rental.domain.fleet import Profile, SetFleetProfile, Stock, check_profile, gbfs
-from services.rental.domain.fleet.gbfs import Document, Feed, MapVehicle
+from services.rental.domain.fleet.gbfs import Feed, MapVehicle
+from services.rental.domain.fleet.tariffs import Document
 from services.rental.domain.kinds import KINDS
 from services.rental.domain.refusals import fleet_profile_not_set
 from services.rental.operations.fleet.assets import Fleet

@@ -50,20 +50,30 @@ _JUST_BEFORE = timedelta(seconds=1)
 
 
 async def _with_plans(c: Any, partner_id: PartnerId, lines: _Lines) -> tuple[_Lines, list[Fault]]:
-    wanted = sorted({line.price_plan_id for _, line in lines})
-    there = {row["price_plan_id"] for row in await c.fetch(_SQL.feed_plans, partner_id, wanted)}
+    ids = sorted({line.price_plan_id for _, line in lines})
+    names = sorted({line.price_plan_name for _, line in lines})
+    there = {row["plan"] for row in await c.fetch(_SQL.plans_to_import, partner_id, ids, names)}
     missing = [
-        Fault(line.line, "price_plan_id", "PRICE_PLAN_NOT_FOUND", "no such price plan of this partner")
+        Fault(line.line, _plan_of(line)[0], "PRICE_PLAN_NOT_FOUND", "no such price plan of this partner")
         for _, line in lines
-        if line.price_plan_id not in there
+        if _plan_of(line)[1] not in there
     ]
-    return [(asset_id, line) for asset_id, line in lines if line.price_plan_id in there], missing
+    return [(asset_id, line) for asset_id, line in lines if _plan_of(line)[1] in there], missing
+
+
+def _plan_of(line: ImportedLine) -> tuple[str, str]:
+    """The column that says what it costs, and what it says."""
+    by_id = ("price_plan_id", line.price_plan_id)
+    return by_id if line.price_plan_id else ("price_plan_name", line.price_plan_name)
 
 
 async def _insert(c: Any, partner_id: PartnerId, lines: _Lines, at: datetime) -> tuple[_Lines, list[Fault]]:
     """Those that landed, and those whose code was taken."""
-    assets = [(a, x.asset_kind, x.code, x.price_plan_id, x.city, x.asset_class, x.monthly_rent_minor) for a, x in lines]
-    rows = await c.fetch(_SQL.import_assets, partner_id, at, *_columns(assets, 7))
+    assets = [
+        (a, x.asset_kind, x.code, x.price_plan_id, x.price_plan_name, x.city, x.asset_class, x.monthly_rent_minor)
+        for a, x in lines
+    ]
+    rows = await c.fetch(_SQL.import_assets, partner_id, at, *_columns(assets, 8))
     made = {row["asset_id"] for row in rows}
     landed = [each for each in lines if each[0] in made]
     await c.execute(

@@ -491,18 +491,6 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
     or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
     """
-    ERROR_REASON_ASSET_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 450
-    """[FAILED_PRECONDITION] The asset is rented, reserved, or lost with a rental, which alone moves it. `state` is in the metadata.
-    Example: SetAssetState of a bike that somebody is riding.
-    """
-    ERROR_REASON_STATION_NOT_FOUND: _ErrorReason.ValueType  # 451
-    """[NOT_FOUND] No station of this partner has that code.
-    Example: ReportAssetSeen at a station that nobody has set.
-    """
-    ERROR_REASON_FLEET_PROFILE_NOT_SET: _ErrorReason.ValueType  # 452
-    """[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
-    Example: GetGbfsFeed of a new partner.
-    """
     ERROR_REASON_PAYMENT_UNDER_WAY: _ErrorReason.ValueType  # 432
     """[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
     Example: ReportFound in the second in which the purchase is being captured.
@@ -538,6 +526,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_RESERVATION_NOT_HELD: _ErrorReason.ValueType  # 440
     """[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
     Example: CancelReservation after StartRental has used it up.
+    """
+    ERROR_REASON_ASSET_STATE_NOT_ALLOWED: _ErrorReason.ValueType  # 450
+    """[FAILED_PRECONDITION] The asset is rented, reserved, or lost with a rental, which alone moves it. `state` is in the metadata.
+    Example: SetAssetState of a bike that somebody is riding.
+    """
+    ERROR_REASON_STATION_NOT_FOUND: _ErrorReason.ValueType  # 451
+    """[NOT_FOUND] No station of this partner has that code.
+    Example: ReportAssetSeen at a station that nobody has set.
+    """
+    ERROR_REASON_FLEET_PROFILE_NOT_SET: _ErrorReason.ValueType  # 452
+    """[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
+    Example: GetGbfsFeed of a new partner.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -1014,18 +1014,6 @@ ERROR_REASON_CHARGE_NOT_ALLOWED: ErrorReason.ValueType  # 431
 """[FAILED_PRECONDITION] The price plan says what a rental of this kind costs, or the charge is more than its kind allows
 or in another currency. `limit_minor` is in the metadata. Example: EndRental of a bike with told_charge.
 """
-ERROR_REASON_ASSET_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 450
-"""[FAILED_PRECONDITION] The asset is rented, reserved, or lost with a rental, which alone moves it. `state` is in the metadata.
-Example: SetAssetState of a bike that somebody is riding.
-"""
-ERROR_REASON_STATION_NOT_FOUND: ErrorReason.ValueType  # 451
-"""[NOT_FOUND] No station of this partner has that code.
-Example: ReportAssetSeen at a station that nobody has set.
-"""
-ERROR_REASON_FLEET_PROFILE_NOT_SET: ErrorReason.ValueType  # 452
-"""[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
-Example: GetGbfsFeed of a new partner.
-"""
 ERROR_REASON_PAYMENT_UNDER_WAY: ErrorReason.ValueType  # 432
 """[UNAVAILABLE] A payment, or a correction of the charge, is under way. Retry with the same request_id.
 Example: ReportFound in the second in which the purchase is being captured.
@@ -1061,5 +1049,17 @@ Example: CancelReservation with a mistyped id.
 ERROR_REASON_RESERVATION_NOT_HELD: ErrorReason.ValueType  # 440
 """[FAILED_PRECONDITION] The reservation is over. `state` is in the metadata.
 Example: CancelReservation after StartRental has used it up.
+"""
+ERROR_REASON_ASSET_STATE_NOT_ALLOWED: ErrorReason.ValueType  # 450
+"""[FAILED_PRECONDITION] The asset is rented, reserved, or lost with a rental, which alone moves it. `state` is in the metadata.
+Example: SetAssetState of a bike that somebody is riding.
+"""
+ERROR_REASON_STATION_NOT_FOUND: ErrorReason.ValueType  # 451
+"""[NOT_FOUND] No station of this partner has that code.
+Example: ReportAssetSeen at a station that nobody has set.
+"""
+ERROR_REASON_FLEET_PROFILE_NOT_SET: ErrorReason.ValueType  # 452
+"""[FAILED_PRECONDITION] The partner has not said yet what its feeds say of it: SetFleetProfile.
+Example: GetGbfsFeed of a new partner.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

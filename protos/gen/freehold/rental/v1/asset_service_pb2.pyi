@@ -645,11 +645,11 @@ class FoundAsset(_message.Message):
     asset_class: _builtins.str
     """What class of its kind it is; empty for none."""
     public_code: _builtins.str
-    """Its public code: good for StartRental until a rental of it begins. Nothing that is told to renters says that two public
-    codes are of one asset.
+    """Its public code: good for StartRental, ReserveAsset and Quote until a rental of it begins. Nothing that is told to renters says
+    that two public codes are of one asset.
     """
     price_plan_id: _builtins.str
-    """What it costs."""
+    """What it costs: the plan that a rental which starts now is charged by."""
     asset_id: _builtins.str
     """The asset, `ast_…`; told to its partner only."""
     @_builtins.property
@@ -768,7 +768,7 @@ class ImportAssetsRequest(_message.Message):
     """Client-made id of this command."""
     csv: _builtins.bytes
     """CSV (RFC 4180), UTF-8, at most 10,000 lines. The header names the columns: code, asset_kind (such as E_BIKE) and
-    price_plan_id; and, as wanted, city, asset_class, monthly_rent_minor, condition, rotates_code (true or false), latitude and
+    price_plan_id or price_plan_name; and, as wanted, city, asset_class, monthly_rent_minor, condition, rotates_code (true or false), latitude and
     longitude (degrees, kept in microdegrees).
     """
     def __init__(

@@ -37,7 +37,7 @@ class QuoteRequest(_message.Message):
     DISCOUNT_CODE_FIELD_NUMBER: _builtins.int
     RENTER_ID_FIELD_NUMBER: _builtins.int
     asset_code: _builtins.str
-    """That of the asset with this code."""
+    """That of the asset with this code, fixed or public."""
     price_plan_id: _builtins.str
     """This one, `pln_…`."""
     price_plan_name: _builtins.str

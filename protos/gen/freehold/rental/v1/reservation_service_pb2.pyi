@@ -122,7 +122,7 @@ class ReserveAssetRequest(_message.Message):
     renter_id: _builtins.str
     """For whom, `rnt_…`."""
     asset_code: _builtins.str
-    """The code of the asset."""
+    """The code of the asset, fixed or public."""
     def __init__(
         self,
         *,
