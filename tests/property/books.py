@@ -30,12 +30,6 @@ WHERE compensated_minor > compensation_limit_minor
 UNION ALL SELECT 'paid or given up more than was charged: ' || deposit_id FROM deposits
 WHERE paid_minor + written_off_minor > charged_minor
 UNION ALL SELECT 'paid back more than was paid: ' || deposit_id FROM deposits WHERE refunded_minor > paid_minor
-UNION ALL SELECT 'the exposure is not what is open: ' || renter_id FROM (
-    SELECT renter_id, sum(n) AS n FROM (
-        SELECT renter_id, open_count AS n FROM exposures
-        UNION ALL SELECT renter_id, -1 FROM deposits WHERE state = 'WAIVED' AND settled_at IS NULL) both_sides
-    GROUP BY renter_id) compared
-WHERE n <> 0
 UNION ALL SELECT o.operation_id FROM processor_operations o
 JOIN bills b ON b.bucket = o.bucket AND b.deposit_id = o.deposit_id
 WHERE b.state = 'DISPUTED' AND o.kind IN ('CHARGE', 'CAPTURE')"""

@@ -107,6 +107,18 @@ async def test_the_ride_is_billed_as_a_waived_one_even_while_the_hold_is_on_its_
         assert (deposit.paid_minor, deposit.payment_status) == (150, "PAID")
 
 
+async def test_an_ended_ride_whose_hold_is_on_its_way_back_is_no_exposure(desk: Desk) -> None:
+    renter = await desk.person(590)
+    item, _ = await held(desk, renter)
+    desk.scoring.scores[renter] = 640
+    await desk.put_right(renter)
+    desk.processor.mood = "down"
+    await desk.carry_out()
+    await desk.settling.settle([SettleItem(item.rental_id, Money("CNY", 0))])
+    assert (await now(desk, item)).state is DepositState.WAIVED
+    assert await desk.findings() == ()
+
+
 async def test_the_line_is_the_one_that_it_was_decided_under(desk: Desk) -> None:
     renter = await desk.person(590)
     item, _ = await held(desk, renter)

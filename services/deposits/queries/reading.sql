@@ -70,7 +70,7 @@ UNION ALL
 SELECT 'the exposure is not what is waived: ' || coalesce(w.renter_id, e.renter_id)
 FROM (SELECT bucket, renter_id, sum(n) AS open_count, jsonb_object_agg(currency, minor) AS waived_minor
       FROM (SELECT bucket, renter_id, currency, count(*) AS n, sum(compensation_limit_minor)::bigint AS minor
-            FROM deposits WHERE state = 'WAIVED' GROUP BY bucket, renter_id, currency) d
+            FROM deposits WHERE state = 'WAIVED' AND settled_at IS NULL GROUP BY bucket, renter_id, currency) d
       GROUP BY bucket, renter_id) w
 FULL JOIN (SELECT bucket, renter_id, open_count, waived_minor FROM exposures) e
   ON e.bucket = w.bucket AND e.renter_id = w.renter_id
