@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from rental_house import House, open_house
+from rental_house import House, a_renter, open_house
+from rental_kit import TERMS
 
-from services.rental.domain import AssetKind
-from services.rental.domain.fleet import AssetPage, Condition, FleetAsset, Point
+from services.rental.domain import NO_USAGE, AssetKind, CreatePricePlan, Rental
+from services.rental.domain.fleet import AssetPage, Condition, FleetAsset, Nearby, Point
 from services.rental.domain.fleet.importing import MOST_LINES, ImportAssets, ImportReport, decoded
+from services.rental.operations import Quotation
+from services.rental.operations.prices import Priced
 from services.values.errors import Refusal
 
 
@@ -41,6 +46,12 @@ async def fleet(house: House) -> dict[str, FleetAsset]:
     """Every asset by code."""
     found = await house.fleet.list_assets(AssetPage(house.partner_id, None, None, None, "", 100))
     return {one.asset.code: one for one in found}
+
+
+async def quote(house: House, code: str) -> Priced:
+    """What an hour by the asset with a code costs."""
+    hour = timedelta(hours=1)
+    return await house.prices.quote(Quotation(house.partner_id, code, None, "", None, hour, NO_USAGE, None))
 
 
 def named(report: ImportReport) -> list[tuple[int, str, str]]:
@@ -101,6 +112,30 @@ async def test_the_same_request_tells_the_same_and_makes_nothing_twice(house: Ho
     again = await load(house, content, "import-2")
     assert (again.made, named(again)[:2]) == (0, [(2, "code", "ASSET_CODE_TAKEN"), (3, "code", "ASSET_CODE_TAKEN")])
     assert set(await fleet(house)) == {"taken", "N-1", "N-2"}
+
+
+async def test_what_has_a_plans_name_costs_what_its_newest_version_says(house: House) -> None:
+    named_plan = CreatePricePlan(house.partner_id, "plan-1", house.partner_id, TERMS, "city")
+    await house.catalogue.create_plan(named_plan)
+    plan = await a_plan(house)
+    lines = ["N-1,BIKE,,city,30,120", f"N-2,BIKE,{plan},city,,", "N-3,BIKE,,,,", "N-4,BIKE,,town,,"]
+    report = await load(house, "\n".join(["code,asset_kind,price_plan_id,price_plan_name,latitude,longitude", *lines]))
+    assert named(report) == [
+        (3, "price_plan_id", "INVALID_FIELD"),
+        (4, "price_plan_id", "INVALID_FIELD"),
+        (5, "price_plan_name", "PRICE_PLAN_NOT_FOUND"),
+    ]
+    newest = await house.catalogue.create_plan(replace(named_plan, request_id="plan-2"))
+    assert (await fleet(house))["N-1"].asset.price_plan_name == "city"
+    there = Point(30_000_000, 120_000_000)
+    ((found, code),) = await house.searching.search(Nearby(there, 9, house.partner_id, None, 9))
+    assert found.price_plan_id == newest.price_plan_id
+    assert (await quote(house, code)).price_plan_id == newest.price_plan_id
+    rental = await house.start(a_renter(), code)
+    assert isinstance(rental, Rental)
+    assert rental.price_plan_id == newest.price_plan_id
+    with pytest.raises(Refusal, match="ASSET_NOT_FOUND"):
+        await quote(house, code)
 
 
 async def test_another_partners_plan_is_none(house: House) -> None:
