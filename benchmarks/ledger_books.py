@@ -26,8 +26,8 @@ from services.deposits.domain import (
 from services.deposits.operations import Changing, Settling
 from services.deposits.operations.ledger import RollingUp, Verifying
 from services.deposits.operations.ledger.keeping import ROLL_UP_BATCH
-from services.deposits.operations.policy_ports import Cap
 from services.deposits.operations.ports import Decision, Transition
+from services.deposits.operations.ports.policies import Cap
 from services.deposits.operations.settling import SettleItem
 from services.deposits.store import Store
 from services.deposits.store.ledger.snapshot import Snapshot

@@ -41,7 +41,6 @@ from services.deposits.operations import (
     Securing,
     Settling,
 )
-from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import (
     NOT_DONE,
     Answer,
@@ -52,6 +51,7 @@ from services.deposits.operations.ports import (
     RenterAtPartner,
     SecureItem,
 )
+from services.deposits.operations.ports.policies import Circumstances
 from services.deposits.operations.reconciling import Deciding, Repairing, Running
 from services.deposits.operations.remaking import PutRight
 from services.deposits.store import Store

@@ -13,7 +13,7 @@ from deposits_desk import DEPOSIT_MINOR, NOON, Desk
 
 from services.deposits.domain import AssuranceLevel, Deposit, DepositState, Policy, PolicyState
 from services.deposits.domain.policies import MOST_LINES, DecidedBy, Tier
-from services.deposits.operations.policy_ports import Circumstances
+from services.deposits.operations.ports.policies import Circumstances
 from services.deposits.operations.settling import CancelItem, SettleItem
 from services.runtime.database import Database
 from services.values.callers import Caller, Role, StaffRole

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from services.deposits.domain import Policy
 from services.deposits.domain.policies import DecidedBy, Tier, decided_by, deposit_not_found, reduced_minor
-from services.deposits.operations.policy_ports import Decided, PolicyStore
+from services.deposits.operations.ports.policies import Decided, PolicyStore
 from services.deposits.operations.reading import may_see
 from services.values.callers import Caller, Role
 from services.values.clock import Clock

@@ -7,7 +7,7 @@ from functools import partial
 
 from services.deposits.domain import Policy, PolicyDraft, PolicyState, policy_not_found
 from services.deposits.domain.policies import DEFAULT_MAX_OPEN_WAIVED, approve, cancel, fault_of, reject
-from services.deposits.operations.policy_ports import PolicyPage, PolicyStore, Rule
+from services.deposits.operations.ports.policies import PolicyPage, PolicyStore, Rule
 from services.values import pages
 from services.values.callers import Caller, Role
 from services.values.clock import Clock

@@ -13,8 +13,8 @@ from datetime import datetime
 from services.deposits.domain import AdmittanceOutcome, Again, ScoreUse, UseKind
 from services.deposits.operations.asking import Asking, ask
 from services.deposits.operations.changing import LEASE, Changing
-from services.deposits.operations.policy_ports import cap_of
 from services.deposits.operations.ports import Answer, Held, Identity, Remade, Scoring
+from services.deposits.operations.ports.policies import cap_of
 from services.deposits.operations.securing import score_use
 from services.values.errors import Category, Refusal
 from services.values.ids import bucket_of

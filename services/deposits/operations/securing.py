@@ -21,7 +21,6 @@ from services.deposits.domain import (
 from services.deposits.domain.policies import PREVIEW_STANDS, SCORING_UNAVAILABLE, payment_method_not_found, terms
 from services.deposits.operations.asking import Asking, ask
 from services.deposits.operations.changing import LEASE
-from services.deposits.operations.policy_ports import UNKNOWN, Circumstances, PreviewKey, cap_of
 from services.deposits.operations.ports import (
     Answer,
     Decision,
@@ -33,6 +32,7 @@ from services.deposits.operations.ports import (
     SecureItem,
     Store,
 )
+from services.deposits.operations.ports.policies import UNKNOWN, Circumstances, PreviewKey, cap_of
 from services.values.clock import Clock
 from services.values.errors import Category, Refusal
 from services.values.ids import new_id, new_id_of

@@ -13,8 +13,8 @@ from freehold.deposits.v1.deposits_internal_service_pb2_grpc import DepositsInte
 from freehold.money.v1 import money_pb2
 from services.deposits.domain import AssuranceLevel, Deposit, DepositState
 from services.deposits.operations import Remaking
-from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import SecureItem
+from services.deposits.operations.ports.policies import Circumstances
 from services.deposits.operations.remaking import PutRight
 from services.deposits.operations.settling import CancelItem, CorrectItem, SettleItem
 from services.deposits.servicer.encoding import kind_of, money_of, outcome_pb

@@ -8,7 +8,7 @@ from freehold.deposits.v1.policy_service_pb2_grpc import PolicyServiceServicer
 from services.deposits.domain import PolicyState
 from services.deposits.operations import Explaining, Policies, Simulating
 from services.deposits.operations.explaining import Explanation
-from services.deposits.operations.policy_ports import Redecision
+from services.deposits.operations.ports.policies import Redecision
 from services.deposits.servicer.encoding import (
     assurance_pb,
     kind_of,

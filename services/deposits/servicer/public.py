@@ -10,8 +10,8 @@ from freehold.money.v1 import money_pb2
 from services.deposits.domain import Deposit, DepositState
 from services.deposits.operations import Claiming, PaymentMethods, Policies, Reading, Securing
 from services.deposits.operations.payment_methods import DEFAULT_PROCESSOR
-from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import PaymentMethod
+from services.deposits.operations.ports.policies import Circumstances
 from services.deposits.servicer.encoding import draft_from, kind_of, money_of, outcome_pb, policy_pb, timestamp_pb
 from services.runtime.interceptors import Context, current_call
 from services.runtime.rates import Limit

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.deposits.domain import AdmittanceOutcome, AssuranceLevel, Deposit
-from services.deposits.operations.policy_ports import Circumstances, Decided, Redecision
+from services.deposits.operations.ports.policies import Circumstances, Decided, Redecision
 from services.deposits.store.policies import Policies
 from services.deposits.store.rows import deposit_of
 from services.values.ids import bucket_of

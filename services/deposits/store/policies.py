@@ -10,7 +10,7 @@ import asyncpg
 
 from services.deposits.domain import Policy, PolicyDraft, PolicyState, policy_not_found
 from services.deposits.domain.policies import CHANGES_WINDOW, Book, Tier, admit_change
-from services.deposits.operations.policy_ports import PolicyPage, Rule
+from services.deposits.operations.ports.policies import PolicyPage, Rule
 from services.deposits.store.rows import Part, policy_of
 from services.runtime.requests import claim, find
 from services.values.requests import Request

@@ -7,8 +7,8 @@ from typing import Any
 
 from services.deposits.domain import AdmittanceOutcome, ScoreUse
 from services.deposits.domain.policies import MOST_PREVIEWED, previewed_too_often
-from services.deposits.operations.policy_ports import PreviewKey
 from services.deposits.operations.ports import Preview
+from services.deposits.operations.ports.policies import PreviewKey
 from services.deposits.store.rows import Part
 from services.deposits.store.uses import uses_payload
 from services.values.ids import bucket_of, new_id

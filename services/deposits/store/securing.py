@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 
 from services.deposits.domain import Deposit, DepositState
-from services.deposits.operations.policy_ports import Circumstances
 from services.deposits.operations.ports import Decision, Known, SecureItem
+from services.deposits.operations.ports.policies import Circumstances
 from services.deposits.store.rows import Part, buckets, deposit_of, draft_of
 from services.deposits.store.uses import uses_payload
 from services.values.ids import bucket_of, new_id
